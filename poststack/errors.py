@@ -1,0 +1,95 @@
+"""Everything a call can raise.
+
+    Exception
+    ├── PostStackError                    a call failed; APIError is another name for it
+    │   ├── PostStackConnectionError      no answer at all: status_code is 0, the cause is kept
+    │   │   └── PostStackTimeoutError     no answer in time, or the deadline of the call has passed
+    │   └── PostStackResponseError        an answer, but not one that the API promises
+    └── ValueError                        wrong arguments, raised before anything is sent
+        └── WebhookSignatureError         a webhook call whose signature does not match; never trust its body
+
+An e-mail may have been accepted although the call failed with a `PostStackConnectionError` or a
+`PostStackResponseError`. Send it again with the same `idempotency_key` and it is not doubled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "APIError",
+    "PostStackConnectionError",
+    "PostStackError",
+    "PostStackResponseError",
+    "PostStackTimeoutError",
+    "WebhookSignatureError",
+]
+
+
+class PostStackError(Exception):
+    """A call failed. `error` is the API's own text, `code` its stable code, `request_id` what support asks for."""
+
+    def __init__(
+        self,
+        status_code: int,
+        error: str,
+        code: str | None = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(error)
+        self.status_code: int = status_code
+        self.error: str = error
+        self.code: str | None = code
+        self.request_id: str | None = request_id
+        self.headers: dict[str, str] = dict(headers or {})
+        self.retry_after: float | None = retry_after
+
+    # Exceptions travel through pickles (multiprocessing, task queues): all fields must survive, not only the text.
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = (self.status_code, self.error, self.code, self.request_id, self.headers, self.retry_after)
+        return type(self), arguments
+
+    def __repr__(self) -> str:
+        parts = [f"status_code={self.status_code}", f"error={self.error!r}"]
+        parts += [f"{name}={value!r}" for name in ("code", "request_id") if (value := getattr(self, name))]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    @property
+    def transient(self) -> bool:
+        """Whether sending the same call again later can succeed.
+
+        True for no answer, 408, 425, 429 (a used-up quota too: it comes back) and 5xx, and for a broken answer. All other
+        refusals stay refusals. A 409 is transient only while an earlier call with the same key is in progress.
+        """
+        if self.status_code == 409:
+            return self.code is not None and "progress" in self.code
+        return self.status_code in {0, 408, 425, 429} or self.status_code >= 500
+
+
+class PostStackConnectionError(PostStackError):
+    """No answer came. Whether the API took the request is unknown; `__cause__` is the transport's exception."""
+
+
+class PostStackTimeoutError(PostStackConnectionError):
+    """No answer came in time. Whether the API took the request is unknown."""
+
+
+class PostStackResponseError(PostStackError):
+    """An answer came that the API does not promise, such as a success without valid JSON."""
+
+    @property
+    def transient(self) -> bool:
+        """True: something between you and the API garbled the answer, and asking again can help."""
+        return True
+
+
+class WebhookSignatureError(ValueError):
+    """The signature of a webhook call does not match any of the secrets."""
+
+
+APIError = PostStackError

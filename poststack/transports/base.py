@@ -1,0 +1,106 @@
+"""What the client asks of an HTTP library: one request value in, one response value out.
+
+Everything that decides (retries, errors, headers, JSON) is above this line, everything that moves bytes is
+below it. A transport of your own needs `send` and `close`, or `asend` and `aclose`; one object may have all four.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "AsyncTransport",
+    "Clock",
+    "HttpRequest",
+    "HttpResponse",
+    "Transport",
+    "TransportError",
+    "TransportTimeout",
+]
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One attempt of one call.
+
+    `timeout` bounds each step (connect, write, read, waiting for a connection) in seconds. `deadline`, when
+    given, is the moment on `time.monotonic()` at which the whole attempt must have ended.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    timeout: float = 30.0
+    deadline: float | None = None
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A complete answer. Header names are lower-case; repeated headers are joined with a comma."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+    reason: str = ""
+
+
+class TransportError(Exception):
+    """No complete answer came: refused, cut off, or not HTTP. The request may or may not have arrived."""
+
+
+class TransportTimeout(TransportError):
+    """No complete answer came in time. The request may or may not have arrived."""
+
+
+class Transport(Protocol):
+    """Send requests for the synchronous client. Must be safe to call from several threads."""
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer whatever its status; raise `TransportError` when there is none."""
+        ...
+
+    def close(self) -> None:
+        """Release connections. Calling it again is harmless."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """Send requests for the asynchronous client."""
+
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer whatever its status; raise `TransportError` when there is none."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections. Calling it again is harmless."""
+        ...
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """The time a client lives by. A transport with an attribute `clock` of this shape replaces the real one.
+
+    The in-memory emulator does so, which is how a test sees three retries and a minute of `Retry-After`
+    without waiting for them.
+    """
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+    def time(self) -> float:
+        """Return seconds since 1970, for dates in `Retry-After`."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Block for so long."""
+        ...
+
+    async def asleep(self, seconds: float) -> None:
+        """Wait for so long without blocking the event loop."""
+        ...
