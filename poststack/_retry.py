@@ -58,7 +58,7 @@ class RetryPolicy:
             return error.retry_after if error.retry_after <= LONGEST_RETRY_AFTER else None
         # Full jitter: callers that failed together do not come back together. The exponent is bounded so that a
         # large max_retries cannot overflow.
-        return random() * min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(failed_attempts - 1, 16))
+        return random() * min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failed_attempts - 1, 16))
 
 
 def _may_be_repeated(error: PostStackError) -> bool:

@@ -19,7 +19,7 @@ from poststack._version import __version__
 from poststack.errors import PostStackError, PostStackResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable
 
     from poststack.transports.base import HttpResponse
 
@@ -100,7 +100,7 @@ def decode(request: Request[Answer], response: HttpResponse) -> Answer:
     value = _json(response.body)
     if not isinstance(value, dict):
         raise _response_error(response, "a JSON object was promised")
-    missing = sorted(_required_keys(request.returns) - value.keys())
+    missing = sorted(_required_keys(cast("Hashable", request.returns)) - value.keys())
     if missing:
         raise _response_error(response, f"{', '.join(map(repr, missing))} was promised and is missing")
     return cast("Answer", value)
@@ -164,6 +164,6 @@ def _response_error(response: HttpResponse, problem: str) -> PostStackResponseEr
 
 
 @lru_cache(maxsize=512)
-def _required_keys(promised: type[Any]) -> frozenset[str]:
+def _required_keys(promised: Hashable) -> frozenset[str]:
     keys: frozenset[str] = getattr(get_origin(promised) or promised, "__required_keys__", frozenset[str]())
     return keys

@@ -63,8 +63,8 @@ class PostStackError(Exception):
     def transient(self) -> bool:
         """Whether sending the same call again later can succeed.
 
-        True for no answer, 408, 425, 429 (a used-up quota too: it comes back) and 5xx, and for a broken answer. All other
-        refusals stay refusals. A 409 is transient only while an earlier call with the same key is in progress.
+        True for no answer, 408, 425, 429 (a used-up quota too: it comes back), 5xx, and for a broken answer. All
+        other refusals stay refusals. A 409 is transient only while an earlier call with the same key is in progress.
         """
         if self.status_code == 409:
             return self.code is not None and "progress" in self.code

@@ -49,7 +49,7 @@ from poststack.types.webhooks import (
     WebhookAnswer,
     WebhookDeliveries,
     WebhookDelivery,
-    Webhooks,
+    WebhookList,
     WebhookWithSecret,
 )
 
@@ -100,6 +100,6 @@ __all__ = [
     "WebhookAnswer",
     "WebhookDeliveries",
     "WebhookDelivery",
+    "WebhookList",
     "WebhookWithSecret",
-    "Webhooks",
 ]

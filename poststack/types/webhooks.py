@@ -13,8 +13,8 @@ __all__ = [
     "WebhookAnswer",
     "WebhookDeliveries",
     "WebhookDelivery",
+    "WebhookList",
     "WebhookWithSecret",
-    "Webhooks",
 ]
 
 
@@ -48,7 +48,7 @@ class WebhookWithSecret(WebhookAnswer):
     signingSecret: str
 
 
-class Webhooks(TypedDict):
+class WebhookList(TypedDict):
     """All endpoints."""
 
     webhooks: list[Webhook]
