@@ -116,7 +116,7 @@ class Connection:
         """Send and receive. Raises whatever sockets and h11 raise; the caller closes the connection then."""
         connected = self._socket or self._connect(request)
         # A server may answer, and close, before it has read everything: what it says counts.
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             for part in self._conversation.start(request, target):
                 self._wait_at_most(patience(request))
                 connected.sendall(part)
