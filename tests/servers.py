@@ -108,7 +108,7 @@ class Server:
     """A running server."""
 
     port: int
-    requests: list[Received] = field(default_factory=list[Received])
+    requests: list[Received] = field(default_factory=list[Received], repr=False)
     stopping: threading.Event = field(default_factory=threading.Event)
     visitors: list[Visitor] = field(default_factory=list[Visitor])
     open_connections: set[int] = field(default_factory=set[int])

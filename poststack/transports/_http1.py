@@ -44,8 +44,11 @@ class Conversation:
         self._body = bytearray()
         self._interim_answers = 0
 
-    def start(self, request: HttpRequest, target: str) -> Iterator[bytes | memoryview]:
-        """Yield the parts to send, in order."""
+    def start(self, request: HttpRequest, target: str) -> Iterator[memoryview]:
+        """Yield the parts to send, in order.
+
+        They are views because error reports print the variables of a failed call, and the headers hold the API key.
+        """
         headers = [("Host", self._host), *request.headers.items()]
         body = request.body
         if body is not None:
@@ -57,9 +60,9 @@ class Conversation:
         content = b"".join(http.send_with_data_passthrough(h11.Data(data=body)) or ()) if body else b""
         http.send(h11.EndOfMessage())
         if len(content) <= SMALL:
-            yield head + content
+            yield memoryview(head + content)
             return
-        yield head
+        yield memoryview(head)
         view = memoryview(content)
         for start in range(0, len(view), WRITE_SIZE):
             yield view[start : start + WRITE_SIZE]

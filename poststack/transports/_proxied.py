@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
+from poststack.transports._connections import transport_error
 from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
+from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
@@ -39,17 +41,23 @@ class ProxiedConnection:
         )
 
     def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
-        """Send and receive. Raises whatever httpcore raises; the caller closes the connection then."""
+        """Send and receive. Raises `TransportError`; the caller closes the connection then."""
         self._deadline.at = request.deadline
-        response = self._pool.handle_request(_request(self._route, request, target))
         try:
-            body = bytearray()
-            for part in cast("Iterable[bytes]", response.stream):
-                body += part
-                if len(body) > LONGEST_ANSWER:
-                    raise too_long()
-        finally:
-            response.close()
+            response = self._pool.handle_request(_request(self._route, request, target))
+            try:
+                body = bytearray()
+                for part in cast("Iterable[bytes]", response.stream):
+                    body += part
+                    if len(body) > LONGEST_ANSWER:
+                        raise too_long()
+            finally:
+                response.close()
+        except TransportError:
+            raise
+        except Exception as error:
+            _forget_frames(error)
+            raise transport_error(error) from error
         return answer(response.status, response.headers, bytes(body), _reason(response))
 
     def close(self) -> None:
@@ -72,22 +80,36 @@ class AsyncProxiedConnection:
         )
 
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
-        """Send and receive. Raises whatever httpcore raises; the caller closes the connection then."""
+        """Send and receive. Raises `TransportError`; the caller closes the connection then."""
         self._deadline.at = request.deadline
-        response = await self._pool.handle_async_request(_request(self._route, request, target))
         try:
-            body = bytearray()
-            async for part in cast("AsyncIterable[bytes]", response.stream):
-                body += part
-                if len(body) > LONGEST_ANSWER:
-                    raise too_long()
-        finally:
-            await response.aclose()
+            response = await self._pool.handle_async_request(_request(self._route, request, target))
+            try:
+                body = bytearray()
+                async for part in cast("AsyncIterable[bytes]", response.stream):
+                    body += part
+                    if len(body) > LONGEST_ANSWER:
+                        raise too_long()
+            finally:
+                await response.aclose()
+        except TransportError:
+            raise
+        except Exception as error:
+            _forget_frames(error)
+            raise transport_error(error) from error
         return answer(response.status, response.headers, bytes(body), _reason(response))
 
     async def aclose(self) -> None:
         """Close the socket."""
         await self._pool.aclose()
+
+
+def _forget_frames(error: Exception) -> None:
+    # Error reports print the variables of every frame, and httpcore's hold the headers with the API key.
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 def _reason(response: httpcore.Response) -> bytes:

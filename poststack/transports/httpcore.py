@@ -17,7 +17,7 @@ import anyio
 
 from poststack.transports._connections import AsyncConnection, Connection, Options, Route, patience, transport_error
 from poststack.transports._proxied import AsyncProxiedConnection, ProxiedConnection
-from poststack.transports.base import TransportTimeoutError
+from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:
     import ssl
@@ -86,12 +86,11 @@ class _Pool:
             connection = self._take()
             try:
                 response = connection.exchange(request, target)
-            except Exception as error:
+            except BaseException as error:
                 connection.close()
+                if isinstance(error, TransportError) or not isinstance(error, Exception):
+                    raise
                 raise transport_error(error) from error
-            except BaseException:
-                connection.close()
-                raise
             self._give_back(connection)
             return response
         finally:
@@ -199,12 +198,11 @@ class _AsyncPool:
             connection = await self._take()
             try:
                 response = await connection.exchange(request, target)
-            except Exception as error:
+            except BaseException as error:
                 await _close(connection)
+                if isinstance(error, TransportError) or not isinstance(error, Exception):
+                    raise
                 raise transport_error(error) from error
-            except BaseException:
-                await _close(connection)
-                raise
             if connection.idle:
                 self._idle.append(connection)
             else:
