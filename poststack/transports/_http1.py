@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["READ_SIZE", "Conversation"]
+__all__ = ["READ_SIZE", "Conversation", "complete_headers"]
 
 READ_SIZE: Final = 64 * 2**10
 """Bytes asked for in one read."""
@@ -30,6 +30,16 @@ WRITE_SIZE: Final = 256 * 2**10
 """Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
 SMALL: Final = 16 * 2**10
 """Bytes of a body that are copied behind the headers: one system call and one packet for most e-mails."""
+
+
+def complete_headers(request: HttpRequest, host: str) -> list[tuple[str, str]]:
+    """Return all headers of a request in the order in which the published SDK sends them."""
+    if request.body is not None:
+        length = str(len(request.body))
+        return [("Host", host), *request.headers.items(), ("Content-Length", length)]
+    if request.method == "POST":
+        return [("Host", host), ("Content-Length", "0"), *request.headers.items()]
+    return [("Host", host), *request.headers.items()]
 
 
 class Conversation:
@@ -49,13 +59,8 @@ class Conversation:
 
         They are views because error reports print the variables of a failed call, and the headers hold the API key.
         """
-        headers = [("Host", self._host), *request.headers.items()]
-        body = request.body
-        if body is not None:
-            headers.append(("Content-Length", str(len(body))))
-        elif request.method == "POST":
-            headers.append(("Content-Length", "0"))
-        http = self._http
+        body, http = request.body, self._http
+        headers = complete_headers(request, self._host)
         head = http.send(h11.Request(method=request.method, headers=headers, target=target)) or b""
         content = b"".join(http.send_with_data_passthrough(h11.Data(data=body)) or ()) if body else b""
         http.send(h11.EndOfMessage())

@@ -14,6 +14,7 @@ import httpcore
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
 from poststack.transports._connections import DEFAULT_PORTS, transport_error
 from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
+from poststack.transports._http1 import complete_headers
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
@@ -129,11 +130,7 @@ def _reason(response: httpcore.Response) -> bytes:
 
 
 def _request(route: Route, request: HttpRequest, target: str) -> httpcore.Request:
-    headers = [("Host", route.host_header), *request.headers.items()]
-    if request.body is not None:
-        headers.append(("Content-Length", str(len(request.body))))
-    elif request.method == "POST":
-        headers.append(("Content-Length", "0"))
+    headers = complete_headers(request, route.host_header)
     port = None if route.port == DEFAULT_PORTS[route.scheme] else route.port
     wait = request.timeout
     return httpcore.Request(

@@ -40,13 +40,17 @@ def received(*pieces: bytes) -> HttpResponse | None:
 
 
 @pytest.mark.parametrize(
-    ("method", "body", "length"),
-    [("POST", b"{}", b"Content-Length: 2\r\n"), ("POST", None, b"Content-Length: 0\r\n"), ("GET", None, b"")],
+    ("method", "body", "headers"),
+    [
+        ("POST", b"{}", b"A: b\r\nContent-Length: 2\r\n"),
+        ("POST", None, b"Content-Length: 0\r\nA: b\r\n"),
+        ("GET", None, b"A: b\r\n"),
+    ],
 )
-def test_a_small_request_is_one_piece(method: str, body: bytes | None, length: bytes) -> None:
-    expected = b"%b /emails HTTP/1.1\r\nHost: api.example.com\r\nA: b\r\n%b\r\n%b"
+def test_a_small_request_is_one_piece(method: str, body: bytes | None, headers: bytes) -> None:
+    expected = b"%b /emails HTTP/1.1\r\nHost: api.example.com\r\n%b\r\n%b"
 
-    assert sent(method, body) == [expected % (method.encode(), length, body or b"")]
+    assert sent(method, body) == [expected % (method.encode(), headers, body or b"")]
 
 
 def test_a_large_request_comes_in_pieces_that_make_up_the_whole() -> None:
