@@ -1,1 +1,77 @@
-"""Typed client for the PostStack e-mail API."""
+"""Typed client for the PostStack e-mail API.
+
+    from poststack import PostStack
+
+    client = PostStack()  # reads POSTSTACK_API_KEY
+    sent = client.emails.send({"from": "…", "to": ["…"], "subject": "…", "html": "…"})
+    print(sent["id"])
+
+`AsyncPostStack` has the same methods, awaited.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from poststack._version import __version__
+
+if TYPE_CHECKING:
+    from poststack import attachments, errors, events, types
+    from poststack._async.client import AsyncPostStack
+    from poststack._sync.client import PostStack
+    from poststack.errors import (
+        APIError,
+        PostStackConnectionError,
+        PostStackError,
+        PostStackResponseError,
+        PostStackTimeoutError,
+        WebhookSignatureError,
+    )
+    from poststack.events import WebhookEvent
+
+__all__ = [
+    "APIError",
+    "AsyncPostStack",
+    "PostStack",
+    "PostStackConnectionError",
+    "PostStackError",
+    "PostStackResponseError",
+    "PostStackTimeoutError",
+    "WebhookEvent",
+    "WebhookSignatureError",
+    "__version__",
+    "attachments",
+    "errors",
+    "events",
+    "types",
+]
+
+# Names are loaded when they are first used (PEP 562): a program that imports the package pays for the client it uses,
+# synchronous or asynchronous, and a command that sends nothing pays next to nothing.
+_HOMES = {
+    "APIError": "poststack.errors",
+    "AsyncPostStack": "poststack._async.client",
+    "PostStack": "poststack._sync.client",
+    "PostStackConnectionError": "poststack.errors",
+    "PostStackError": "poststack.errors",
+    "PostStackResponseError": "poststack.errors",
+    "PostStackTimeoutError": "poststack.errors",
+    "WebhookEvent": "poststack.events",
+    "WebhookSignatureError": "poststack.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        value: object = getattr(import_module(_HOMES[name]), name)
+    elif name in __all__:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,7 +19,7 @@ __all__ = [
     "HttpResponse",
     "Transport",
     "TransportError",
-    "TransportTimeout",
+    "TransportTimeoutError",
 ]
 
 
@@ -28,7 +28,7 @@ class HttpRequest:
     """One attempt of one call.
 
     `timeout` bounds each step (connect, write, read, waiting for a connection) in seconds. `deadline`, when
-    given, is the moment on `time.monotonic()` at which the whole attempt must have ended.
+    given, is the moment on the client's monotonic clock at which the whole attempt must have ended.
     """
 
     method: str
@@ -53,7 +53,7 @@ class TransportError(Exception):
     """No complete answer came: refused, cut off, or not HTTP. The request may or may not have arrived."""
 
 
-class TransportTimeout(TransportError):
+class TransportTimeoutError(TransportError):
     """No complete answer came in time. The request may or may not have arrived."""
 
 

@@ -1,0 +1,103 @@
+"""Sending e-mails, and what became of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poststack._checks import checked_batch, checked_email
+from poststack._request import Request, segment
+from poststack.types import (
+    BatchAnswer,
+    BatchEmails,
+    Email,
+    EmailAnswer,
+    EmailEvents,
+    EmailInsights,
+    EmailPreview,
+    EmailQuery,
+    Page,
+    PreviewEmail,
+    SendEmail,
+    SentEmail,
+    SpamReport,
+    Success,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from poststack._async.session import AsyncSession
+
+__all__ = ["AsyncEmails"]
+
+
+class AsyncEmails:
+    """Send e-mails and follow them. Every `id` is the `em_…` id that `send` returns."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session: AsyncSession = session
+
+    async def send(self, input: SendEmail, *, timeout: float | None = None) -> SentEmail:
+        """Hand one e-mail to the API and return its id.
+
+        Retries are safe: all attempts carry one idempotency key. Put your own `idempotency_key` into the payload when
+        the call itself may be repeated, by a queue or after a crash; the answer is then `replayed` and nothing is
+        sent again. Raises `ValueError` before sending anything, `PostStackError` when the API refuses or is not
+        reached.
+
+            sent = await client.emails.send(
+                {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Thank you", "text": "…"}
+            )
+        """
+        return await self._session.call(Request("POST", "/emails", SentEmail, body=checked_email(input)), timeout)
+
+    async def batch(self, input: BatchEmails, *, timeout: float | None = None) -> BatchAnswer:
+        """Hand 1 to 100 e-mails to the API in one request.
+
+        Each succeeds or fails alone: look for `id` or `error` in each element of `data`, which are in order. Raises
+        as `send` does; then none was accepted, or it is unknown whether any was.
+        """
+        return await self._session.call(
+            Request("POST", "/emails/batch", BatchAnswer, body=checked_batch(input)), timeout
+        )
+
+    async def get(self, id: str, *, timeout: float | None = None) -> EmailAnswer:
+        """Return one e-mail with its bodies and events."""
+        return await self._session.call(Request("GET", f"/emails/{segment(id)}", EmailAnswer), timeout)
+
+    async def list(self, params: EmailQuery | None = None, *, timeout: float | None = None) -> Page[Email]:
+        """Return one page of e-mails, without bodies and events."""
+        return await self._session.call(Request("GET", "/emails", Page[Email], query=params), timeout)
+
+    def iterate(self, params: EmailQuery | None = None, *, timeout: float | None = None) -> AsyncIterator[Email]:
+        """Yield the e-mails of all pages.
+
+        Pages are counted, not anchored: while new mail arrives an e-mail can come twice. Add `date_to` to hold still.
+        """
+        return self._session.iterate(Request("GET", "/emails", Page[Email], query=params), timeout)
+
+    async def reschedule(self, id: str, scheduled_at: str, *, timeout: float | None = None) -> Success:
+        """Move a scheduled e-mail to another time, ISO 8601 in UTC. Raises `PostStackError` once it is being sent."""
+        return await self._session.call(
+            Request("PATCH", f"/emails/{segment(id)}", Success, body={"scheduled_at": scheduled_at}), timeout
+        )
+
+    async def cancel(self, id: str, *, timeout: float | None = None) -> Success:
+        """Stop a scheduled e-mail. Raises `PostStackError` once it is being sent."""
+        return await self._session.call(Request("POST", f"/emails/{segment(id)}/cancel", Success), timeout)
+
+    async def get_events(self, id: str, *, timeout: float | None = None) -> EmailEvents:
+        """Return what happened to one e-mail."""
+        return await self._session.call(Request("GET", f"/emails/{segment(id)}/events", EmailEvents), timeout)
+
+    async def get_insights(self, id: str, *, timeout: float | None = None) -> EmailInsights:
+        """Return advice on one e-mail's deliverability."""
+        return await self._session.call(Request("GET", f"/emails/{segment(id)}/insights", EmailInsights), timeout)
+
+    async def preview(self, input: PreviewEmail, *, timeout: float | None = None) -> EmailPreview:
+        """Render an e-mail for 1 to 5 recipients. Nothing is stored or sent."""
+        return await self._session.call(Request("POST", "/emails/preview", EmailPreview, body=input), timeout)
+
+    async def spam_preview(self, input: PreviewEmail, *, timeout: float | None = None) -> SpamReport:
+        """Return what a spam filter says about an e-mail. Nothing is stored or sent."""
+        return await self._session.call(Request("POST", "/emails/spam-preview", SpamReport, body=input), timeout)

@@ -1,0 +1,118 @@
+"""The only class that performs calls: attempts, waits, deadline, and the one idempotency key of all attempts."""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from poststack import _wire
+from poststack._clock import SystemClock
+from poststack.errors import PostStackConnectionError, PostStackError, PostStackResponseError, PostStackTimeoutError
+from poststack.transports.base import Clock, HttpRequest, HttpResponse, TransportError, TransportTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from poststack._config import Config
+    from poststack._request import Request
+    from poststack.transports.base import AsyncTransport
+    from poststack.types import Page
+
+__all__ = ["AsyncSession"]
+
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+
+logger = logging.getLogger("poststack")
+
+
+class AsyncSession:
+    """Performs requests for all groups of one client."""
+
+    def __init__(self, config: Config, transport: AsyncTransport) -> None:
+        self._config = config
+        self._transport = transport
+        self._headers = _wire.request_headers(config.api_key)
+        clock = getattr(transport, "clock", None)
+        self._clock: Clock = clock if isinstance(clock, Clock) else SystemClock()
+
+    async def call(self, request: Request[Answer], timeout: float | None = None) -> Answer:
+        """Return the answer as promised. Raises `ValueError` before anything is sent, `PostStackError` after."""
+        return _wire.decode(request, await self._response(request, timeout))
+
+    async def iterate(self, request: Request[Page[Item]], timeout: float | None = None) -> AsyncIterator[Item]:
+        """Yield the items of all pages, fetching each page when its first item is wanted."""
+        query = dict(request.query or {})
+        number = int(str(query.get("page") or 1))
+        while True:
+            request.query = {**query, "page": number}
+            page = cast("dict[str, Any]", await self.call(request, timeout))
+            items, last = _page(page)
+            for item in items:
+                yield item
+            if not items or number >= last:
+                return
+            number += 1
+
+    async def aclose(self) -> None:
+        """Release the transport's connections."""
+        await self._transport.aclose()
+
+    async def _response(self, request: Request[Any], timeout: float | None) -> HttpResponse:
+        config, clock = self._config, self._clock
+        body = _wire.encode_body(request)
+        url = config.base_url + _wire.target(request)
+        headers = self._headers_of(request)
+        ends_at = None if config.deadline is None else clock.monotonic() + config.deadline
+        timeout = config.timeout if timeout is None else timeout
+        failed_attempts = 0
+        while True:
+            failure: PostStackError
+            cause: TransportError | None = None
+            try:
+                response = await self._transport.asend(
+                    HttpRequest(request.method, url, headers, body, timeout, ends_at)
+                )
+            except TransportError as error:
+                failure, cause = _no_answer(error, config.base_url), error
+            else:
+                if 200 <= response.status < 300:
+                    return response
+                failure = _wire.error_from(response, clock.time())
+            failed_attempts += 1
+            delay = config.retries.delay_before_retry(failure, failed_attempts, random.random)
+            if delay is not None and ends_at is not None and clock.monotonic() + delay >= ends_at:
+                delay = None  # The wait would outlast the deadline, so the caller hears of the failure now.
+            if delay is None:
+                raise failure from cause
+            logger.info(
+                "%s /%s: attempt %d failed with status %d (request %s), next in %.2f s",
+                request.method, request.group, failed_attempts, failure.status_code, failure.request_id, delay,
+            )  # fmt: skip
+            await clock.asleep(delay)
+
+    def _headers_of(self, request: Request[Any]) -> Mapping[str, str]:
+        if request.method != "POST":
+            return self._headers
+        headers = _wire.Headers(self._headers)
+        body = request.body
+        key = cast("dict[str, object]", body).get("idempotency_key") if isinstance(body, dict) else None
+        # The caller's own key is sent in both places, so it counts whichever of them the API looks at first.
+        headers["Idempotency-Key"] = _wire.header_key(key) if isinstance(key, str) and key else str(uuid.uuid4())
+        return headers
+
+
+def _no_answer(error: TransportError, base_url: str) -> PostStackConnectionError:
+    if isinstance(error, TransportTimeoutError):
+        return PostStackTimeoutError(0, f"No answer from {base_url} in time ({error}). The call may have taken effect.")
+    return PostStackConnectionError(0, f"No answer from {base_url} ({error}). The call may have taken effect.")
+
+
+def _page(page: dict[str, Any]) -> tuple[Sequence[Any], int]:
+    items, meta = cast("tuple[object, object]", (page["data"], page["meta"]))
+    last = cast("dict[str, object]", meta).get("totalPages") if isinstance(meta, dict) else None
+    if not isinstance(items, list) or not isinstance(last, int):
+        raise PostStackResponseError(200, "The API answered with a page that is no page. Ask it again later.")
+    return cast("Sequence[Any]", items), last

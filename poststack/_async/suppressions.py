@@ -1,0 +1,38 @@
+"""Addresses that the API no longer sends to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poststack._request import Request, segment
+from poststack.types import AddSuppression, Page, PageQuery, Success, Suppression
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from poststack._async.session import AsyncSession
+
+__all__ = ["AsyncSuppressions"]
+
+
+class AsyncSuppressions:
+    """Read and edit the suppression list. Hard bounces, complaints and unsubscribes are added by the API."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session: AsyncSession = session
+
+    async def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> Page[Suppression]:
+        """Return one page of suppressed addresses."""
+        return await self._session.call(Request("GET", "/suppressions", Page[Suppression], query=params), timeout)
+
+    def iterate(self, params: PageQuery | None = None, *, timeout: float | None = None) -> AsyncIterator[Suppression]:
+        """Yield the suppressed addresses of all pages."""
+        return self._session.iterate(Request("GET", "/suppressions", Page[Suppression], query=params), timeout)
+
+    async def add(self, input: AddSuppression, *, timeout: float | None = None) -> Success:
+        """Stop sending to an address."""
+        return await self._session.call(Request("POST", "/suppressions", Success, body=input), timeout)
+
+    async def remove(self, email: str, *, timeout: float | None = None) -> Success:
+        """Allow sending to an address again."""
+        return await self._session.call(Request("DELETE", f"/suppressions/{segment(email)}", Success), timeout)

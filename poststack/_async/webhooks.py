@@ -1,0 +1,100 @@
+"""Webhook endpoints, their secrets and deliveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poststack import events
+from poststack._request import NO_BODY, Request
+from poststack.types import (
+    BatchReplay,
+    BatchReplayed,
+    CreateWebhook,
+    PageQuery,
+    Success,
+    UpdateWebhook,
+    WebhookAnswer,
+    WebhookDeliveries,
+    WebhookList,
+    WebhookWithSecret,
+)
+
+if TYPE_CHECKING:
+    from poststack._async.session import AsyncSession
+
+__all__ = ["AsyncWebhooks"]
+
+
+class AsyncWebhooks:
+    """Manage webhook endpoints. Ids are integers. `poststack.events` reads what they receive.
+
+    Only sends honour idempotency keys: a `create` or `rotate_secret` that failed without an answer may have taken
+    effect, and its retries can take effect again.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session: AsyncSession = session
+
+    async def create(self, input: CreateWebhook, *, timeout: float | None = None) -> WebhookWithSecret:
+        """Add an endpoint. Keep `signingSecret`: it is shown this once."""
+        return await self._session.call(Request("POST", "/webhooks", WebhookWithSecret, body=input), timeout)
+
+    async def get(self, id: int, *, timeout: float | None = None) -> WebhookAnswer:
+        """Return one endpoint, without its secret."""
+        return await self._session.call(Request("GET", f"/webhooks/{id:d}", WebhookAnswer), timeout)
+
+    async def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> WebhookList:
+        """Return all endpoints. The API ignores `params`."""
+        return await self._session.call(Request("GET", "/webhooks", WebhookList, query=params), timeout)
+
+    async def update(self, id: int, input: UpdateWebhook, *, timeout: float | None = None) -> WebhookAnswer:
+        """Change the given fields; `enabled: True` also revives an endpoint that was disabled after failures."""
+        return await self._session.call(Request("PATCH", f"/webhooks/{id:d}", WebhookAnswer, body=input), timeout)
+
+    async def delete(self, id: int, *, timeout: float | None = None) -> Success:
+        """Remove an endpoint."""
+        return await self._session.call(Request("DELETE", f"/webhooks/{id:d}", Success), timeout)
+
+    async def test(self, id: int, *, timeout: float | None = None) -> Success:
+        """Have the API send a sample event to the endpoint."""
+        return await self._session.call(Request("POST", f"/webhooks/{id:d}/test", Success), timeout)
+
+    async def rotate_secret(
+        self, id: int, *, grace_hours: int | None = None, timeout: float | None = None
+    ) -> WebhookWithSecret:
+        """Replace the secret and return the new one, which is shown this once.
+
+        For `grace_hours` (24 unless given, at most 168, 0 for none) deliveries are signed with both.
+        """
+        body = NO_BODY if grace_hours is None else {"graceHours": grace_hours}
+        return await self._session.call(
+            Request("POST", f"/webhooks/{id:d}/rotate-secret", WebhookWithSecret, body=body), timeout
+        )
+
+    async def get_deliveries(
+        self, id: int, params: PageQuery | None = None, *, timeout: float | None = None
+    ) -> WebhookDeliveries:
+        """Return one page of deliveries, newest first."""
+        return await self._session.call(
+            Request("GET", f"/webhooks/{id:d}/deliveries", WebhookDeliveries, query=params), timeout
+        )
+
+    async def replay(self, id: int, delivery_id: int, *, timeout: float | None = None) -> Success:
+        """Send one delivery again."""
+        return await self._session.call(
+            Request("POST", f"/webhooks/{id:d}/deliveries/{delivery_id:d}/replay", Success), timeout
+        )
+
+    async def batch_replay(
+        self, id: int, input: BatchReplay | None = None, *, timeout: float | None = None
+    ) -> BatchReplayed:
+        """Send failed deliveries again, oldest first. Call again while `remaining` is more than 0."""
+        body: BatchReplay = {} if input is None else input
+        return await self._session.call(
+            Request("POST", f"/webhooks/{id:d}/deliveries/batch-replay", BatchReplayed, body=body), timeout
+        )
+
+    @staticmethod
+    def verify(payload: str | bytes, signature_header: str, secret: str) -> bool:
+        """Return whether a received body carries a valid signature. `events.construct_event` also parses it."""
+        return events.verify(payload, signature_header, secret)

@@ -1,0 +1,58 @@
+"""What a client is configured with: arguments first, then the environment, then the service's own defaults."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from poststack._retry import RetryPolicy
+
+__all__ = ["DEFAULT_BASE_URL", "Config"]
+
+DEFAULT_BASE_URL: Final = "https://api.poststack.dev"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Checked settings. Times are in seconds; the key never shows."""
+
+    api_key: str = field(repr=False)
+    base_url: str
+    timeout: float
+    retries: RetryPolicy
+    deadline: float | None
+
+    @classmethod
+    def resolve(
+        cls, api_key: str | None, base_url: str | None, timeout: float, max_retries: int, deadline: float | None
+    ) -> Config:
+        """Fill in from `POSTSTACK_API_KEY` and `POSTSTACK_BASE_URL`. Raises `ValueError` for what cannot work."""
+        key = (api_key if api_key is not None else os.environ.get("POSTSTACK_API_KEY", "")).strip()
+        if not key:
+            raise ValueError(
+                "No PostStack API key. Pass PostStack(api_key='sk_…'), or set POSTSTACK_API_KEY in the environment."
+            )
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise ValueError("The PostStack API key contains characters that no key has. Copy it again.")
+        url = (base_url or os.environ.get("POSTSTACK_BASE_URL") or DEFAULT_BASE_URL).strip().rstrip("/")
+        if not _is_http(url):
+            raise ValueError("base_url must be an absolute http or https address such as 'https://api.poststack.dev'.")
+        if not timeout > 0:
+            raise ValueError("timeout must be more than 0 seconds.")
+        if deadline is not None and not deadline > 0:
+            raise ValueError("deadline must be more than 0 seconds, or None for no limit.")
+        if max_retries < 0:
+            raise ValueError("max_retries must be 0 or more.")
+        return cls(key, url, timeout, RetryPolicy(max_retries), deadline)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_is_valid = parts.port is None or parts.port > 0  # Reading it raises for a port that is no number.
+    except ValueError:
+        return False
+    bare = not (parts.query or parts.fragment or parts.username)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port_is_valid and bare and url.isascii()

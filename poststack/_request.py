@@ -1,0 +1,58 @@
+"""One call of the API as a value. Group modules build it, the session performs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["NO_BODY", "Request", "segment"]
+
+Answer = TypeVar("Answer")
+
+NO_BODY: Final = object()
+"""Marks a request without a body; `None` would be the JSON value null."""
+
+
+class Request(Generic[Answer]):
+    """What to call, and the type that the API promises in return.
+
+    `returns` decides how the answer is decoded: a TypedDict for a JSON object with at least its required keys,
+    `str` for text, `bytes` for the raw body.
+    """
+
+    __slots__ = ("body", "method", "path", "query", "returns")
+
+    # Not a dataclass: one is made for every e-mail, and a frozen dataclass takes three times as long to build.
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        returns: type[Answer],
+        *,
+        body: object = NO_BODY,
+        query: Mapping[str, object] | None = None,
+    ) -> None:
+        self.method: str = method
+        self.path: str = path
+        self.returns: type[Answer] = returns
+        self.body: object = body
+        self.query: Mapping[str, object] | None = query
+
+    @property
+    def group(self) -> str:
+        """The first part of the path: safe to log, whereas the rest can hold an address."""
+        return self.path.split("/", 2)[1]
+
+
+def segment(value: str | int) -> str:
+    """Return an id as exactly one path segment, with nothing exempt from percent-encoding.
+
+    Raises `ValueError` for an empty id and for `.` and `..`, which would name another address.
+    """
+    text = quote(str(value), safe="")
+    if text in {"", ".", ".."}:
+        raise ValueError(f"{text!r} is not an id. Pass the id that the API returned, such as 'em_…'.")
+    return text

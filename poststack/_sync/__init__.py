@@ -1,0 +1,2 @@
+# Written by tools/unasync.py from poststack/_async/__init__.py. Do not edit.
+"""The synchronous client, generated."""

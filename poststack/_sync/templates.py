@@ -1,0 +1,92 @@
+# Written by tools/unasync.py from poststack/_async/templates.py. Do not edit.
+"""Stored templates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poststack._request import Request, segment
+from poststack.types import (
+    CreateTemplate,
+    Page,
+    RenderedTemplate,
+    Success,
+    Template,
+    TemplateAnswer,
+    TemplatePresets,
+    TemplateQuery,
+    UpdateTemplate,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poststack._sync.session import Session
+
+__all__ = ["Templates"]
+
+
+class Templates:
+    """Keep templates at the API. Every `id` is a `tpl_…` id; e-mails can use a template once it is published.
+
+    Only sends honour idempotency keys: a `create`, `duplicate` or `use_preset` that failed without an answer may have
+    taken effect, and its retries can make a second template.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session: Session = session
+
+    def create(self, input: CreateTemplate, *, timeout: float | None = None) -> TemplateAnswer:
+        """Store a new template as a draft."""
+        return self._session.call(Request("POST", "/templates", TemplateAnswer, body=input), timeout)
+
+    def list(self, params: TemplateQuery | None = None, *, timeout: float | None = None) -> Page[Template]:
+        """Return one page of templates."""
+        return self._session.call(Request("GET", "/templates", Page[Template], query=params), timeout)
+
+    def iterate(self, params: TemplateQuery | None = None, *, timeout: float | None = None) -> Iterator[Template]:
+        """Yield the templates of all pages."""
+        return self._session.iterate(Request("GET", "/templates", Page[Template], query=params), timeout)
+
+    def get(self, id: str, *, timeout: float | None = None) -> TemplateAnswer:
+        """Return one template."""
+        return self._session.call(Request("GET", f"/templates/{segment(id)}", TemplateAnswer), timeout)
+
+    def update(self, id: str, input: UpdateTemplate, *, timeout: float | None = None) -> TemplateAnswer:
+        """Change the given fields of a template."""
+        return self._session.call(Request("PATCH", f"/templates/{segment(id)}", TemplateAnswer, body=input), timeout)
+
+    def delete(self, id: str, *, timeout: float | None = None) -> Success:
+        """Remove a template."""
+        return self._session.call(Request("DELETE", f"/templates/{segment(id)}", Success), timeout)
+
+    def publish(self, id: str, *, timeout: float | None = None) -> TemplateAnswer:
+        """Let e-mails use a template."""
+        return self._session.call(Request("POST", f"/templates/{segment(id)}/publish", TemplateAnswer), timeout)
+
+    def unpublish(self, id: str, *, timeout: float | None = None) -> TemplateAnswer:
+        """Make a template a draft again: sends that use it are refused from now on."""
+        return self._session.call(Request("POST", f"/templates/{segment(id)}/unpublish", TemplateAnswer), timeout)
+
+    def duplicate(self, id: str, *, timeout: float | None = None) -> TemplateAnswer:
+        """Copy a template into a new draft and return the copy."""
+        return self._session.call(Request("POST", f"/templates/{segment(id)}/duplicate", TemplateAnswer), timeout)
+
+    def get_presets(self, *, timeout: float | None = None) -> TemplatePresets:
+        """Return the ready-made templates to start from."""
+        return self._session.call(Request("GET", "/templates/presets", TemplatePresets), timeout)
+
+    def use_preset(self, preset_id: str, *, timeout: float | None = None) -> TemplateAnswer:
+        """Copy a preset, such as `welcome`, into a new draft."""
+        return self._session.call(
+            Request("POST", f"/templates/presets/{segment(preset_id)}/use", TemplateAnswer), timeout
+        )
+
+    def render(
+        self, id: str, variables: dict[str, str] | None = None, *, timeout: float | None = None
+    ) -> RenderedTemplate:
+        """Fill in a template without sending it, and name the variables that are missing."""
+        body = {} if variables is None else {"variables": variables}
+        return self._session.call(
+            Request("POST", f"/templates/{segment(id)}/render", RenderedTemplate, body=body), timeout
+        )

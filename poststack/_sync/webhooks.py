@@ -1,0 +1,99 @@
+# Written by tools/unasync.py from poststack/_async/webhooks.py. Do not edit.
+"""Webhook endpoints, their secrets and deliveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poststack import events
+from poststack._request import NO_BODY, Request
+from poststack.types import (
+    BatchReplay,
+    BatchReplayed,
+    CreateWebhook,
+    PageQuery,
+    Success,
+    UpdateWebhook,
+    WebhookAnswer,
+    WebhookDeliveries,
+    WebhookList,
+    WebhookWithSecret,
+)
+
+if TYPE_CHECKING:
+    from poststack._sync.session import Session
+
+__all__ = ["Webhooks"]
+
+
+class Webhooks:
+    """Manage webhook endpoints. Ids are integers. `poststack.events` reads what they receive.
+
+    Only sends honour idempotency keys: a `create` or `rotate_secret` that failed without an answer may have taken
+    effect, and its retries can take effect again.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session: Session = session
+
+    def create(self, input: CreateWebhook, *, timeout: float | None = None) -> WebhookWithSecret:
+        """Add an endpoint. Keep `signingSecret`: it is shown this once."""
+        return self._session.call(Request("POST", "/webhooks", WebhookWithSecret, body=input), timeout)
+
+    def get(self, id: int, *, timeout: float | None = None) -> WebhookAnswer:
+        """Return one endpoint, without its secret."""
+        return self._session.call(Request("GET", f"/webhooks/{id:d}", WebhookAnswer), timeout)
+
+    def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> WebhookList:
+        """Return all endpoints. The API ignores `params`."""
+        return self._session.call(Request("GET", "/webhooks", WebhookList, query=params), timeout)
+
+    def update(self, id: int, input: UpdateWebhook, *, timeout: float | None = None) -> WebhookAnswer:
+        """Change the given fields; `enabled: True` also revives an endpoint that was disabled after failures."""
+        return self._session.call(Request("PATCH", f"/webhooks/{id:d}", WebhookAnswer, body=input), timeout)
+
+    def delete(self, id: int, *, timeout: float | None = None) -> Success:
+        """Remove an endpoint."""
+        return self._session.call(Request("DELETE", f"/webhooks/{id:d}", Success), timeout)
+
+    def test(self, id: int, *, timeout: float | None = None) -> Success:
+        """Have the API send a sample event to the endpoint."""
+        return self._session.call(Request("POST", f"/webhooks/{id:d}/test", Success), timeout)
+
+    def rotate_secret(
+        self, id: int, *, grace_hours: int | None = None, timeout: float | None = None
+    ) -> WebhookWithSecret:
+        """Replace the secret and return the new one, which is shown this once.
+
+        For `grace_hours` (24 unless given, at most 168, 0 for none) deliveries are signed with both.
+        """
+        body = NO_BODY if grace_hours is None else {"graceHours": grace_hours}
+        return self._session.call(
+            Request("POST", f"/webhooks/{id:d}/rotate-secret", WebhookWithSecret, body=body), timeout
+        )
+
+    def get_deliveries(
+        self, id: int, params: PageQuery | None = None, *, timeout: float | None = None
+    ) -> WebhookDeliveries:
+        """Return one page of deliveries, newest first."""
+        return self._session.call(
+            Request("GET", f"/webhooks/{id:d}/deliveries", WebhookDeliveries, query=params), timeout
+        )
+
+    def replay(self, id: int, delivery_id: int, *, timeout: float | None = None) -> Success:
+        """Send one delivery again."""
+        return self._session.call(
+            Request("POST", f"/webhooks/{id:d}/deliveries/{delivery_id:d}/replay", Success), timeout
+        )
+
+    def batch_replay(self, id: int, input: BatchReplay | None = None, *, timeout: float | None = None) -> BatchReplayed:
+        """Send failed deliveries again, oldest first. Call again while `remaining` is more than 0."""
+        body: BatchReplay = {} if input is None else input
+        return self._session.call(
+            Request("POST", f"/webhooks/{id:d}/deliveries/batch-replay", BatchReplayed, body=body), timeout
+        )
+
+    @staticmethod
+    def verify(payload: str | bytes, signature_header: str, secret: str) -> bool:
+        """Return whether a received body carries a valid signature. `events.construct_event` also parses it."""
+        return events.verify(payload, signature_header, secret)

@@ -1,0 +1,162 @@
+"""Network streams that also end when the whole call must end, and that send a small request in one piece.
+
+A timeout bounds one read. A server that sends a byte now and then resets it for ever, so each read and write here gets
+what is left until the deadline at most. A connection serves one request at a time, hence one `Deadline` for each.
+
+httpcore writes headers and body separately. Both are kept until the answer is awaited, or until there is a lot to send:
+one system call and one packet for an e-mail instead of two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import httpcore
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+__all__ = ["AsyncDeadlineBackend", "Deadline", "DeadlineBackend"]
+
+WRITE_SIZE: Final = 256 * 2**10
+"""Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
+SMALL: Final = 16 * 2**10
+"""Bytes that are kept to be sent together; copying more costs more than a second system call."""
+
+
+class Deadline:
+    """The moment on `time.monotonic()` at which the request in progress must have ended; `None` for never."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+    def within(self, timeout: float | None) -> float | None:
+        """Return the timeout, shortened to what is left. Raises `httpcore.TimeoutException` when nothing is."""
+        if self.at is None:
+            return timeout
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise httpcore.TimeoutException("the deadline of the call has passed")
+        return left if timeout is None else min(timeout, left)
+
+
+class DeadlineBackend(httpcore.NetworkBackend):
+    """Opens streams that keep a deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect within what is left. Name resolution takes as long as the system lets it."""
+        left = self._deadline.within(timeout)
+        return _DeadlineStream(
+            self._backend.connect_tcp(host, port, left, local_address, socket_options), self._deadline
+        )
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+        self._unsent = b""
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._unsent:
+            # A server may answer, and close, before it has read everything: what it says counts, as in httpcore.
+            with contextlib.suppress(httpcore.WriteError):
+                self._flush(timeout)
+        return self._stream.read(max_bytes, self._deadline.within(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._unsent += buffer
+        if len(self._unsent) > SMALL:
+            self._flush(timeout)
+
+    def _flush(self, timeout: float | None) -> None:
+        unsent, self._unsent = memoryview(self._unsent), b""
+        for start in range(0, len(unsent), WRITE_SIZE):
+            part = bytes(unsent[start : start + WRITE_SIZE])
+            self._stream.write(part, self._deadline.within(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        encrypted = self._stream.start_tls(ssl_context, server_hostname, self._deadline.within(timeout))
+        return _DeadlineStream(encrypted, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
+    """Opens streams that keep a deadline, on asyncio and on trio."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect within what is left."""
+        left = self._deadline.within(timeout)
+        stream = await self._backend.connect_tcp(host, port, left, local_address, socket_options)
+        return _AsyncDeadlineStream(stream, self._deadline)
+
+
+class _AsyncDeadlineStream(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+        self._unsent = b""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._unsent:
+            # A server may answer, and close, before it has read everything: what it says counts, as in httpcore.
+            with contextlib.suppress(httpcore.WriteError):
+                await self._flush(timeout)
+        return await self._stream.read(max_bytes, self._deadline.within(timeout))
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._unsent += buffer
+        if len(self._unsent) > SMALL:
+            await self._flush(timeout)
+
+    async def _flush(self, timeout: float | None) -> None:
+        unsent, self._unsent = memoryview(self._unsent), b""
+        for start in range(0, len(unsent), WRITE_SIZE):
+            part = bytes(unsent[start : start + WRITE_SIZE])
+            await self._stream.write(part, self._deadline.within(timeout))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        encrypted = await self._stream.start_tls(ssl_context, server_hostname, self._deadline.within(timeout))
+        return _AsyncDeadlineStream(encrypted, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

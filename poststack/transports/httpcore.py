@@ -1,0 +1,253 @@
+"""The default transports, on httpcore: the engine inside httpx, without the layers this client has no use for.
+
+Both keep connections open and reuse them. Both may be shared: by threads, by event loops (each has connections of its
+own), and across a fork (the child opens its own).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from poststack.transports._connections import AsyncConnection, Connection, Options, Route, transport_error
+from poststack.transports.base import TransportTimeoutError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from poststack.transports.base import HttpRequest, HttpResponse
+
+__all__ = ["AsyncHttpcoreTransport", "HttpcoreTransport"]
+
+
+class HttpcoreTransport:
+    """Send requests over connections that are kept open, from any number of threads.
+
+    At most `max_connections` are open to one origin; further calls wait for one, at most `timeout` seconds. An idle
+    connection is dropped after `keepalive_expiry` seconds. `ssl_context` and `proxy` replace what the environment says.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 100,
+        keepalive_expiry: float = 15.0,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self._options = Options(max_connections, keepalive_expiry, ssl_context, proxy)
+        self._pools: dict[str, _Pool] = {}
+        _in_this_process.add(self)
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer whatever its status; raise `TransportError` when there is none."""
+        url = request.url
+        origin_end = _origin_end(url)
+        origin = url[:origin_end]
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools.setdefault(origin, _Pool(self._options.route(origin), self._options))
+        return pool.send(request, origin_end)
+
+    def close(self) -> None:
+        """Close idle connections. The transport stays usable: a later request opens a new one."""
+        for pool in list(self._pools.values()):
+            pool.close()
+
+    def forget_connections(self) -> None:
+        """Start without connections, as a forked child must: those it sees belong to its parent."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()  # Closes this process's copies only; nothing is said to the server.
+
+
+class _Pool:
+    """The connections to one origin."""
+
+    def __init__(self, route: Route, options: Options) -> None:
+        self._route = route
+        self._options = options
+        self._idle: list[Connection] = []  # Appending and popping are atomic, so the stack needs no lock.
+        self._free = threading.BoundedSemaphore(options.max_connections)
+
+    def send(self, request: HttpRequest, target_start: int) -> HttpResponse:
+        if not self._free.acquire(timeout=_patience(request)):
+            raise TransportTimeoutError("no connection became free in time")
+        try:
+            connection = self._take()
+            try:
+                response = connection.exchange(request, target_start)
+            except Exception as error:
+                connection.close()
+                raise transport_error(error) from error
+            except BaseException:
+                connection.close()
+                raise
+            self._give_back(connection)
+            return response
+        finally:
+            self._free.release()
+
+    def _take(self) -> Connection:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break  # Another thread took the last one.
+            if not connection.stale:
+                return connection
+            connection.close()
+        return Connection(self._route, self._options)
+
+    def _give_back(self, connection: Connection) -> None:
+        if connection.idle:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        while self._idle:
+            with contextlib.suppress(IndexError):
+                self._idle.pop().close()
+
+
+class AsyncHttpcoreTransport:
+    """Send requests over connections that are kept open, on asyncio and on trio.
+
+    At most `max_connections` are open to one origin; further calls wait for one, at most `timeout` seconds. An idle
+    connection is dropped after `keepalive_expiry` seconds. `ssl_context` and `proxy` replace what the environment says.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 100,
+        keepalive_expiry: float = 15.0,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self._options = Options(max_connections, keepalive_expiry, ssl_context, proxy)
+        # A connection works on the event loop that opened it and on no other.
+        self._loops: weakref.WeakKeyDictionary[Any, dict[str, _AsyncPool]] = weakref.WeakKeyDictionary()
+        _in_this_process.add(self)
+
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer whatever its status; raise `TransportError` when there is none."""
+        url = request.url
+        origin_end = _origin_end(url)
+        origin = url[:origin_end]
+        pools = self._pools()
+        pool = pools.get(origin)
+        if pool is None:
+            pool = pools[origin] = _AsyncPool(self._options.route(origin), self._options)
+        return await pool.send(request, origin_end)
+
+    async def aclose(self) -> None:
+        """Close this event loop's idle connections. The transport stays usable: a later request opens a new one."""
+        for pool in self._pools().values():
+            await pool.aclose()
+
+    def forget_connections(self) -> None:
+        """Start without connections, as a forked child must: those it sees belong to its parent."""
+        self._loops = weakref.WeakKeyDictionary()
+
+    def _pools(self) -> dict[str, _AsyncPool]:
+        loop = _running_loop()
+        pools = self._loops.get(loop)
+        if pools is None:
+            pools = self._loops[loop] = {}
+        return pools
+
+
+class _AsyncPool:
+    """The connections to one origin on one event loop."""
+
+    def __init__(self, route: Route, options: Options) -> None:
+        self._route = route
+        self._options = options
+        self._idle: list[AsyncConnection] = []
+        self._free = anyio.Semaphore(options.max_connections)
+
+    async def send(self, request: HttpRequest, target_start: int) -> HttpResponse:
+        try:
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(_patience(request)) as scope:
+                await self._free.acquire()
+            if scope.cancelled_caught:
+                raise TransportTimeoutError("no connection became free in time") from None
+        try:
+            connection = await self._take()
+            try:
+                response = await connection.exchange(request, target_start)
+            except Exception as error:
+                await _close(connection)
+                raise transport_error(error) from error
+            except BaseException:
+                await _close(connection)
+                raise
+            if connection.idle:
+                self._idle.append(connection)
+            else:
+                await _close(connection)
+            return response
+        finally:
+            self._free.release()
+
+    async def _take(self) -> AsyncConnection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.stale:
+                return connection
+            await _close(connection)
+        return AsyncConnection(self._route, self._options)
+
+    async def aclose(self) -> None:
+        while self._idle:
+            await _close(self._idle.pop())
+
+
+async def _close(connection: AsyncConnection) -> None:
+    # Also when the call is being cancelled: a socket left open would be answered to nobody.
+    with anyio.CancelScope(shield=True), contextlib.suppress(Exception):
+        await connection.aclose()
+
+
+def _patience(request: HttpRequest) -> float:
+    if request.deadline is None:
+        return request.timeout
+    return max(0.0, min(request.timeout, request.deadline - time.monotonic()))
+
+
+def _origin_end(url: str) -> int:
+    """Return where the path begins in an absolute address: `https://` is 8 characters long."""
+    end = url.find("/", 8)
+    return len(url) if end < 0 else end
+
+
+def _running_loop() -> Any:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        from trio.lowlevel import current_trio_token
+
+        return current_trio_token()
+
+
+_in_this_process: weakref.WeakSet[HttpcoreTransport | AsyncHttpcoreTransport] = weakref.WeakSet()
+
+
+def _forget_parents_connections() -> None:
+    for transport in list(_in_this_process):
+        transport.forget_connections()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parents_connections)

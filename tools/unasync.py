@@ -1,0 +1,92 @@
+"""Write the synchronous twins of the asynchronous sources, or check that they are up to date.
+
+    python tools/unasync.py            write them
+    python tools/unasync.py --check    name stale, missing and orphaned ones; exit status 1 if there are any
+
+The output is committed. It is formatted with the project's pinned ruff, so that every machine writes the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDERS = {"poststack/_async": "poststack/_sync", "tests/client/_async": "tests/client/_sync"}
+HEADER = "# Written by tools/unasync.py from {source}. Do not edit.\n"
+
+# Applied in order to whole sources, docstrings included. A rule that changes nothing anywhere is an error.
+RULES: list[tuple[str, str]] = [
+    (r"\basync with\b", "with"),
+    (r"\basync for\b", "for"),
+    (r"\basync def\b", "def"),
+    (r"\bawait ", ""),
+    (r"\bAsync(?=[A-Z]\w)", ""),
+    (r"\b(_*)a(send|close|sleep)\b", r"\1\2"),
+    (r"\b__a(enter|exit)__\b", r"__\1__"),
+    (r"\b_async\b", "_sync"),
+    (r"\basynchronous client, and the source of the synchronous one: .*? it\.", "synchronous client, generated."),
+    (r" for asyncio and trio\.", " for threads and plain scripts."),
+    (r"\basynchronous client against", "synchronous client against"),
+    (r"\basync_client\b", "client"),
+]
+
+
+def translated(source: str, used: set[str]) -> str:
+    """Return the synchronous form of a source and note which rules changed something."""
+    for pattern, replacement in RULES:
+        source, count = re.subn(pattern, replacement, source, flags=re.DOTALL)
+        if count:
+            used.add(pattern)
+    return source
+
+
+def formatted(source: str, path: Path) -> str:
+    """Return the source as ruff sorts and formats it."""
+    for command in (["check", "--select", "I", "--fix", "--quiet"], ["format", "--quiet"]):
+        run = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"]
+        source = subprocess.run(run, input=source, capture_output=True, text=True, check=True, encoding="utf-8").stdout
+    return source
+
+
+def twins(root: Path) -> dict[Path, str]:
+    """Return what every generated file should contain."""
+    used: set[str] = set()
+    wanted: dict[Path, str] = {}
+    for source_folder, twin_folder in FOLDERS.items():
+        for source in sorted((root / source_folder).glob("*.py")):
+            path = root / twin_folder / source.name
+            text = HEADER.format(source=f"{source_folder}/{source.name}") + translated(source.read_text("utf-8"), used)
+            wanted[path] = formatted(text, path)
+    unused = [pattern for pattern, _ in RULES if pattern not in used]
+    if unused:
+        sys.exit(f"unasync: these rules change nothing, remove them: {unused}")
+    return wanted
+
+
+def main() -> int:
+    """Write or compare."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a twin is not up to date")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
+    options = parser.parse_args()
+    wanted = twins(options.root)
+    present = {path for folder in FOLDERS.values() for path in (options.root / folder).glob("*.py")}
+    problems = [f"orphaned: {path}" for path in sorted(present - wanted.keys())]
+    for path, text in wanted.items():
+        if path not in present or path.read_text("utf-8") != text:
+            problems.append(f"{'stale' if path in present else 'missing'}: {path}")
+            if not options.check:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, "utf-8")
+    if not options.check:
+        for orphan in present - wanted.keys():
+            orphan.unlink()
+    print("\n".join(problems) if problems else "unasync: all twins are up to date")
+    return 1 if options.check and problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
