@@ -150,7 +150,7 @@ def _announce(address: str, options: argparse.Namespace, secret: str | None) -> 
     lines += [
         "",
         "Let the next send fail, or choose a fate by recipient (bounce@, complain@, defer@, fail@):",
-        f"""  curl -X POST {address}/_emulator/faults -d '{{"status": 503, "path": "/emails"}}'""",
+        f"""  curl -X POST {address}/_emulator/faults -d '{{"status": 503, "path": "/emails", "times": 1}}'""",
         "",
         f"Inbox: {address}/inbox · E-mails are kept {_where(options)}. Stop with Ctrl-C.",
     ]

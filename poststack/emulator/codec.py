@@ -23,9 +23,7 @@ __all__ = ["delivery_from", "email_from", "email_to_json", "message_from", "mess
 
 def message_to_json(message: Message) -> dict[str, Any]:
     """Write a message, with all of its attachments but their content."""
-    content = {
-        field.name: getattr(message, field.name) for field in fields(message) if field.name != "attachments"
-    }
+    content = {field.name: getattr(message, field.name) for field in fields(message) if field.name != "attachments"}
     for name in ("to", "cc", "bcc", "reply_to", "spam"):
         content[name] = [asdict(item) for item in content[name]]
     content["from_"] = asdict(message.from_)

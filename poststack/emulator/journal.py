@@ -152,14 +152,10 @@ class SqliteJournal:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            hint = (
-                "Is another emulator using it?" if "locked" in str(error) else "Check the path and the disk."
-            )
+            hint = "Is another emulator using it?" if "locked" in str(error) else "Check the path and the disk."
             raise DataFileError(f"The data file {self._path} cannot be used: {error}. {hint}") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise DataFileError(
-                f"The data file {self._path} is damaged. Delete it to start afresh."
-            ) from error
+            raise DataFileError(f"The data file {self._path} is damaged. Delete it to start afresh.") from error
 
     def _records(self, kind: str) -> Iterator[dict[str, Any]]:
         rows = self._database.execute("SELECT content FROM records WHERE kind = ? ORDER BY number", (kind,))

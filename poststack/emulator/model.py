@@ -53,9 +53,7 @@ DeliveryState = Literal["delivered", "retrying", "failed"]
 
 def iso(moment: float) -> str:
     """Write a moment as ISO 8601 in UTC with milliseconds, as the API does."""
-    return (
-        datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,7 @@ class Poster:
             _logger.debug("webhook delivery %d: status %s", call.delivery_id, status)
 
     async def _post(self, client: httpx.AsyncClient, call: WebhookCall) -> tuple[int, str]:
-        request = client.stream(
-            "POST", call.url, content=call.body, headers=dict(call.headers), timeout=call.timeout
-        )
+        request = client.stream("POST", call.url, content=call.body, headers=dict(call.headers), timeout=call.timeout)
         async with request as response:
             body = b""
             async for chunk in response.aiter_raw(_READ_BYTES):

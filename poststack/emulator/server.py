@@ -145,9 +145,7 @@ class _Api:
         else:
             await _respond(response, send)
 
-    async def _awaited(
-        self, request: HttpRequest, scope: Scope, response: HttpResponse | None
-    ) -> HttpResponse | None:
+    async def _awaited(self, request: HttpRequest, scope: Scope, response: HttpResponse | None) -> HttpResponse | None:
         """Ask again after every change while `?wait=` seconds last and the newest e-mail is not there yet."""
         if scope["path"] != f"{control.PREFIX}/emails/latest" or scope["method"] != "GET":
             return response

@@ -300,9 +300,7 @@ class Store:
             self._journal.removed(record)
 
     def _trim(self) -> None:
-        while len(self._emails) > self._max_emails or (
-            self.bytes > self._max_bytes and len(self._emails) > 1
-        ):
+        while len(self._emails) > self._max_emails or (self.bytes > self._max_bytes and len(self._emails) > 1):
             self.remove_email(next(iter(self._emails.values())))
 
     def _index_email(self, email: Email) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from poststack.emulator.core import Emulator
 from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.model import Attempt
-from poststack.transports.base import HttpRequest, HttpResponse, TransportError, TransportTimeout
+from poststack.transports.base import HttpRequest, HttpResponse, TransportError, TransportTimeoutError
 
 __all__ = ["InMemoryTransport", "MovableClock", "Receiver"]
 
@@ -116,7 +116,7 @@ class InMemoryTransport:
             left = min(left, request.deadline - self.clock.monotonic())
         if delay > left:
             self.clock.sleep(left)
-            raise TransportTimeout("No answer came in time.")
+            raise TransportTimeoutError("No answer came in time.")
         self.clock.sleep(delay)
 
     def _let_happen(self, target: float) -> None:
@@ -124,9 +124,7 @@ class InMemoryTransport:
         while (due := self.emulator.next_due()) is not None and due <= target:
             rounds, moment = (rounds + 1, moment) if moment == due else (1, due)
             if rounds > _MAX_ROUNDS:
-                raise RuntimeError(
-                    "One moment does not end. Does a webhook receiver cause events of its own?"
-                )
+                raise RuntimeError("One moment does not end. Does a webhook receiver cause events of its own?")
             self.clock.set(due)
             for call in self.emulator.run_due(self.clock.time()):
                 self.emulator.record(call.delivery_id, self._attempt(call), self.clock.time())
