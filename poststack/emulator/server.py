@@ -6,16 +6,17 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
+from importlib.util import find_spec
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from poststack.emulator import control
-from poststack.emulator.api.answers import RefusalError
+from poststack.emulator.api.answers import RefusalError, not_found
 from poststack.emulator.core import Emulator
 from poststack.emulator.guard import cross_site, host_allowed
 from poststack.emulator.poster import Poster
@@ -27,6 +28,7 @@ __all__ = ["DROP_EXTENSION", "create_app"]
 # The name under which a server offers to drop the connection, see `serving.py`.
 DROP_EXTENSION = "poststack.drop_connection"
 _INBOX = "/inbox"
+_inbox = import_module("poststack.emulator.inbox") if find_spec("poststack.emulator.inbox") else None
 _LONGEST_WAIT = 60.0
 # How much of a body that is too large is read and thrown away, so that the client gets to see the 413.
 _DISCARD_FACTOR = 4
@@ -58,26 +60,30 @@ def create_app(
             stop_listening()
 
     api = _Api(state)
-    app = Starlette(lifespan=lifespan, routes=[*_inbox(state), Mount("/", app=api)])
+    app = Starlette(lifespan=lifespan, routes=[*_pages(state), Mount("/", app=api)])
     app.state.emulator = state
     app.add_middleware(_Guard, state=state)
     return app
 
 
-def _inbox(state: AppState) -> Sequence[BaseRoute]:
-    from importlib.util import find_spec
-
-    if find_spec("poststack.emulator.inbox") is None:
+def _pages(state: AppState) -> Sequence[BaseRoute]:
+    if _inbox is None:
         return ()
-    from importlib import import_module
-
-    routes: Sequence[BaseRoute] = import_module("poststack.emulator.inbox").routes(state)
-    return (Route("/", _home), *routes)
+    routes: Sequence[BaseRoute] = _inbox.routes(state)
+    return (Route("/", _Home(state)), *routes)
 
 
-async def _home(request: Request) -> Response:
-    """Send browsers to the inbox."""
-    return RedirectResponse(_INBOX, status_code=303)
+class _Home:
+    """Sends browsers to the inbox; programs are told that there is nothing here."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "text/html" in _headers(scope).get("accept", ""):
+            await RedirectResponse(_INBOX, status_code=303)(scope, receive, send)
+        else:
+            await _respond(self._state.emulator.refuse(not_found("Route")), send)
 
 
 class _Guard:

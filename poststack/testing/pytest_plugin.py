@@ -17,7 +17,7 @@ __all__ = ["async_poststack_client", "poststack_client", "poststack_emulator"]
 
 @pytest.fixture
 def poststack_emulator() -> Generator[EmulatorSession]:
-    """An emulator in memory, empty for every test."""
+    """Run an emulator in memory, empty for every test."""
     from poststack.testing import emulator
 
     with emulator() as session:
@@ -26,11 +26,11 @@ def poststack_emulator() -> Generator[EmulatorSession]:
 
 @pytest.fixture
 def poststack_client(poststack_emulator: EmulatorSession) -> PostStack:
-    """A client whose e-mails end up in `poststack_emulator`."""
+    """Make a client whose e-mails end up in `poststack_emulator`."""
     return poststack_emulator.client()
 
 
 @pytest.fixture
 def async_poststack_client(poststack_emulator: EmulatorSession) -> AsyncPostStack:
-    """An asynchronous client whose e-mails end up in `poststack_emulator`."""
+    """Make an asynchronous client whose e-mails end up in `poststack_emulator`."""
     return poststack_emulator.async_client()
