@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
     subprocess.run([*pip, str(folder), str(ROOT)], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def emulator_url() -> Iterator[str]:
+    """Start `poststack emulator` as a program of its own and return its address."""
+    command = [sys.executable, "-m", "poststack", "emulator", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                    break
+            else:
+                pytest.fail("The emulator ended before it named its address.")
+            yield found[0]
+        finally:
+            process.terminate()
+            process.stdout.read()
 
 
 @pytest.fixture(autouse=True)
