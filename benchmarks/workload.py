@@ -60,7 +60,7 @@ def importing(how_far: str) -> float:
     """Return the CPU seconds of the import, in an interpreter that has not imported anything of it yet."""
     begun = time.process_time()
     if how_far == "import":
-        import poststack as poststack
+        __import__("poststack")
     else:
         from poststack import PostStack
 

@@ -72,9 +72,7 @@ class Options:
 
 
 def transport_error(error: Exception) -> TransportError:
-    """Return the one error that every failure below this line becomes."""
-    if isinstance(error, TransportError):
-        return error
+    """Return what a failure of sockets, TLS, h11 or httpcore is to the client."""
     timed_out = isinstance(error, (httpcore.TimeoutException, TimeoutError, socket.timeout))
     kind = TransportTimeoutError if timed_out else TransportError
     return kind(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

@@ -75,6 +75,8 @@ class Conversation:
     def receive(self, data: bytes) -> HttpResponse | None:
         """Take what was read, `b""` at the end of the stream. Raises what h11 raises, and `TransportError`."""
         http = self._http
+        if not data and http.their_state is h11.SEND_RESPONSE and not http.trailing_data[0]:
+            raise TransportError("the server closed the connection without an answer")
         http.receive_data(data)
         while True:
             event = http.next_event()
@@ -88,12 +90,10 @@ class Conversation:
                 self._head = event
             elif isinstance(event, h11.EndOfMessage):
                 return self._finished()
-            elif isinstance(event, h11.InformationalResponse):
+            else:  # 100 Continue and its like: nothing else comes from a server that owes an answer.
                 self._interim_answers += 1
                 if self._interim_answers > MOST_INTERIM_ANSWERS:
                     raise TransportError("the server keeps announcing an answer and sends none")
-            else:  # ConnectionClosed, or PAUSED, which only a request for another protocol could bring about.
-                raise TransportError("the server closed the connection without an answer")
 
     @property
     def reusable(self) -> bool:

@@ -49,9 +49,9 @@ def test_recipients_are_a_list_of_addresses(to: object) -> None:
     refused("to", to=to)
 
 
-@pytest.mark.parametrize("sender", [17, ["a@example.com"], {}])
-def test_a_sender_is_text(sender: object) -> None:
-    refused("`from`", **{"from": sender})
+@pytest.mark.parametrize("sender", [None, "", 17, ["a@example.com"], {}])
+def test_there_is_one_sender_and_it_is_text(sender: object) -> None:
+    refused("from", **{"from": sender})
 
 
 @pytest.mark.parametrize(

@@ -444,6 +444,42 @@ def test_an_asynchronous_client_survives_a_fork() -> None:
         assert sorted(request.connection for request in server.requests) == [0, 0, 1]
 
 
+def test_forgotten_connections_are_closed_and_not_used_again() -> None:
+    transport, other = HttpcoreTransport(), AsyncHttpcoreTransport()
+
+    async def main(server: Server) -> None:
+        async with AsyncPostStack(KEY, server.url, transport=other) as client:
+            await client.emails.send(EMAIL)
+            other.forget_connections()
+            await client.emails.send(EMAIL)
+
+    with serving(answering()) as server, PostStack(KEY, server.url, transport=transport) as client:
+        client.emails.send(EMAIL)
+        transport.forget_connections()
+        until(lambda: not server.open_connections)
+        client.emails.send(EMAIL)
+        assert server.connections == 2
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # The forgotten one is left to the garbage collector.
+            asyncio.run(main(server))
+            gc.collect()
+        assert server.connections == 4
+
+
+def test_an_answer_that_never_came_is_named_as_such() -> None:
+    def read_and_leave(visitor: Visitor) -> None:
+        visitor.request()
+
+    expected = pytest.raises(PostStackConnectionError, match="closed the connection without an answer")
+    with serving(read_and_leave) as server, expected as caught:
+        PostStack(KEY, server.url, max_retries=0).emails.send(EMAIL)
+
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert cause.__cause__ is None
+
+
 def test_a_refused_connection_leaves_nothing_behind() -> None:
     with serving(answering()) as server:
         url = server.url

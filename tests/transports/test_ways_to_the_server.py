@@ -148,8 +148,6 @@ def proxy_to(port: int | None) -> Callable[[Visitor], None]:
 def test_plain_requests_go_through_the_environments_proxy(
     flavour: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if variable == "HTTP_PROXY":
-        monkeypatch.delenv("REQUEST_METHOD", raising=False)
     with serving(proxy_to(None)) as proxy:
         monkeypatch.setenv(variable, proxy.url)
         assert outcome(flavour, "http://api.example.com") == {"id": "em_1"}
@@ -184,6 +182,16 @@ def test_a_proxy_that_refuses_is_a_connection_error_that_hides_its_password(
     assert "403" in result.error
     assert "hidden" not in repr(result)
     assert len(proxy.requests) == 2
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.usefixtures("trusted")
+def test_a_proxy_may_be_reached_over_tls(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(encrypted("localhost", script=proxy_to(None))) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", https(proxy.url, "localhost"))
+        assert outcome(flavour, "http://api.example.com") == {"id": "em_1"}
+
+    assert proxy.requests[0].first_line == "POST http://api.example.com/emails HTTP/1.1"
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
