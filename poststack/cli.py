@@ -159,3 +159,7 @@ def _announce(address: str, options: argparse.Namespace, secret: str | None) -> 
 
 def _where(options: argparse.Namespace) -> str:
     return f"in {options.data}" if options.data else "in memory; --data FILE keeps them"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
