@@ -31,14 +31,43 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "to": st.just(["b@example.com"]) | JSON,
     "subject": st.just("Hi") | JSON,
     "text": st.just("x") | JSON,
-    **{
-        name: JSON
-        for name in (
-            "html cc bcc reply_to headers tags attachments idempotency_key scheduled_at template_id variables "
-            "unsubscribe signature tracking emails url events email reason name event metadata graceHours limit "
-            "withinMinutes status times delay path retry_after advance builder_blocks"
-        ).split()
-    },
+    **dict.fromkeys(
+        [
+            "html",
+            "cc",
+            "bcc",
+            "reply_to",
+            "headers",
+            "tags",
+            "attachments",
+            "idempotency_key",
+            "scheduled_at",
+            "template_id",
+            "variables",
+            "unsubscribe",
+            "signature",
+            "tracking",
+            "emails",
+            "url",
+            "events",
+            "email",
+            "reason",
+            "name",
+            "event",
+            "metadata",
+            "graceHours",
+            "limit",
+            "withinMinutes",
+            "status",
+            "times",
+            "delay",
+            "path",
+            "retry_after",
+            "advance",
+            "builder_blocks",
+        ],
+        JSON,
+    ),
 }
 OBJECTS = st.fixed_dictionaries({}, optional=FIELDS)
 ATTACHMENTS = st.fixed_dictionaries({}, optional={

@@ -40,7 +40,11 @@ def test_what_was_sent_can_be_looked_at() -> None:
     )
     assert (sent.reply_to, sent.tags, sent.headers) == (["r@example.com"], ["a"], {"X-A": "1"})
     assert sent.attachments == [SentAttachment("a.txt", b"hi", "text/plain")]
-    assert (sent.created_at.day, sent.scheduled_at, sent.sent_at) == (1, datetime(2026, 3, 2, tzinfo=timezone.utc), None)
+    assert (sent.created_at.day, sent.scheduled_at, sent.sent_at) == (
+        1,
+        datetime(2026, 3, 2, tzinfo=timezone.utc),
+        None,
+    )
     assert (sent.status, sent.test_mode, sent.payload["subject"]) == ("queued", True, "Hi")
 
 
