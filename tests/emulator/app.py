@@ -52,7 +52,7 @@ class App:
         return Reply(response.status, json.loads(response.body), dict(response.headers))
 
     def post(self, path: str, content: object = None, **headers: str) -> Reply:
-        return self.call("POST", path, content, **headers)
+        return self.call("POST", path, content, body=None, **headers)
 
     def get(self, path: str) -> Reply:
         return self.call("GET", path)

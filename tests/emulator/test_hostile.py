@@ -26,6 +26,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=10,
 )
+OTHER_FIELDS = (
+    *("html", "cc", "bcc", "reply_to", "headers", "tags", "attachments", "idempotency_key", "scheduled_at", "tracking"),
+    *("template_id", "variables", "unsubscribe", "signature", "emails", "url", "events", "email", "reason", "name"),
+    *("event", "metadata", "graceHours", "limit", "withinMinutes", "status", "times", "delay", "path", "retry_after"),
+    *("advance", "builder_blocks"),
+)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "from": st.just("a@example.com") | JSON,
     "to": st.just(["b@example.com"]) | JSON,

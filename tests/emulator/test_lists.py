@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from poststack.emulator.core import Emulator
 from poststack.emulator.search import EmailSearch
 from poststack.emulator.settings import Settings
 from tests.emulator.app import App
@@ -127,15 +128,18 @@ def test_the_oldest_go_when_there_are_too_many_or_too_much(settings: Settings, k
     assert len(app.emulator.store.deliveries_of_webhook(1)) == kept
 
 
-def test_settings_that_make_no_sense_are_refused() -> None:
-    for wrong in (
-        {"api_keys": ("",)},
-        {"max_emails": 0},
-        {"retry_delays": (-1.0,)},
-        {"webhook_timeout": 0.0},
-        {"delivery_delay": float("nan")},
-        {"rate_limit": -1},
-        {"disable_webhook_after": 0},
-    ):
-        with pytest.raises(ValueError, match="must"):
-            Emulator(Settings(**wrong))  # type: ignore[arg-type]  # each is one field's wrong value
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Settings(api_keys=("",)),
+        lambda: Settings(max_emails=0),
+        lambda: Settings(retry_delays=(-1.0,)),
+        lambda: Settings(webhook_timeout=0.0),
+        lambda: Settings(delivery_delay=float("nan")),
+        lambda: Settings(rate_limit=-1),
+        lambda: Settings(disable_webhook_after=0),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make: Callable[[], Settings]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        make()

@@ -190,9 +190,12 @@ def test_a_batch_answers_each_element(app: App) -> None:
     assert [email.message.subject for email in app.emulator.store.accepted()] == ["Hi", "Two"]
 
 
-@pytest.mark.parametrize(("emails", "status"), [(None, 400), ({}, 400), ([], 422), ([{}] * 101, 422)])
-def test_a_batch_has_one_to_a_hundred_elements(app: App, emails: object, status: int) -> None:
-    assert app.post("/emails/batch", {"emails": emails}).status == status
+def test_a_batch_has_one_to_a_hundred_elements(app: App) -> None:
+    cases: list[tuple[object, int]] = [(None, 400), ({}, 400), ([], 422), ([{}] * 101, 422)]
+
+    assert [app.post("/emails/batch", {"emails": emails}).status for emails, _ in cases] == [
+        status for _, status in cases
+    ]
 
 
 def test_previews_keep_nothing(app: App) -> None:

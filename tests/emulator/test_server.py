@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -70,7 +70,7 @@ def running(*options: str) -> Generator[Server]:
             assert found is not None
             yield Server(process, found[0], output)
         finally:
-            process.kill()
+            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +110,14 @@ class Endpoint(ThreadingHTTPServer):
 
 
 class EndpointHandler(BaseHTTPRequestHandler):
-    server: Endpoint
+    @property
+    def endpoint(self) -> Endpoint:
+        return cast("Endpoint", self.server)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.calls.append((body, dict(self.headers.items())))
-        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
+        self.endpoint.calls.append((body, dict(self.headers.items())))
+        self.send_response(self.endpoint.statuses.pop(0) if self.endpoint.statuses else 200)
         self.send_header("Location", "/elsewhere")
         self.end_headers()
         self.wfile.write(b"x" * 100_000)

@@ -154,7 +154,7 @@ def test_a_webhook_made_through_the_api_reaches_a_receiver_with_its_url(poststac
 def test_a_receiver_that_feeds_on_itself_is_stopped() -> None:
     with emulator(Settings(delivery_delay=0)) as emu:
         client = emu.client()
-        emu.on_webhook(lambda body, headers: 200 if client.emails.send(EMAIL) else 500, events=["email.queued"])
+        emu.on_webhook(lambda body, headers: 200 if client.emails.send(EMAIL)["id"] else 500, events=["email.queued"])
 
         client.emails.send(EMAIL)
         with pytest.raises(RuntimeError, match="does not end"):
