@@ -1,1 +1,4 @@
-"""The PostStack API on your own machine: accepts e-mail, plays its fate, delivers webhooks, fails on demand."""
+"""The PostStack API on your own machine.
+
+Takes e-mail in, plays its fate, delivers webhooks, fails on demand.
+"""

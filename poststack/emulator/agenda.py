@@ -8,7 +8,10 @@ __all__ = ["Agenda"]
 
 
 class Agenda:
-    """The times of numbered things; each number has at most one. Earlier times come first, then lower numbers."""
+    """The times of numbered things; each number has at most one.
+
+    Earlier times come first, then lower numbers.
+    """
 
     def __init__(self) -> None:
         self._times: dict[int, float] = {}

@@ -1,7 +1,8 @@
 """What becomes of an e-mail: chosen by the recipient's address, or by hand. Pure rules, no state.
 
-The API documents no magic recipients; these are an extension of the emulator. The part before the @ decides, alone or
-followed by + or - and anything: `bounce@example.com`, `bounce+7@example.com`, `bounce-shop@example.com`.
+The API documents no magic recipients; these are an extension of the emulator. The part before the @
+decides, alone or followed by + or - and anything: `bounce@example.com`, `bounce+7@example.com`, `bounce-
+shop@example.com`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ MAGIC_RECIPIENTS: Mapping[str, tuple[EventType, ...]] = {
 
 @dataclass(frozen=True)
 class Effect:
-    """What an event does: to the recipient's state (`None`: nothing), to the suppression list, and what it says."""
+    """What an event does.
+
+    To the recipient's state (`None`: nothing), to the suppression list, and what it says.
+    """
 
     state: RecipientState | None = None
     suppress: str | None = None
@@ -51,7 +55,8 @@ SIMULATED: Mapping[EventType, Effect] = {
         {"bounce_type": "hard", "smtp_code": 550, "reason": "550 5.1.1 The mailbox does not exist"},
     ),
     "soft_bounced": Effect(
-        "deferred", details={"bounce_type": "soft", "smtp_code": 452, "reason": "452 4.2.2 The mailbox is full"}
+        "deferred",
+        details={"bounce_type": "soft", "smtp_code": 452, "reason": "452 4.2.2 The mailbox is full"},
     ),
     "complained": Effect("complained", "complaint", {"feedback_type": "abuse"}),
     "unsubscribed": Effect(None, "unsubscribe"),
@@ -60,7 +65,7 @@ SIMULATED: Mapping[EventType, Effect] = {
     "clicked": Effect(),
 }
 
-_WORST_FIRST: tuple[RecipientState, ...] = ("complained", "bounced", "failed", "deferred")
+_WORST_FIRST: tuple[EmailStatus, ...] = ("complained", "bounced", "failed", "deferred")
 _LOCAL_PART = re.compile(r"([a-z]+)(?:[+-].*)?", re.DOTALL)
 
 
@@ -73,13 +78,13 @@ def plan_for(address: str) -> tuple[EventType, ...]:
 def overall_status(recipients: Iterable[Recipient], *, sent: bool) -> EmailStatus:
     """Return the status of an e-mail from the states of its recipients.
 
-    The worst that happened to any of them wins: complained, bounced, failed, deferred. Otherwise it is delivered once
-    it is delivered to all, and `sending` (before it left: `queued`) until then.
+    The worst that happened to any of them wins: complained, bounced, failed, deferred. Otherwise it is
+    delivered once it is delivered to all, and `sending` (before it left: `queued`) until then.
     """
     states = {recipient.state for recipient in recipients}
-    for state in _WORST_FIRST:
-        if state in states:
-            return state  # type: ignore[return-value]  # pending is not among them
+    for status in _WORST_FIRST:
+        if status in states:
+            return status
     if states == {"delivered"}:
         return "delivered"
     return "sending" if sent else "queued"

@@ -1,7 +1,8 @@
-"""What the emulator remembers: e-mails with their events, webhooks with their deliveries, suppressions, templates.
+"""What the emulator remembers: e-mails and their events, webhooks and their deliveries, suppressions, templates.
 
-Values that never change after acceptance are frozen; records that live on (a status, a secret) are plain dataclasses
-that only `Emulator` changes. Moments are seconds since 1970; `iso` writes one the way the API does.
+Values that never change after acceptance are frozen; records that live on (a status, a secret) are plain
+dataclasses that only `Emulator` changes. Moments are seconds since 1970; `iso` writes one the way the API
+does.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ class Address:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that came with an e-mail, decoded. With a `content_id` the HTML shows it as `cid:<content_id>`."""
+    """A file that came with an e-mail, decoded.
+
+    With a `content_id` the HTML shows it as `cid:<content_id>`.
+    """
 
     filename: str
     content: bytes = field(repr=False)
@@ -153,6 +157,7 @@ class Recipient:
     address: str
     state: RecipientState = "pending"
     plan: tuple[EventType, ...] = ()
+    due_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,10 @@ class EmailEvent:
 
 @dataclass
 class Email:
-    """One accepted e-mail. `id` is the public `em_…` id, `number` the internal integer that no endpoint takes."""
+    """One accepted e-mail.
+
+    `id` is the public `em_…` id, `number` the internal integer that no endpoint takes.
+    """
 
     number: int
     id: str
@@ -243,7 +251,8 @@ class Attempt:
 class Delivery:
     """One event on its way to one webhook, with every attempt. `body` is what is posted, byte for byte.
 
-    `failures` counts the failed attempts since it was created or last replayed; it decides when the next one is due.
+    `failures` counts the failed attempts since it was created or last replayed; it decides when the next
+    one is due.
     """
 
     id: int

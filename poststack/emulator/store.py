@@ -1,9 +1,9 @@
 """Everything one emulator remembers, with the indexes that keep lists quick.
 
 Memory holds the truth; a `Journal` follows every change, so that a restart finds it again. Reading is open to
-anybody; only `Emulator` writes, because a change has to be committed and announced as well. What is kept is bounded:
-when there are more than `max_emails`, or their contents exceed `max_bytes`, the oldest go, with their events,
-deliveries and idempotency keys.
+anybody; only `Emulator` writes, because a change has to be committed and announced as well. What is kept is
+bounded: when there are more than `max_emails`, or their contents exceed `max_bytes`, the oldest go, with
+their events, deliveries and idempotency keys.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ __all__ = ["Contents", "Journal", "Record", "Store"]
 T = TypeVar("T")
 Record = Email | Delivery | Webhook | Suppression | Template
 
-# Deliveries belong to their e-mail and go with it; those of `webhooks.test` belong to none and are bounded here.
+# Deliveries belong to their e-mail and go with it; those of `webhooks.test` belong to none and are bounded
+# here.
 _MAX_TEST_DELIVERIES = 1_000
 
 
@@ -298,7 +299,9 @@ class Store:
             self._journal.removed(record)
 
     def _trim(self) -> None:
-        while len(self._emails) > self._max_emails or (self.bytes > self._max_bytes and len(self._emails) > 1):
+        while len(self._emails) > self._max_emails or (
+            self.bytes > self._max_bytes and len(self._emails) > 1
+        ):
             self.remove_email(next(iter(self._emails.values())))
 
     def _index_email(self, email: Email) -> None:
