@@ -259,6 +259,16 @@ class Emulator:
                 lost_answer=lost_answer,
             )
 
+    def faults(self) -> list[Fault]:
+        """Return the faults that still wait for requests, oldest first."""
+        with self._lock:
+            return self._backend.faults.all()
+
+    def remove_fault(self, fault_id: int) -> bool:
+        """Remove one fault; return whether it was there."""
+        with self._lock:
+            return self._backend.faults.remove(fault_id)
+
     def clear_faults(self) -> None:
         """Remove all faults."""
         with self._lock:
