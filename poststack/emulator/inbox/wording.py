@@ -21,7 +21,7 @@ _INVISIBLE = re.compile(
 
 def visible(text: str) -> str:
     """Replace characters that hide or reorder text by the replacement mark, so that a name shows what it is."""
-    return _INVISIBLE.sub("\ufffd", text)
+    return _INVISIBLE.sub("\ufffd", str(text))
 
 
 def relative(moment: float, now: float) -> str:
@@ -29,7 +29,7 @@ def relative(moment: float, now: float) -> str:
     seconds = now - moment
     distance = abs(seconds)
     if distance < _JUST_NOW:
-        return "just now"
+        return "just now" if seconds >= 0 else "in a moment"
     if distance < _MINUTE:
         text = f"{int(distance)} s"
     elif distance < _HOUR:

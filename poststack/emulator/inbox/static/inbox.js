@@ -16,7 +16,7 @@
   function inWords(moment) {
     const seconds = (Date.now() + clockAhead - moment) / 1000;
     const distance = Math.abs(seconds);
-    if (distance < 10) return "just now";
+    if (distance < 10) return seconds >= 0 ? "just now" : "in a moment";
     if (distance >= 7 * 86400) {
       return new Date(moment).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
     }
@@ -129,16 +129,21 @@
 
   let stream = null;
 
+  function tellConnection(on, words) {
+    connection.classList.toggle("on", on);
+    connection.querySelector(".label").textContent = words;
+  }
+
   function listen() {
     // A browser opens only a few connections to one server: pages in the background let go of theirs.
     if (document.hidden) {
       stream?.close();
       stream = null;
-      connection.classList.remove("on");
+      tellConnection(false, "Paused");
     } else if (!stream) {
       stream = new EventSource("/inbox/live");
-      stream.addEventListener("open", () => connection.classList.add("on"));
-      stream.addEventListener("error", () => connection.classList.remove("on"));
+      stream.addEventListener("open", () => tellConnection(true, "Live"));
+      stream.addEventListener("error", () => tellConnection(false, "Offline"));
       stream.addEventListener("change", (event) => {
         if (JSON.parse(event.data).revision !== revision) refresh();
       });
@@ -293,6 +298,8 @@
       if (!open.contains(event.target)) open.open = false;
     }
   });
+
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
   if (new URL(location.href).searchParams.has("done")) {
     const address = new URL(location.href);
