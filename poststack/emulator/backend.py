@@ -16,7 +16,7 @@ __all__ = ["Backend", "TimeTravel"]
 
 @dataclass
 class TimeTravel:
-    """Seconds by which a control request a control request asked to move the clock; the shell has it and takes them."""
+    """Seconds by which a control request moved the clock, until the shell, which has it, acts on it."""
 
     seconds: float = 0.0
 

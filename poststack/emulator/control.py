@@ -112,9 +112,7 @@ def _simulate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
     email, content = find_email(backend, arguments), call.json()
     metadata = object_of(content, "metadata")
     person = {name: value for name in _PERSON if (value := optional_text(content, name)) is not None}
-    if len(json.dumps(metadata)) > _MAX_METADATA or any(
-        len(value) > _MAX_PERSON_VALUE for value in person.values()
-    ):
+    if len(json.dumps(metadata)) > _MAX_METADATA or any(len(value) > _MAX_PERSON_VALUE for value in person.values()):
         raise unprocessable("The details of the event are too long.")
     try:
         backend.lifecycle.simulate(
@@ -143,7 +141,7 @@ def _add_fault(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Re
     try:
         fault = backend.faults.add(
             integer(content, "status"),
-            times=integer(content, "times") if "times" in content else 1,
+            times=integer(content, "times"),
             path=_short(content, "path") or "/",
             method=_short(content, "method"),
             delay=number(content, "delay") or 0.0,

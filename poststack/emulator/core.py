@@ -177,9 +177,7 @@ class Emulator:
         with self._changing():
             email = self._known(email_id)
             self._backend.lifecycle.run(now)
-            self._backend.lifecycle.simulate(
-                email, event, now, recipient=recipient, metadata=metadata, person=person
-            )
+            self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
             return email
 
     def set_unread(self, email_id: str, unread: bool) -> None:
@@ -208,9 +206,7 @@ class Emulator:
                 raise KeyError(delivery_id)
             self._backend.deliveries.replay(delivery, now)
 
-    def add_webhook(
-        self, url: str, events: Sequence[str], now: float, *, secret: str | None = None
-    ) -> Webhook:
+    def add_webhook(self, url: str, events: Sequence[str], now: float, *, secret: str | None = None) -> Webhook:
         """Register an endpoint, or with the same URL change its events and secret.
 
         Raises `ValueError` for a bad URL.
@@ -231,7 +227,7 @@ class Emulator:
         self,
         status: int | None = None,
         *,
-        times: int | None = 1,
+        times: int | None = None,
         path: str = "/",
         method: str | None = None,
         delay: float = 0.0,
@@ -320,9 +316,9 @@ class Emulator:
         if fault.retry_after is not None:
             headers["Retry-After"] = f"{fault.retry_after:g}"
         code = fault.code or CODES.get(status, "internal_error" if status >= 500 else "error")
-        return Reply(
-            status, {"error": fault.error or "A fault was set for this request.", "code": code}
-        ).response(headers)
+        return Reply(status, {"error": fault.error or "A fault was set for this request.", "code": code}).response(
+            headers
+        )
 
     def _known(self, email_id: str) -> Email:
         email = self.store.email(email_id)

@@ -44,9 +44,7 @@ class Deliveries:
         self._ids = ids
         self._in_flight: set[int] = set()
 
-    def announce(
-        self, event_type: str, data: Mapping[str, Any], now: float, *, email_id: str | None = None
-    ) -> None:
+    def announce(self, event_type: str, data: Mapping[str, Any], now: float, *, email_id: str | None = None) -> None:
         """Start a delivery of this event to every webhook that wants it, with one event id for all."""
         webhooks = [webhook for webhook in self._store.webhooks() if webhook.wants(event_type)]
         self._start(webhooks, event_type, data, now, email_id=email_id)

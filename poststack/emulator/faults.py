@@ -31,7 +31,7 @@ class Fault:
     status: int | None = None
     code: str | None = None
     error: str | None = None
-    times: int | None = 1
+    times: int | None = None
     path: str = "/"
     method: str | None = None
     delay: float = 0.0
@@ -62,7 +62,7 @@ class Faults:
         self,
         status: int | None = None,
         *,
-        times: int | None = 1,
+        times: int | None = None,
         path: str = "/",
         method: str | None = None,
         delay: float = 0.0,

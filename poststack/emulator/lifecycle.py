@@ -119,17 +119,11 @@ class Lifecycle:
             raise NotPossibleError(f"Unknown event. Choose one of: {', '.join(SIMULATED)}.")
         if email.cancelled_at is not None or email.scheduled:
             raise NotPossibleError("The e-mail is cancelled or still scheduled, so nothing can happen to it.")
-        chosen = [
-            entry
-            for entry in email.recipients
-            if recipient in {None, entry.address} or _same(entry, recipient)
-        ]
+        chosen = [entry for entry in email.recipients if recipient in {None, entry.address} or _same(entry, recipient)]
         if not chosen:
             raise NotPossibleError("The e-mail does not go to this recipient.")
         if len(email.events) + 2 * len(chosen) > _MAX_EVENTS:
-            raise NotPossibleError(
-                f"An e-mail keeps at most {_MAX_EVENTS} events. Delete it and send another one."
-            )
+            raise NotPossibleError(f"An e-mail keeps at most {_MAX_EVENTS} events. Delete it and send another one.")
         if email.sent_at is None:
             self._leave(email, now)
         for entry in chosen:
@@ -153,17 +147,13 @@ class Lifecycle:
             if entry.due_at is None or entry.due_at > now:
                 continue
             event_type, entry.plan = entry.plan[0], entry.plan[1:]
-            delay = (
-                self._settings.defer_delay if event_type == "deferred" else self._settings.delivery_delay / 2
-            )
+            delay = self._settings.defer_delay if event_type == "deferred" else self._settings.delivery_delay / 2
             entry.due_at = now + delay if entry.plan else None
             self._record(email, event_type, now, entry)
         self._plan(email)
 
     def _plan(self, email: Email) -> None:
-        email.next_step_at = min(
-            (entry.due_at for entry in email.recipients if entry.due_at is not None), default=None
-        )
+        email.next_step_at = min((entry.due_at for entry in email.recipients if entry.due_at is not None), default=None)
         self._store.save(email)
 
     def _record(
@@ -197,9 +187,7 @@ class Lifecycle:
                 self._suppress(entry.address, effect.suppress, now)
         email.status = overall_status(email.recipients, sent=email.sent_at is not None)
         self._store.save(email)
-        self._deliveries.announce(
-            "email." + event_type, _webhook_data(email, email.events[-1]), now, email_id=email.id
-        )
+        self._deliveries.announce("email." + event_type, _webhook_data(email, email.events[-1]), now, email_id=email.id)
 
     def _suppress(self, address: str, reason: str, now: float) -> None:
         if self._store.suppression(address) is None:

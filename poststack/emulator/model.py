@@ -1,4 +1,4 @@
-"""What the emulator remembers: e-mails and their events, webhooks and their deliveries, suppressions, templates.
+"""What the emulator remembers: e-mails and events, webhooks and deliveries, suppressions, templates.
 
 Values that never change after acceptance are frozen; records that live on (a status, a secret) are plain
 dataclasses that only `Emulator` changes. Moments are seconds since 1970; `iso` writes one the way the API
@@ -53,9 +53,7 @@ DeliveryState = Literal["delivered", "retrying", "failed"]
 
 def iso(moment: float) -> str:
     """Write a moment as ISO 8601 in UTC with milliseconds, as the API does."""
-    return (
-        datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,9 @@ class Settings:
         if not all(self.api_keys):
             raise ValueError("An API key must not be empty.")
         if self.max_emails < 1 or self.max_bytes < 1 or self.max_body < 1 or self.max_recipients < 1:
-            raise ValueError(
-                "The limits max_emails, max_bytes, max_body and max_recipients must be at least 1."
-            )
+            raise ValueError("The limits max_emails, max_bytes, max_body and max_recipients must be at least 1.")
         times = (self.delivery_delay, self.defer_delay, *self.retry_delays)
-        if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float(
-            "inf"
-        ):
+        if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float("inf"):
             raise ValueError("Delays must be finite and not negative, and webhook_timeout must be above 0.")
         if self.rate_limit < 0 or (self.disable_webhook_after is not None and self.disable_webhook_after < 1):
             raise ValueError("rate_limit must not be negative, and disable_webhook_after must be at least 1.")

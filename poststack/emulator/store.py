@@ -8,7 +8,7 @@ their events, deliveries and idempotency keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol, TypeVar
@@ -61,12 +61,12 @@ class Journal(Protocol):
         """Forget a record."""
         ...
 
-    def commit(self) -> None:
-        """Make all changes since the last call permanent, together."""
+    def commit(self, highest: Mapping[str, int]) -> None:
+        """Make all changes since the last call permanent, together; keep the highest numbers given out."""
         ...
 
     def close(self) -> None:
-        """Commit and let go of the file."""
+        """Let go of the file."""
         ...
 
 
@@ -101,7 +101,7 @@ class Store:
             self._restore(journal.load())
             self._highest.update(journal.highest())
             self._trim()
-            journal.commit()
+            journal.commit(self._highest)
 
     # E-mails, newest first
 
@@ -281,10 +281,11 @@ class Store:
     def commit(self) -> None:
         """Make the changes since the last call permanent, together."""
         if self._journal is not None:
-            self._journal.commit()
+            self._journal.commit(self._highest)
 
     def close(self) -> None:
         """Commit and close the journal."""
+        self.commit()
         if self._journal is not None:
             self._journal.close()
 
@@ -299,9 +300,7 @@ class Store:
             self._journal.removed(record)
 
     def _trim(self) -> None:
-        while len(self._emails) > self._max_emails or (
-            self.bytes > self._max_bytes and len(self._emails) > 1
-        ):
+        while len(self._emails) > self._max_emails or (self.bytes > self._max_bytes and len(self._emails) > 1):
             self.remove_email(next(iter(self._emails.values())))
 
     def _index_email(self, email: Email) -> None:

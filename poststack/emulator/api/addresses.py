@@ -65,8 +65,8 @@ def reply_addresses(source: Mapping[str, Any]) -> tuple[Address, ...]:
 
 @lru_cache(maxsize=4_096)
 def _problem(address: str) -> str | None:
-    # Development happens at `someone@shop.test` and `root@localhost`, which the package refuses by name; with a
-    # label more they are names like any other, and the syntax is checked all the same.
+    # Development happens at `someone@shop.test` and `root@localhost`, which the package refuses by name;
+    # with a label more they are names like any other, and the syntax is checked all the same.
     checked = f"{address}.example" if address.lower().endswith(_LOCAL_ENDINGS) else address
     try:
         validate_email(checked, check_deliverability=False, globally_deliverable=False)

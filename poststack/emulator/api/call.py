@@ -56,9 +56,7 @@ class Call:
         Raises a 400 for anything else, and for numbers JSON does not have.
         """
         try:
-            content: Any = json.loads(
-                self.body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite
-            )
+            content: Any = json.loads(self.body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
             _check_depth(content)
             if rb"\u" in self.body:
                 # An escape can smuggle in half a character, which no e-mail can carry.

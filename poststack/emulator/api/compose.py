@@ -77,10 +77,7 @@ def compose(backend: Backend, payload: Mapping[str, Any], *, max_recipients: int
         track_clicks=boolean(tracking, "clicks"),
         spam=spam_findings(subject, html, text),
         payload=shown,
-        size=len(canonical(shown))
-        + len(html or "")
-        + len(text or "")
-        + sum(file.size for file in attachments),
+        size=len(canonical(shown)) + len(html or "") + len(text or "") + sum(file.size for file in attachments),
     )
 
 
@@ -91,9 +88,7 @@ def canonical(payload: Mapping[str, Any]) -> bytes:
 
 def without_suppressed(backend: Backend, message: Message) -> Message:
     """Drop suppressed recipients. Raises a 422 when none is left."""
-    suppressed = [
-        address.address for address in message.recipients if backend.store.suppression(address.address)
-    ]
+    suppressed = [address.address for address in message.recipients if backend.store.suppression(address.address)]
     if not suppressed:
         return message
     gone = set(suppressed)
@@ -126,9 +121,7 @@ def _check_signature(payload: Mapping[str, Any]) -> None:
         raise unprocessable("`signature` must be auto or none.")
 
 
-def _content(
-    backend: Backend, payload: Mapping[str, Any]
-) -> tuple[str, str | None, str | None, Template | None]:
+def _content(backend: Backend, payload: Mapping[str, Any]) -> tuple[str, str | None, str | None, Template | None]:
     subject, html, text = (optional_text(payload, name) for name in ("subject", "html", "text"))
     template = _template(backend, payload)
     variables = texts_by_name(payload, "variables")
@@ -184,9 +177,7 @@ def _attachments(payload: Mapping[str, Any]) -> tuple[Attachment, ...]:
     entries = payload.get("attachments")
     if entries is None:
         return ()
-    if not isinstance(entries, list) or not all(
-        isinstance(entry, dict) for entry in cast("list[object]", entries)
-    ):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in cast("list[object]", entries)):
         raise invalid("`attachments` must be an array of objects.")
     found = cast("list[dict[str, Any]]", entries)
     if len(found) > _MAX_ATTACHMENT_COUNT:

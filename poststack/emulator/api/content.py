@@ -22,9 +22,7 @@ _TAG = re.compile(r"<[^<>]*>")
 _PLAIN_HTTP = re.compile(r"""href\s*=\s*["']http://""", re.IGNORECASE)
 _NUMERIC_HOST = re.compile(r"https?://\d{1,3}(?:\.\d{1,3}){3}")
 _SHORTENER = re.compile(r"https?://(?:bit\.ly|tinyurl\.com|goo\.gl|t\.co)/", re.IGNORECASE)
-_PUSHY = re.compile(
-    r"\b(?:free money|act now|winner|100% free|risk[- ]free|click here|viagra|casino)\b", re.IGNORECASE
-)
+_PUSHY = re.compile(r"\b(?:free money|act now|winner|100% free|risk[- ]free|click here|viagra|casino)\b", re.IGNORECASE)
 _GMAIL_CLIPS_AT = 102 * 1024
 _LONG_SUBJECT = 78
 # Rules look at the beginning of a body: enough to judge it, and quick for the largest one.
@@ -84,8 +82,7 @@ def spam_report(findings: Iterable[SpamFinding]) -> dict[str, Any]:
         "score": score,
         "action": next((action for limit, action in _ACTIONS if score >= limit), "no_action"),
         "symbols": [
-            {"name": finding.name, "score": finding.score, "description": finding.description}
-            for finding in found
+            {"name": finding.name, "score": finding.score, "description": finding.description} for finding in found
         ],
         "skipped": False,
     }
@@ -109,9 +106,7 @@ def insights(message: Message) -> list[dict[str, str]]:
          "warning", "A {{placeholder}} was not filled in."),
     )  # fmt: skip
     return [
-        {"code": code, "message": text, "severity": severity}
-        for applies, code, severity, text in checks
-        if applies
+        {"code": code, "message": text, "severity": severity} for applies, code, severity, text in checks if applies
     ]
 
 

@@ -59,10 +59,10 @@ def _send(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 
 def _batch(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    emails: Any = call.json().get("emails")
+    emails: object = call.json().get("emails")
     if not isinstance(emails, list):
         raise invalid("`emails` must be an array.")
-    elements: list[Any] = emails
+    elements = cast("list[object]", emails)
     if not elements:
         raise unprocessable("A batch holds at least one e-mail.")
     if len(elements) > _MAX_BATCH:
@@ -70,7 +70,7 @@ def _batch(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     return Reply(202, {"data": [_element(backend, call, index, item) for index, item in enumerate(elements)]})
 
 
-def _element(backend: Backend, call: Call, index: int, payload: Any) -> dict[str, Any]:
+def _element(backend: Backend, call: Call, index: int, payload: object) -> dict[str, Any]:
     if not isinstance(payload, dict):
         return {"error": "Each e-mail must be an object."}
     try:

@@ -15,14 +15,13 @@ from poststack.emulator.backend import Backend
 
 __all__ = ["send"]
 
-_KEY = re.compile(r"[ -~]{1,255}")
+# No header can carry every character, the body can; what is left out are control characters.
+_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 # The key says that two payloads are one e-mail, so it is not part of it; the window is accepted and ignored.
 _NOT_COMPARED = frozenset({"idempotency_key", "idempotency_window_hours"})
 
 
-def send(
-    backend: Backend, call: Call, payload: Mapping[str, Any], *, index: int | None = None
-) -> dict[str, Any]:
+def send(backend: Backend, call: Call, payload: Mapping[str, Any], *, index: int | None = None) -> dict[str, Any]:
     """Accept one e-mail, or find the one that was accepted under the same key; return what the API answers.
 
     `index` is the place in a batch. Only acceptance consumes a key: after a refusal the same key can be
@@ -59,5 +58,5 @@ def _key(call: Call, payload: Mapping[str, Any], index: int | None) -> str | Non
     if key is None:
         return None
     if not _KEY.fullmatch(key):
-        raise unprocessable("An idempotency key has 1 to 255 printable ASCII characters.")
+        raise unprocessable("An idempotency key has 1 to 255 characters, none of them a control character.")
     return f"batch {index}: {key}" if body_key is None and index is not None else f"single: {key}"

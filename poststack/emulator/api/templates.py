@@ -206,9 +206,7 @@ def _use_preset(backend: Backend, call: Call, arguments: Mapping[str, str]) -> R
     if preset is None:
         raise not_found("Preset")
     names = variable_names(preset.subject, preset.html)
-    template = _keep(
-        backend, call.now, name=preset.name, subject=preset.subject, html=preset.html, variables=names
-    )
+    template = _keep(backend, call.now, name=preset.name, subject=preset.subject, html=preset.html, variables=names)
     return Reply(201, {"template": template_json(template)})
 
 

@@ -104,17 +104,11 @@ def _description(content: Mapping[str, Any]) -> str | None:
 
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    return Reply(
-        200, {"webhooks": [_listed(backend, webhook, call.now) for webhook in backend.store.webhooks()]}
-    )
+    return Reply(200, {"webhooks": [_listed(backend, webhook, call.now) for webhook in backend.store.webhooks()]})
 
 
 def _listed(backend: Backend, webhook: Webhook, now: float) -> dict[str, Any]:
-    tried = [
-        delivery.attempts[-1]
-        for delivery in backend.store.deliveries_of_webhook(webhook.id)
-        if delivery.attempts
-    ]
+    tried = [delivery.attempts[-1] for delivery in backend.store.deliveries_of_webhook(webhook.id) if delivery.attempts]
     last = max(tried, key=lambda attempt: attempt.at, default=None)
     return {
         **webhook_json(webhook, now),
@@ -196,9 +190,7 @@ def _batch_replay(backend: Backend, call: Call, arguments: Mapping[str, str]) ->
     failed: list[Delivery] = [
         delivery
         for delivery in reversed(backend.store.deliveries_of_webhook(_enabled(webhook).id))
-        if delivery.state == "failed"
-        and delivery.created_at >= since
-        and event_type in {None, delivery.event_type}
+        if delivery.state == "failed" and delivery.created_at >= since and event_type in {None, delivery.event_type}
     ]
     chosen = failed[: min(limit or _MAX_REPLAYS, _MAX_REPLAYS)]
     for delivery in chosen:
