@@ -25,7 +25,7 @@ _KEPT = _PICTURES | {
 }
 _KEPT_FAMILY = re.compile(r"(?:audio|video)/[a-z0-9.+-]+|application/vnd\.(?:ms-|openxmlformats-|oasis\.)[a-z0-9.-]+")
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff<>:\"/\\\\|?*]"
+    '[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff<>:"/\\\\|?*]'
 )
 _LONGEST_NAME = 150
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -42,7 +42,8 @@ _STATIC_TYPES = {
     "icon.svg": "image/svg+xml",
 }
 _STATIC = {
-    name: resources.files("poststack.emulator.inbox").joinpath("static", name).read_bytes() for name in _STATIC_TYPES
+    name: resources.files("poststack.emulator.inbox").joinpath("static").joinpath(name).read_bytes()
+    for name in _STATIC_TYPES
 }
 _STATIC_VERSION = hashlib.sha256(b"".join(_STATIC.values())).hexdigest()[:12]
 _LARGEST_FORM = 64 * 1024
@@ -75,16 +76,18 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(
+        filters: dict[str, Callable[..., Any]] = self._templates.filters
+        filters.update(
             absolute=wording.absolute,
             duration=wording.duration,
             file_size=wording.file_size,
             iso=iso,
             json=_json,
-            relative=lambda moment: wording.relative(moment, state.now()),
+            relative=self._relative,
             visible=wording.visible,
         )
-        self._templates.globals.update(count=wording.count, static_version=_STATIC_VERSION)
+        known: dict[str, Any] = self._templates.globals
+        known.update(count=wording.count, static_version=_STATIC_VERSION)
 
     def show(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
         """Answer with a page."""
@@ -109,11 +112,14 @@ class Pages:
         """Answer that there is no such page, or no longer such a message."""
         return self.show(request, "missing.html", status=404)
 
+    def _relative(self, moment: float) -> str:
+        return wording.relative(moment, self.state.now())
+
     @staticmethod
     def redirect(path: str, **query: str) -> Response:
         """Send the browser on to a page of the inbox after a change."""
         found = {name: value for name, value in query.items() if value}
-        address = f"{path}?{urlencode(found)}" if found else path
+        address = f"{path}?{urlencode(found, errors='replace')}" if found else path
         return RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette.responses import RedirectResponse
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from poststack.emulator.inbox.pages import Pages, static_file
 from poststack.emulator.inbox.views.faults import FaultsPage
 from poststack.emulator.inbox.views.listing import ListPage
 from poststack.emulator.inbox.views.live import LiveUpdates
 from poststack.emulator.inbox.views.message import MessagePage
-from poststack.emulator.inbox.pages import Pages, static_file
 from poststack.emulator.inbox.views.parts import MessageParts
 from poststack.emulator.inbox.views.webhooks import WebhooksPage
 from poststack.emulator.state import AppState
@@ -28,7 +29,7 @@ def routes(state: AppState) -> Sequence[BaseRoute]:
     listing, message, parts = ListPage(pages), MessagePage(pages), MessageParts(pages)
     webhooks, faults, live = WebhooksPage(pages), FaultsPage(pages), LiveUpdates(state)
     return (
-        Route("/inbox", lambda request: RedirectResponse("/inbox/", status_code=308)),
+        Route("/inbox", _to_list),
         Route("/inbox/", listing.show),
         Route("/inbox/live", live.stream),
         Route("/inbox/static/{name}", static_file),
@@ -50,3 +51,7 @@ def routes(state: AppState) -> Sequence[BaseRoute]:
         Route("/inbox/faults/{id:int}/remove", faults.remove, methods=["POST"]),
         Route("/inbox/{rest:path}", pages.missing),
     )
+
+
+async def _to_list(request: Request) -> Response:
+    return RedirectResponse("/inbox/", status_code=308)

@@ -145,7 +145,7 @@
       stream.addEventListener("open", () => tellConnection(true, "Live"));
       stream.addEventListener("error", () => tellConnection(false, "Offline"));
       stream.addEventListener("change", (event) => {
-        if (JSON.parse(event.data).revision !== revision) refresh();
+        if (Number(event.data) !== revision) refresh();
       });
     }
   }

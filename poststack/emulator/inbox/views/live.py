@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
 
 from starlette.requests import Request
@@ -34,15 +33,18 @@ class LiveUpdates:
     async def _events(self, request: Request) -> AsyncGenerator[str]:
         loop = asyncio.get_running_loop()
         end = loop.time() + _LONGEST_STREAM
-        told: int | None = None
-        yield "retry: 1000\n\n"
+        store = self._state.store
+        told = store.revision
+        yield f"retry: 1000\n\n{_change(told)}"
         while loop.time() < end and not await request.is_disconnected():
-            store = self._state.store
+            await self._state.wait_for_change(told, _HEARTBEAT)
             if store.revision == told:
                 yield ": still here\n\n"
             else:
                 told = store.revision
-                news = {"revision": told, "total": store.total, "unread": store.unread}
-                yield f"event: change\ndata: {json.dumps(news)}\n\n"
+                yield _change(told)
                 await asyncio.sleep(_PAUSE)
-            await self._state.wait_for_change(told, _HEARTBEAT)
+
+
+def _change(revision: int) -> str:
+    return f"event: change\ndata: {revision}\n\n"

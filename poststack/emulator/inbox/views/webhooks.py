@@ -47,9 +47,7 @@ class WebhooksPage:
         chosen = request.query_params.get("show", "")
         chosen = chosen if chosen in _FILTERS else ""
         by_webhook = {webhook.id: store.deliveries_of_webhook(webhook.id) for webhook in store.webhooks()}
-        deliveries = [
-            delivery for found in by_webhook.values() for delivery in found if chosen in {"", delivery.state}
-        ]
+        deliveries = [delivery for found in by_webhook.values() for delivery in found if chosen in {"", delivery.state}]
         deliveries.sort(key=attrgetter("id"), reverse=True)
         return self._pages.show(
             request,
