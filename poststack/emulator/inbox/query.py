@@ -102,7 +102,8 @@ def read_query(text: str, shown: str = "") -> EmailSearch:
         word = match["word"] if match["quoted"] is None else match["quoted"]
         if field and field not in FIELDS:
             field, word = "", f"{match['field']}:{word}"
-        if word:
+        # A field that still waits for its word narrows nothing, so that typing it does not empty the list.
+        if word and not (word.endswith(":") and word[:-1].lower() in FIELDS):
             terms.append((field, word.casefold()))
     if shown in SHOWN:
         terms.append(("is", shown))

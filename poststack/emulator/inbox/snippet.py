@@ -22,9 +22,9 @@ _HIDDEN = tuple(
     (re.compile(start, re.IGNORECASE), re.compile(end, re.IGNORECASE))
     for start, end in (
         (r"<!--", r"-->"),
-        (r"<style\b", r"</style"),
-        (r"<script\b", r"</script"),
-        (r"<title\b", r"</title"),
+        (r"<style\b", r"</style[^<>]*>?"),
+        (r"<script\b", r"</script[^<>]*>?"),
+        (r"<title\b", r"</title[^<>]*>?"),
     )
 )
 _TAG = re.compile(r"<[a-z!/?][^<>]*>?", re.IGNORECASE)
