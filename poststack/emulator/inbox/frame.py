@@ -1,8 +1,9 @@
 """A message's HTML as a document of its own that can do nothing: for a sandboxed frame.
 
 What keeps it harmless are the headers: no scripts, no forms, no network. The source is changed only so that the mail
-looks as it will (its inline pictures come along as data) and its links open elsewhere; nothing relies on having found
-every tag, except for `<link>`, whose connections ahead of time browsers do not hold against a policy.
+looks as it will (its inline pictures come along as data) and its links open elsewhere. Only one thing rests on finding
+tags: browsers connect ahead of time for `<link rel=preconnect>` and for frames, whatever the policy says, and such a
+connection tells the sender that somebody reads. A tag name ends only in what `_AHEAD` looks for, so none is missed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from poststack.emulator.model import Attachment
 
 __all__ = ["document", "frame_headers", "remote_content"]
 
-_LINK_TAG = re.compile(r"<(link)(?=[\s/>])", re.IGNORECASE)
-# Of an attribute given twice the first counts.
-_ANCHOR = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
+_AHEAD = re.compile(r"<(link|iframe|frame|fencedframe|portal|object|embed)(?=[\s/>])", re.IGNORECASE)
+# Links, but for those that lead to a place in the mail itself. Of an attribute given twice the first counts.
+_ANCHOR = re.compile(r"""<(a|area)(?=[\s/>])(?![^<>]*\shref\s*=\s*["']?#)""", re.IGNORECASE)
 _CID = re.compile(r"""(?<=["'(=\s])cid:([^"'()<>\s]+)""", re.IGNORECASE)
 _REMOTE = re.compile(
     r"""(?:\b(?:src|srcset|background|poster)\s*=\s*["']?\s*|url\(\s*["']?\s*)(?:https?:)?//""", re.IGNORECASE
@@ -50,8 +51,8 @@ def remote_content(source: str) -> bool:
 
 
 def document(source: str, attachments: Sequence[Attachment]) -> str:
-    """Return the HTML with its inline pictures put in, links that open a new tab, and without `<link>`."""
-    source = _LINK_TAG.sub(r"<x-\1", source)
+    """Return the HTML with inline pictures put in, links that open a new tab, and nothing that connects by itself."""
+    source = _AHEAD.sub(r"<x-\1", source)
     source = _ANCHOR.sub(r'<\1 target="_blank" rel="noopener noreferrer"', source)
     inline = {attachment.content_id: attachment for attachment in attachments if attachment.content_id}
     left = _LARGEST_PICTURES

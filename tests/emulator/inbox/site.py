@@ -6,7 +6,9 @@ import asyncio
 import base64
 import json
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -33,8 +35,10 @@ class Site:
     def get(self, address: str, headers: dict[str, str] | None = None) -> httpx.Response:
         return asyncio.run(self._request("GET", address, headers or {}, None))
 
-    def post(self, address: str, headers: dict[str, str] | None = None, **form: str) -> httpx.Response:
-        return asyncio.run(self._request("POST", address, headers or {}, form))
+    def post(
+        self, address: str, sent_headers: Mapping[str, str] = MappingProxyType({}), /, **form: str
+    ) -> httpx.Response:
+        return asyncio.run(self._request("POST", address, dict(sent_headers), form))
 
     async def _request(
         self, method: str, path: str, headers: dict[str, str], form: dict[str, str] | None

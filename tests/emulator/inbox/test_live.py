@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
+from poststack.emulator.core import Emulator
+from poststack.emulator.inbox.views.live import LiveUpdates
+from poststack.emulator.state import AppState
 from tests.emulator.inbox.served import Served
 
 
@@ -51,3 +57,18 @@ def test_a_listener_that_leaves_is_forgotten(served: Served) -> None:
     served.send(subject="After")
 
     assert "After" in httpx.get(f"{served.address}/inbox/").text
+
+
+def test_a_quiet_stream_gives_signs_of_life_and_ends_by_itself() -> None:
+    async def nothing() -> Message:
+        return await asyncio.Event().wait()  # type: ignore[return-value]  # it never returns
+
+    async def told() -> list[str]:
+        updates = LiveUpdates(AppState(Emulator()), heartbeat=0.01, longest=0.2)
+        answer = await updates.stream(Request({"type": "http", "method": "GET", "headers": []}, nothing))
+        return [str(chunk) async for chunk in answer.body_iterator]  # type: ignore[attr-defined]  # it streams
+
+    first, *others = asyncio.run(told())
+
+    assert first == "retry: 1000\n\nevent: change\ndata: 0\n\n"
+    assert set(others) == {": still here\n\n"}

@@ -94,6 +94,20 @@ def test_links_open_elsewhere_and_connections_ahead_of_time_are_taken_out(site: 
     )
 
 
+def test_links_within_the_mail_stay_in_it() -> None:
+    html = "<a href=#top>up</a><a class=x href='#b'>b</a><a data-href=# href=/c>c</a><a>none</a>"
+    elsewhere = ' target="_blank" rel="noopener noreferrer"'
+
+    assert document(html, []) == (
+        f"<a href=#top>up</a><a class=x href='#b'>b</a><a{elsewhere} data-href=# href=/c>c</a><a{elsewhere}>none</a>"
+    )
+
+
+@pytest.mark.parametrize("tag", ["iframe", "FRAME\n", "object/", "embed", "portal", "fencedframe", "link\x0c"])
+def test_what_connects_by_itself_is_no_longer_that(tag: str) -> None:
+    assert document(f"<{tag} src=//a.example>", []) == f"<x-{tag} src=//a.example>"
+
+
 def test_a_message_without_html_has_no_frame(site: Site) -> None:
     assert site.get(f"/inbox/mail/{site.send()}/frame").status_code == 404
 

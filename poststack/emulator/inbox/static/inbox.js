@@ -88,6 +88,7 @@
     address.searchParams.delete("done");
     address.hash = "";
     const response = await fetch(address, { headers: { Accept: "text/html" }, mode: "same-origin" });
+    if (response.status === 404) announce("The message is not here any more.", true);
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     revision = Number(fresh.body.dataset.revision);
@@ -196,7 +197,11 @@
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!form.matches("[data-quiet]")) return;
+    if (!form.matches("[data-quiet]")) {
+      // The page is about to go; what its own change brings is no news to it.
+      stream?.close();
+      return;
+    }
     event.preventDefault();
     send(form, event.submitter).catch(() => announce("The emulator does not answer.", true));
   });
@@ -307,8 +312,9 @@
     history.replaceState(null, "", address);
   }
   if (location.hash === "#q") box?.focus();
-  if (location.hash.startsWith("#m-")) {
-    document.getElementById(location.hash.slice(1))?.querySelector(".open").focus();
+  if (location.hash.startsWith("#open-")) {
+    // Only now: on its way to a place in the page, the browser takes the focus along.
+    addEventListener("load", () => document.getElementById(location.hash.slice(1))?.focus());
   }
 
   tellTimes();

@@ -12,18 +12,21 @@ from poststack.emulator.state import AppState
 
 __all__ = ["LiveUpdates"]
 
-_HEARTBEAT = 15.0
 # Between two words, so that a thousand e-mails in a second are a few updates.
 _PAUSE = 0.15
-# The browser opens a new stream by itself; one that ends now and then cannot be forgotten half-open.
-_LONGEST_STREAM = 300.0
 
 
 class LiveUpdates:
-    """The stream that open pages listen to."""
+    """The stream that open pages listen to.
 
-    def __init__(self, state: AppState) -> None:
+    A sign of life goes out every `heartbeat` seconds. The stream ends after `longest` seconds and the browser opens
+    another one by itself, so that none is forgotten half-open.
+    """
+
+    def __init__(self, state: AppState, *, heartbeat: float = 15.0, longest: float = 300.0) -> None:
         self._state = state
+        self._heartbeat = heartbeat
+        self._longest = longest
 
     async def stream(self, request: Request) -> Response:
         """Answer with a stream that tells the store's revision at once and after every change."""
@@ -32,12 +35,12 @@ class LiveUpdates:
 
     async def _events(self, request: Request) -> AsyncGenerator[str]:
         loop = asyncio.get_running_loop()
-        end = loop.time() + _LONGEST_STREAM
+        end = loop.time() + self._longest
         store = self._state.store
         told = store.revision
         yield f"retry: 1000\n\n{_change(told)}"
         while loop.time() < end and not await request.is_disconnected():
-            await self._state.wait_for_change(told, _HEARTBEAT)
+            await self._state.wait_for_change(told, self._heartbeat)
             if store.revision == told:
                 yield ": still here\n\n"
             else:
