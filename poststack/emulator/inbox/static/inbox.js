@@ -88,7 +88,7 @@
     address.searchParams.delete("done");
     address.hash = "";
     const response = await fetch(address, { headers: { Accept: "text/html" }, mode: "same-origin" });
-    if (response.status === 404) announce("The message is not here any more.", true);
+    if (response.status === 404 && page === "message") announce("The message is not here any more.", true);
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     revision = Number(fresh.body.dataset.revision);
