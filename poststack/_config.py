@@ -55,4 +55,5 @@ def _is_http(url: str) -> bool:
     except ValueError:
         return False
     bare = not (parts.query or parts.fragment or parts.username)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port_is_valid and bare and url.isascii()
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port_is_valid and bare and is_plain

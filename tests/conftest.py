@@ -26,7 +26,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def emulator_url() -> Iterator[str]:
     """Start `poststack emulator` as a program of its own and return its address."""
-    command = [sys.executable, "-m", "poststack.cli", "emulator", "--port", "0"]
+    command = [sys.executable, "-m", "poststack", "emulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
