@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -72,3 +76,22 @@ def test_a_quiet_stream_gives_signs_of_life_and_ends_by_itself() -> None:
 
     assert first == "retry: 1000\n\nevent: change\ndata: 0\n\n"
     assert set(others) == {": still here\n\n"}
+
+
+def test_an_open_page_does_not_hold_up_the_end() -> None:
+    command = [sys.executable, "-m", "poststack.cli", "emulator", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        found = next(found for line in process.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
+        with httpx.stream("GET", f"{found[0]}/inbox/live", timeout=20) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            process.send_signal(signal.SIGINT)
+            rest = list(lines)
+        said = process.stdout.read()
+
+    # The stream came to its proper end, or reading it would have failed.
+    assert "data: 0" in rest
+    assert "Traceback" not in said
+    assert "Cancel" not in said
+    assert process.returncode == 0

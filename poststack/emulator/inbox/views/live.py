@@ -39,7 +39,7 @@ class LiveUpdates:
         store = self._state.store
         told = store.revision
         yield f"retry: 1000\n\n{_change(told)}"
-        while loop.time() < end and not await request.is_disconnected():
+        while not self._state.stopping and loop.time() < end and not await request.is_disconnected():
             await self._state.wait_for_change(told, self._heartbeat)
             if store.revision == told:
                 yield ": still here\n\n"
