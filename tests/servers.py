@@ -79,7 +79,9 @@ class Visitor:
 
     def encrypt(self, context: ssl.SSLContext) -> None:
         """Speak TLS from here on. Raises `OSError` when the client declines."""
-        self._socket = context.wrap_socket(self._socket, server_side=True)
+        encrypted = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
+        self._socket = encrypted
+        encrypted.do_handshake()
 
     def join(self, port: int) -> None:
         """Pass everything between the client and another port of this machine, as a tunnel does."""

@@ -23,7 +23,7 @@ from poststack.transports.base import TransportError, TransportTimeoutError
 if TYPE_CHECKING:
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["AsyncConnection", "Connection", "Options", "Route", "patience", "transport_error"]
+__all__ = ["DEFAULT_PORTS", "AsyncConnection", "Connection", "Options", "Route", "patience", "transport_error"]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 NO_DELAY: Final = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
@@ -72,9 +72,7 @@ class Options:
 
 
 def transport_error(error: Exception) -> TransportError:
-    """Return the one error that every failure below this line becomes."""
-    if isinstance(error, TransportError):
-        return error
+    """Return what a failure of sockets, TLS, h11 or httpcore is to the client."""
     timed_out = isinstance(error, (httpcore.TimeoutException, TimeoutError, socket.timeout))
     kind = TransportTimeoutError if timed_out else TransportError
     return kind(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
@@ -137,9 +135,9 @@ class Connection:
         route = self._route
         # Name resolution takes as long as the system lets it.
         stream = httpcore.SyncBackend().connect_tcp(route.host, route.port, patience(request), socket_options=NO_DELAY)
+        self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
         if route.scheme == "https":
-            stream = stream.start_tls(self._options.context(), route.host, patience(request))
-        self._stream = stream
+            self._stream = stream = stream.start_tls(self._options.context(), route.host, patience(request))
         # The socket itself: its `sendall` bounds the whole write, the stream's `write` each piece of it.
         self._socket = cast("socket.socket", stream.get_extra_info("socket"))
         return self._socket
@@ -195,7 +193,7 @@ class AsyncConnection:
         # httpcore exports a stand-in for where anyio is missing, which makes the type a union; anyio comes with httpx.
         backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
         stream = await backend.connect_tcp(route.host, route.port, patience(request))
-        self._stream = stream  # Before the handshake, so that a call cancelled during it closes the socket.
+        self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
         if route.scheme == "https":
             self._stream = stream = await stream.start_tls(self._options.context(), route.host, patience(request))
         return stream

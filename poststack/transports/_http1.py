@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["READ_SIZE", "Conversation"]
+__all__ = ["READ_SIZE", "Conversation", "complete_headers"]
 
 READ_SIZE: Final = 64 * 2**10
 """Bytes asked for in one read."""
@@ -30,6 +30,16 @@ WRITE_SIZE: Final = 256 * 2**10
 """Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
 SMALL: Final = 16 * 2**10
 """Bytes of a body that are copied behind the headers: one system call and one packet for most e-mails."""
+
+
+def complete_headers(request: HttpRequest, host: str) -> list[tuple[str, str]]:
+    """Return all headers of a request in the order in which the published SDK sends them."""
+    if request.body is not None:
+        length = str(len(request.body))
+        return [("Host", host), *request.headers.items(), ("Content-Length", length)]
+    if request.method == "POST":
+        return [("Host", host), ("Content-Length", "0"), *request.headers.items()]
+    return [("Host", host), *request.headers.items()]
 
 
 class Conversation:
@@ -49,13 +59,8 @@ class Conversation:
 
         They are views because error reports print the variables of a failed call, and the headers hold the API key.
         """
-        headers = [("Host", self._host), *request.headers.items()]
-        body = request.body
-        if body is not None:
-            headers.append(("Content-Length", str(len(body))))
-        elif request.method == "POST":
-            headers.append(("Content-Length", "0"))
-        http = self._http
+        body, http = request.body, self._http
+        headers = complete_headers(request, self._host)
         head = http.send(h11.Request(method=request.method, headers=headers, target=target)) or b""
         content = b"".join(http.send_with_data_passthrough(h11.Data(data=body)) or ()) if body else b""
         http.send(h11.EndOfMessage())
@@ -70,6 +75,8 @@ class Conversation:
     def receive(self, data: bytes) -> HttpResponse | None:
         """Take what was read, `b""` at the end of the stream. Raises what h11 raises, and `TransportError`."""
         http = self._http
+        if not data and http.their_state is h11.SEND_RESPONSE and not http.trailing_data[0]:
+            raise TransportError("the server closed the connection without an answer")
         http.receive_data(data)
         while True:
             event = http.next_event()
@@ -83,12 +90,10 @@ class Conversation:
                 self._head = event
             elif isinstance(event, h11.EndOfMessage):
                 return self._finished()
-            elif isinstance(event, h11.InformationalResponse):
+            else:  # 100 Continue and its like: nothing else comes from a server that owes an answer.
                 self._interim_answers += 1
                 if self._interim_answers > MOST_INTERIM_ANSWERS:
                     raise TransportError("the server keeps announcing an answer and sends none")
-            else:  # ConnectionClosed, or PAUSED, which only a request for another protocol could bring about.
-                raise TransportError("the server closed the connection without an answer")
 
     @property
     def reusable(self) -> bool:

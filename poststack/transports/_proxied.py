@@ -12,8 +12,9 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
-from poststack.transports._connections import transport_error
+from poststack.transports._connections import DEFAULT_PORTS, transport_error
 from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
+from poststack.transports._http1 import complete_headers
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
@@ -34,17 +35,17 @@ class ProxiedConnection:
 
     def __init__(self, route: Route, proxy: str, options: Options) -> None:
         self._route = route
+        self._proxy = proxy
+        self._options = options
         self._deadline = Deadline()
-        pool = httpcore.SOCKSProxy if proxy.startswith("socks") else httpcore.HTTPProxy
-        self._pool: httpcore.ConnectionPool = pool(
-            **_proxy_arguments(proxy, route, options), network_backend=DeadlineBackend(self._deadline)
-        )
+        self._pool: httpcore.ConnectionPool | None = None
 
     def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises `TransportError`; the caller closes the connection then."""
         self._deadline.at = request.deadline
         try:
-            response = self._pool.handle_request(_request(self._route, request, target))
+            pool = self._pool = self._pool or self._opened()
+            response = pool.handle_request(_request(self._route, request, target))
             try:
                 body = bytearray()
                 for part in cast("Iterable[bytes]", response.stream):
@@ -62,7 +63,13 @@ class ProxiedConnection:
 
     def close(self) -> None:
         """Close the socket."""
-        self._pool.close()
+        if self._pool is not None:
+            self._pool.close()
+
+    def _opened(self) -> httpcore.ConnectionPool:
+        kind = httpcore.SOCKSProxy if self._proxy.startswith("socks") else httpcore.HTTPProxy
+        arguments = _proxy_arguments(self._proxy, self._route, self._options)
+        return kind(**arguments, network_backend=DeadlineBackend(self._deadline))
 
 
 class AsyncProxiedConnection:
@@ -73,17 +80,17 @@ class AsyncProxiedConnection:
 
     def __init__(self, route: Route, proxy: str, options: Options) -> None:
         self._route = route
+        self._proxy = proxy
+        self._options = options
         self._deadline = Deadline()
-        pool = httpcore.AsyncSOCKSProxy if proxy.startswith("socks") else httpcore.AsyncHTTPProxy
-        self._pool: httpcore.AsyncConnectionPool = pool(
-            **_proxy_arguments(proxy, route, options), network_backend=AsyncDeadlineBackend(self._deadline)
-        )
+        self._pool: httpcore.AsyncConnectionPool | None = None
 
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises `TransportError`; the caller closes the connection then."""
         self._deadline.at = request.deadline
         try:
-            response = await self._pool.handle_async_request(_request(self._route, request, target))
+            pool = self._pool = self._pool or self._opened()
+            response = await pool.handle_async_request(_request(self._route, request, target))
             try:
                 body = bytearray()
                 async for part in cast("AsyncIterable[bytes]", response.stream):
@@ -101,7 +108,13 @@ class AsyncProxiedConnection:
 
     async def aclose(self) -> None:
         """Close the socket."""
-        await self._pool.aclose()
+        if self._pool is not None:
+            await self._pool.aclose()
+
+    def _opened(self) -> httpcore.AsyncConnectionPool:
+        kind = httpcore.AsyncSOCKSProxy if self._proxy.startswith("socks") else httpcore.AsyncHTTPProxy
+        arguments = _proxy_arguments(self._proxy, self._route, self._options)
+        return kind(**arguments, network_backend=AsyncDeadlineBackend(self._deadline))
 
 
 def _forget_frames(error: Exception) -> None:
@@ -117,15 +130,12 @@ def _reason(response: httpcore.Response) -> bytes:
 
 
 def _request(route: Route, request: HttpRequest, target: str) -> httpcore.Request:
-    headers = [("Host", route.host_header), *request.headers.items()]
-    if request.body is not None:
-        headers.append(("Content-Length", str(len(request.body))))
-    elif request.method == "POST":
-        headers.append(("Content-Length", "0"))
+    headers = complete_headers(request, route.host_header)
+    port = None if route.port == DEFAULT_PORTS[route.scheme] else route.port
     wait = request.timeout
     return httpcore.Request(
         request.method,
-        httpcore.URL(scheme=route.scheme, host=route.host, port=route.port, target=target),
+        httpcore.URL(scheme=route.scheme, host=route.host, port=port, target=target),
         headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
         content=request.body,
         extensions={"timeout": {"connect": wait, "read": wait, "write": wait, "pool": wait}},

@@ -97,14 +97,12 @@ class _Pool:
             self._free.release()
 
     def _take(self) -> Connection | ProxiedConnection:
-        while self._idle:
-            try:
+        with contextlib.suppress(IndexError):  # Another thread may take the last one at any moment.
+            while True:
                 connection = self._idle.pop()
-            except IndexError:
-                break  # Another thread took the last one.
-            if not connection.stale:
-                return connection
-            connection.close()
+                if not connection.stale:
+                    return connection
+                connection.close()
         proxy = self._route.proxy
         if proxy is not None:
             return ProxiedConnection(self._route, proxy, self._options)
@@ -117,8 +115,8 @@ class _Pool:
             connection.close()
 
     def close(self) -> None:
-        while self._idle:
-            with contextlib.suppress(IndexError):
+        with contextlib.suppress(IndexError):
+            while True:
                 self._idle.pop().close()
 
 

@@ -49,24 +49,42 @@ def test_recipients_are_a_list_of_addresses(to: object) -> None:
     refused("to", to=to)
 
 
-@pytest.mark.parametrize("sender", [17, ["a@example.com"], {}])
-def test_a_sender_is_text(sender: object) -> None:
-    refused("`from`", **{"from": sender})
+@pytest.mark.parametrize("sender", [None, "", 17, ["a@example.com"], {}])
+def test_there_is_one_sender_and_it_is_text(sender: object) -> None:
+    refused("from", **{"from": sender})
 
 
 @pytest.mark.parametrize(
     "headers",
-    [["X: y"], {"X Y": "a"}, {"X:": "a"}, {"": "a"}, {"X\n": "a"}, {"É": "a"}, {17: "a"}, {"X": None}, {"X": 1}]
-    + [{"X": "a\r\nBcc: eve@example.com"}],
-)  # fmt: skip
+    [
+        ["X: y"],
+        {"X Y": "a"},
+        {"X:": "a"},
+        {"": "a"},
+        {"X\n": "a"},
+        {"É": "a"},
+        {17: "a"},
+        {"X": None},
+        {"X": 1},
+        {"X": "a\r\nBcc: eve@example.com"},
+    ],
+)
 def test_headers_are_names_and_texts(headers: object) -> None:
     refused("headers", headers=headers)
 
 
 @pytest.mark.parametrize(
     "attachment",
-    [None, "file", {}, {"filename": "a.txt"}, {"content": "YQ=="}, {"filename": "", "content": "YQ=="}]
-    + [{"filename": "a.txt", "content": b"bytes"}, {"filename": "a\nb", "content": "YQ=="}],
+    [
+        None,
+        "file",
+        {},
+        {"filename": "a.txt"},
+        {"content": "YQ=="},
+        {"filename": "", "content": "YQ=="},
+        {"filename": "a.txt", "content": b"bytes"},
+        {"filename": "a\nb", "content": "YQ=="},
+    ],
 )
 def test_an_attachment_needs_a_name_and_base64_text(attachment: object) -> None:
     refused("attachments[0]", attachments=[attachment])

@@ -60,8 +60,23 @@ def test_slashes_at_the_end_do_not_count(given: str, used: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["api.example.com", "ftp://h", "http://", "http://h:port", "http://h:99999", "http://h/?a=b", "http://h/#f", "/p"]
-    + ["http://user:secret@h", "http://é", "http://[::1", "https:h", "http://h/a b", "http://h/\r\nX: y", "http://h:0"],
+    [
+        "api.example.com",
+        "ftp://h",
+        "http://",
+        "http://h:port",
+        "http://h:99999",
+        "http://h/?a=b",
+        "http://h/#f",
+        "/p",
+        "http://user:secret@h",
+        "http://é",
+        "http://[::1",
+        "https:h",
+        "http://h/a b",
+        "http://h/\r\nX: y",
+        "http://h:0",
+    ],
 )
 def test_an_address_that_cannot_work_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="base_url") as caught:
@@ -72,8 +87,15 @@ def test_an_address_that_cannot_work_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")}, {"deadline": 0}, {"deadline": -1.0}]
-    + [{"deadline": float("nan")}, {"max_retries": -1}],
+    [
+        {"timeout": 0},
+        {"timeout": -1},
+        {"timeout": float("nan")},
+        {"deadline": 0},
+        {"deadline": -1.0},
+        {"deadline": float("nan")},
+        {"max_retries": -1},
+    ],
 )
 def test_times_and_counts_that_cannot_work_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):

@@ -50,9 +50,22 @@ def test_headers_are_a_copy() -> None:
 
 @pytest.mark.parametrize(
     ("status", "transient"),
-    [(0, True), (301, False), (400, False), (401, False), (404, False), (408, True), (409, False), (422, False)]
-    + [(425, True), (429, True), (500, True), (503, True), (999, True)],
-)  # fmt: skip
+    [
+        (0, True),
+        (301, False),
+        (400, False),
+        (401, False),
+        (404, False),
+        (408, True),
+        (409, False),
+        (422, False),
+        (425, True),
+        (429, True),
+        (500, True),
+        (503, True),
+        (999, True),
+    ],
+)
 def test_transient_says_whether_trying_later_can_help(status: int, transient: bool) -> None:
     assert PostStackError(status, "x").transient is transient
     assert PostStackResponseError(status, "x").transient
