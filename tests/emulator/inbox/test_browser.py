@@ -459,6 +459,9 @@ def test_everything_is_deleted_after_asking(visit: Visit, served: Served) -> Non
     expect(page.get_by_text("Delete 3 messages, with their events and deliveries?")).to_be_visible()
     page.locator("h1").evaluate("element => element.ownerDocument.body.click()")
     expect(page.get_by_text("Delete 3 messages")).to_be_hidden()
+    page.get_by_text("Delete all…").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Delete 3 messages")).to_be_hidden()
     assert served.emulator.store.total == 3
 
     page.get_by_text("Delete all…").click()

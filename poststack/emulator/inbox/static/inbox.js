@@ -253,7 +253,11 @@
   }
 
   function back() {
-    if (page === "message") document.getElementById("back").click();
+    const question = document.querySelector("details.confirm[open]");
+    if (question) {
+      question.open = false;
+      question.querySelector("summary").focus();
+    } else if (page === "message") document.getElementById("back").click();
     else if (document.activeElement === box) box.blur();
   }
 

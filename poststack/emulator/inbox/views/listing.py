@@ -85,9 +85,7 @@ class ListPage:
 
     async def read_all(self, request: Request) -> Response:
         """Mark every message as read."""
-        for email in self._state.store.accepted():
-            if email.unread:
-                self._state.set_unread(email.id, False)
+        self._state.emulator.mark_all_read()
         return self._pages.redirect("/inbox/", done="read-all")
 
     async def delete_all(self, request: Request) -> Response:
