@@ -157,7 +157,9 @@ class _Api:
             return response
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _wait_seconds(scope)
-        while response is not None and response.status == 404 and loop.time() < deadline:
+        while response is not None and response.status == 404:
+            if loop.time() >= deadline or self._state.stopping:
+                break
             await self._state.wait_for_word(deadline - loop.time())
             response = self._emulator.answer(request, self._state.now()).response
         return response
