@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +19,7 @@ from poststack_django.settings import ClientSettings, get_settings
 if TYPE_CHECKING:
     from poststack.types import SendEmail, SentEmail
 
-__all__ = ["EmailClient", "EmailGroup", "get_client"]
+__all__ = ["EmailClient", "EmailGroup", "get_client", "overlaid"]
 
 
 class EmailGroup(Protocol):
@@ -55,6 +56,16 @@ def get_client(configuration: ClientSettings | None = None) -> EmailClient:
         return client
 
 
+def overlaid(options: Mapping[str, Any]) -> ClientSettings:
+    """Return the settings' configuration with a mailer's own options on top; `None` means not given.
+
+    A mailer with options of its own has a client of its own: `POSTSTACK["CLIENT"]` does not apply to it.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    base = get_settings().client
+    return replace(base, factory=None, **given) if given else base
+
+
 def _make(configuration: ClientSettings) -> EmailClient:
     if configuration.factory is not None:
         made: EmailClient = configuration.factory()
@@ -72,7 +83,7 @@ def _make(configuration: ClientSettings) -> EmailClient:
             configuration.max_retries,
             deadline=configuration.deadline,
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(str(error)) from error
 
 
@@ -89,13 +100,3 @@ def _forget_clients(*, setting: str, **_: Any) -> None:
 
 
 setting_changed.connect(_forget_clients, dispatch_uid="poststack_django.clients")
-
-
-def overlaid(options: Mapping[str, Any]) -> ClientSettings:
-    """Return the settings' configuration with a mailer's own options on top; `None` means not given."""
-    from dataclasses import replace
-
-    base = get_settings().client
-    given = {name: value for name, value in options.items() if value is not None}
-    # A mailer with a key of its own talks to the API by itself, whatever the project's client is.
-    return replace(base, factory=None, **given) if "api_key" in given else replace(base, **given)

@@ -38,7 +38,7 @@ def attachment_from(given: object, index: int, charset: str) -> Attachment:
     `index` is its place in the list, `charset` what text is written in. A file without a name is given one.
     """
     if isinstance(given, Message):
-        return _from_part(cast("Message[Any, Any]", given), index)
+        return _from_part(given, index)
     if not isinstance(given, (tuple, list)) or not 1 <= len(cast("Sequence[object]", given)) <= 3:
         raise ValueError(f"`attachments[{index}]` is a MIME part or (filename, content, mimetype).")
     filename, content, mimetype = (*cast("Sequence[object]", given), None, None)[:3]
@@ -51,24 +51,27 @@ def attachment_from(given: object, index: int, charset: str) -> Attachment:
 
 
 def _bytes_and_type(content: object, kind: str, charset: str) -> tuple[bytes, str]:
-    main = kind.partition("/")[0].strip().lower()
-    if isinstance(content, EmailMessage):
-        return bytes(content.message().as_bytes()), kind
-    if isinstance(content, Message):
-        return cast("Message[Any, Any]", content).as_bytes(), kind
-    if isinstance(content, (bytes, bytearray, memoryview)):
-        data = bytes(content)
-        if main != "text" or data.isascii() or "charset" in kind.lower():
-            return data, kind
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            return data, BINARY  # As Django does: whatever it is, it is not the text that its name promises.
-        return data, f"{kind}; charset=utf-8"
-    data = force_bytes(content, encoding=charset)
-    if main != "text" or data.isascii() or "charset" in kind.lower():
+    data, written_in = _bytes_and_charset(content, charset)
+    is_text = kind.partition("/")[0].strip().lower() == "text"
+    if not is_text or data.isascii() or "charset" in kind.lower():
         return data, kind
-    return data, f"{kind}; charset={charset}"
+    # As Django does: text that is in no known charset is not the text that its type promises.
+    return data, f"{kind}; charset={written_in}" if written_in else BINARY
+
+
+def _bytes_and_charset(content: object, charset: str) -> tuple[bytes, str | None]:
+    if isinstance(content, EmailMessage):
+        return bytes(content.message().as_bytes()), None
+    if isinstance(content, Message):
+        return content.as_bytes(), None
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        return force_bytes(content, encoding=charset), charset
+    data = bytes(cast("bytes", content))
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data, None
+    return data, "utf-8"
 
 
 def _from_part(part: Message[Any, Any], index: int) -> Attachment:
@@ -86,7 +89,7 @@ def _from_part(part: Message[Any, Any], index: int) -> Attachment:
 def _payload(part: Message[Any, Any], index: int) -> bytes:
     if part.get_content_maintype() == "message":
         inner = part.get_payload()
-        if isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], Message):
+        if isinstance(inner, list) and len(cast("list[object]", inner)) == 1 and isinstance(inner[0], Message):
             return inner[0].as_bytes()
     elif not part.is_multipart():
         data = part.get_payload(decode=True)
@@ -96,7 +99,7 @@ def _payload(part: Message[Any, Any], index: int) -> bytes:
 
 
 def _content_type(part: Message[Any, Any]) -> str:
-    parameters = cast("list[tuple[str, str]]", part.get_params(failobj=[]) or [])[1:]
+    parameters = (part.get_params(failobj=[]) or [])[1:]
     kept = [(name, value) for name, value in parameters if name.lower() not in {"name", "boundary"}]
     return "; ".join([part.get_content_type(), *(f"{name}={_quoted(value)}" for name, value in kept)])
 

@@ -47,7 +47,11 @@ def payload_from(message: EmailMessage) -> SendEmail:
     """
     headers = _headers(message)
     recipients = _recipients(message, headers)
-    payload: SendEmail = {"from": address_from(headers.pop("From", message.from_email), "from_email"), **recipients}
+    payload: SendEmail = {
+        "from": address_from(headers.pop("From", message.from_email), "from_email"),
+        "to": recipients.pop("to"),
+    }
+    payload.update(cast("SendEmail", recipients))
     if reply_to := _reply_to(message, headers):
         payload["reply_to"] = reply_to
     payload["subject"] = _line(message.subject, "subject")
@@ -88,7 +92,7 @@ def _headers(message: EmailMessage) -> dict[str, str]:
     return headers
 
 
-def _recipients(message: EmailMessage, headers: dict[str, str]) -> Any:
+def _recipients(message: EmailMessage, headers: dict[str, str]) -> dict[str, list[str]]:
     lists = {name: addresses_from(getattr(message, name), name) for name in ("to", "cc", "bcc")}
     for name, header in (("to", "To"), ("cc", "Cc")):
         # SMTP can show other recipients than it delivers to; the API cannot.

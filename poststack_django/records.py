@@ -7,9 +7,10 @@ it has first and calls `settle` after: whoever comes second finds what the first
 from __future__ import annotations
 
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poststack import WebhookEvent
-    from poststack.types import SendEmail, SentEmail as Accepted
+    from poststack.types import SendEmail
+    from poststack.types import SentEmail as Accepted
     from poststack_django.result import SendStatus
 
 __all__ = ["record_accepted", "record_attempt", "record_event", "record_failure", "settle"]
 
 LONGEST_LINE = 998
 LONGEST_ID = 255
+BEFORE_ACCEPTANCE = (Status.PENDING, Status.UNKNOWN, Status.REFUSED)
 
 
 def record_attempt(payload: SendEmail, mailer: str) -> SentEmail:
@@ -52,8 +55,9 @@ def record_accepted(row: SentEmail, answer: Accepted) -> None:
     """Store the id, then adopt the events that were here before it. Updates the row in place."""
     now = timezone.now()
     row.email_id, row.test_mode = answer["id"], answer.get("test_mode", False)
-    row.sent_at = row.sent_at or now
-    row.status, row.status_at, row.error, row.error_code = Status.QUEUED, now, "", ""
+    row.sent_at, row.error, row.error_code = row.sent_at or now, "", ""
+    if row.status in BEFORE_ACCEPTANCE:
+        row.status, row.status_at = Status.QUEUED, now
     with transaction.atomic(using=_database()):
         row.save(
             using=_database(),
@@ -107,17 +111,19 @@ def settle(email_id: str) -> SentEmail | None:
     database = _database()
     rows = SentEmail.objects.using(database).filter(email_id=email_id)
     with transaction.atomic(using=database):
-        # SQLite has no row locks, and refuses to make a writer of a transaction that has read while another wrote.
-        # A first statement that writes waits for its turn instead.
-        rows.update(status=F("status"))
+        if not connections[database].features.has_select_for_update:
+            # SQLite refuses to make a writer of a transaction that has read while another one wrote. When the first
+            # statement writes, it waits for its turn instead.
+            rows.update(status=F("status"))
         row = rows.select_for_update().first()
         if row is None:
             return None
         events = EmailEvent.objects.using(database).filter(email_id=email_id)
         events.filter(sent_email=None).update(sent_email=row)
         known = status_from(events.values_list("type", "occurred_at"))
-        if known is not None and known.status != row.status:
-            row.status, row.status_at = known.status, known.at or timezone.now()
+        if known is not None:
+            since = known.at or (row.status_at if row.status == known.status else timezone.now())
+            row.status, row.status_at = known.status, since
             row.save(using=database, update_fields=["status", "status_at"])
     return row
 
@@ -135,8 +141,6 @@ def _event_id(given: str) -> str:
     cleaned = without_breakers(given)
     if cleaned == given and len(given) <= LONGEST_ID:
         return given
-    from hashlib import sha256
-
     return "sha256:" + sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,5 +1,7 @@
-"""Signals. Receivers take keyword arguments and `**kwargs`; more may be added. A receiver that raises is logged, and
-nothing else happens: an e-mail that left is never turned into an error.
+"""Signals about what was sent and what became of it.
+
+Receivers take keyword arguments and `**kwargs`; more may be added. A receiver that raises is logged, and nothing else
+happens: an e-mail that left is never turned into an error.
 
 `post_send(sender, message, status, email)`
     The API has accepted a message. `sender` is the backend's class, `status` the `SendStatus` that is also on the

@@ -38,7 +38,7 @@ class Status(models.TextChoices):
 
 def status_choices() -> list[tuple[str, str]]:
     """Return the choices of the model field. Migrations refer to this function, so a new status needs none."""
-    return [(value, str(label)) for value, label in Status.choices]
+    return [(one.value, str(one.label)) for one in Status]
 
 
 class Known(NamedTuple):

@@ -24,7 +24,8 @@ from poststack_django.result import SendStatus
 from poststack_django.signals import post_send, send_failed
 
 if TYPE_CHECKING:
-    from poststack.types import SendEmail, SentEmail as Accepted
+    from poststack.types import SendEmail
+    from poststack.types import SentEmail as Accepted
     from poststack_django.models import SentEmail
 
 __all__ = ["EmailBackend"]
@@ -187,7 +188,7 @@ def _set_status(message: Any, status: SendStatus) -> None:
 def _logged_not_raised(doing: str, function: Callable[[], Result]) -> Result | None:
     try:
         return with_orm(function)
-    except Exception as error:  # noqa: BLE001  # whatever a database, router or receiver raises, the e-mail comes first
+    except Exception as error:  # whatever a database, router or receiver raises, the e-mail comes first
         logger.warning("%s failed with %s.", doing.capitalize(), type(error).__name__, exc_info=error)
         return None
 
