@@ -122,7 +122,7 @@ def settle(email_id: str) -> SentEmail | None:
         events.filter(sent_email=None).update(sent_email=row)
         known = status_from(events.values_list("type", "occurred_at"))
         if known is not None:
-            since = known.at or (row.status_at if row.status == known.status else timezone.now())
+            since = known.at or (row.status_at if row.status == str(known.status) else timezone.now())
             row.status, row.status_at = known.status, since
             row.save(using=database, update_fields=["status", "status_at"])
     return row

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import poststack_django.status
 from django.db import migrations, models
+
+import poststack_django.status
 
 
 class Migration(migrations.Migration):
