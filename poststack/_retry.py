@@ -23,17 +23,8 @@ if TYPE_CHECKING:
 
     from poststack.errors import PostStackError
 
-__all__ = ["QUOTA_CODES", "RetryPolicy"]
+__all__ = ["RetryPolicy"]
 
-QUOTA_CODES: Final = frozenset(
-    {
-        "quota_exceeded",
-        "monthly_limit_exceeded",
-        "daily_limit_exceeded",
-        "daily_cap_exceeded",
-        "send_limit_exceeded",
-    }
-)
 LONGEST_RETRY_AFTER: Final = 60.0
 FIRST_BACKOFF: Final = 0.25
 LONGEST_BACKOFF: Final = 60.0
@@ -65,5 +56,5 @@ def _may_be_repeated(error: PostStackError) -> bool:
     if isinstance(error, PostStackConnectionError):
         return True
     if error.status_code == 429:
-        return error.code not in QUOTA_CODES and (error.code is None or error.retry_after is not None)
+        return not error.quota_exceeded
     return error.status_code == 408 or error.status_code >= 500

@@ -29,6 +29,18 @@ __all__ = [
 ]
 
 
+# Sent by the API, or known to other clients of it (poststack-api §7).
+_QUOTA_CODES = frozenset(
+    {
+        "quota_exceeded",
+        "monthly_limit_exceeded",
+        "daily_limit_exceeded",
+        "daily_cap_exceeded",
+        "send_limit_exceeded",
+    }
+)
+
+
 class PostStackError(Exception):
     """A call failed. `error` is the API's own text, `code` its stable code, `request_id` what support asks for."""
 
@@ -69,6 +81,16 @@ class PostStackError(Exception):
         if self.status_code == 409:
             return self.code is not None and "progress" in self.code
         return self.status_code in {0, 408, 425, 429} or self.status_code >= 500
+
+    @property
+    def quota_exceeded(self) -> bool:
+        """Whether a sending quota is used up, so that only days or a bigger plan help.
+
+        Throttling comes with a `Retry-After`. Older servers sent its code for quotas too, then without that header.
+        """
+        if self.status_code != 429:
+            return False
+        return self.code in _QUOTA_CODES or (self.code is not None and self.retry_after is None)
 
 
 class PostStackConnectionError(PostStackError):

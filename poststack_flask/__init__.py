@@ -1,1 +1,14 @@
-"""PostStack integration."""
+"""PostStack for Flask: one client per application, at `app.extensions["poststack"]`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+try:
+    import_module("flask")
+except ModuleNotFoundError as error:
+    raise ImportError('poststack_flask needs Flask. Install it with: pip install "poststack[flask]"') from error
+
+from poststack_flask.extension import FlaskPostStack, current_poststack
+
+__all__ = ["FlaskPostStack", "current_poststack"]

@@ -20,6 +20,7 @@ HEADER = "# Written by tools/unasync.py from {source}. Do not edit.\n"
 # Applied in order to whole sources, docstrings included. A rule that changes nothing anywhere is an error.
 RULES: list[tuple[str, str]] = [
     (r"\basync with\b", "with"),
+    (r"\basync for\b", "for"),
     (r"\basync def\b", "def"),
     (r"\bawait ", ""),
     (r"\bAsync(?=[A-Z]\w)", ""),
@@ -28,6 +29,8 @@ RULES: list[tuple[str, str]] = [
     (r"\b_async\b", "_sync"),
     (r"\basynchronous client, and the source of the synchronous one: .*? it\.", "synchronous client, generated."),
     (r" for asyncio and trio\.", " for threads and plain scripts."),
+    (r"\basynchronous client against", "synchronous client against"),
+    (r"\basync_client\b", "client"),
 ]
 
 

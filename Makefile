@@ -1,0 +1,51 @@
+# Everything here sets itself up: a fresh clone needs Python 3.10 or newer, make, and a package index.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format types twins matrix bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is older than pyproject.toml after every change of a dependency, so re-running is quick and never stale.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "poststack needs Python 3.10 or newer; this is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
+	@test -x $(BIN)/python || { echo "Creating $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing (about half a minute, once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev
+	@touch $@
+
+setup: $(READY) ## Create .venv with everything in it
+
+demo: $(READY) ## Run the shop against the local emulator (ARGS=--once ends by itself)
+	@$(BIN)/python -m example_projects.demo $(ARGS)
+
+test: $(READY) ## Run all tests with coverage (ARGS="-k name" to choose)
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint: $(READY) ## Check style, and that generated code is up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python tools/unasync.py --check
+
+format: $(READY) ## Write the sync twins, sort imports, format
+	@$(BIN)/python tools/unasync.py
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+types: $(READY) ## Check types with mypy and pyright, both strict
+	@$(BIN)/mypy
+	@$(BIN)/pyright --warnings
+
+matrix: $(READY) ## Test on every Python and Django that is present
+	@$(BIN)/nox --session bare tests django
+
+bench: $(READY) ## Measure against the published SDK, write benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .nox .bench .mypy_cache .pytest_cache .ruff_cache .coverage* htmlcov

@@ -1,0 +1,41 @@
+"""The matrix: every Python that is present, every Django that it allows, and no extra at all.
+
+The checks of one environment are in the Makefile; this file is for what needs many.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+nox.needs_version = ">=2025.2"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+DJANGOS = {"5.2": PYTHONS, "6.0": ["3.12", "3.13", "3.14"], "6.1": ["3.12", "3.13", "3.14"]}
+TEST_TOOLS = nox.project.dependency_groups(PYPROJECT, "test")
+BARE_TOOLS = nox.project.dependency_groups(PYPROJECT, "test-bare")
+
+
+@nox.session(python=["3.10", "3.13"])
+def bare(session: nox.Session) -> None:
+    """No extra installed: the client works, nothing else is pulled in, and what is missing is named."""
+    session.install(".", *BARE_TOOLS)
+    session.run("python", "-m", "pytest", "tests/bare", "tests/core", "tests/transports", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All extras, the newest of everything."""
+    session.install("-e", ".[all]", *TEST_TOOLS)
+    session.run("python", "-m", "pytest", "-m", "not browser and not slow", *session.posargs)
+
+
+@nox.session
+@nox.parametrize(("python", "django"), [(python, django) for django, pythons in DJANGOS.items() for python in pythons])
+def django(session: nox.Session, django: str) -> None:
+    """Each Django on each Python that it allows."""
+    session.install("-e", ".[django,emulator]", f"django=={django}.*", *TEST_TOOLS)
+    session.run("python", "-m", "pytest", "tests/with_django", *session.posargs)

@@ -1,0 +1,89 @@
+"""What to do with the outcome of one attempt of a job. Pure: no clock, no queue, no I/O.
+
+    outcome                                    decision
+    no error                                   sent
+    no answer, broken answer, 408, 425, 5xx    retry later
+    409 while an earlier attempt is running    retry later
+    429 with Retry-After                       retry later, not before that
+    429 because a quota is used up             give up, unless the limits say to wait for the quota
+    every other refusal                        give up: it would be refused again
+    anything, past `expires` or the horizon    give up: late mail can be worse than none
+
+Repeating is only safe with the same `idempotency_key` in the payload; then an attempt whose answer was lost is answered
+with `replayed` and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from poststack import PostStackError
+
+__all__ = ["Decision", "GiveUp", "Limits", "RetryLater", "Sent", "decide"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How patient a job is. All times are in seconds, counted from when the job was enqueued."""
+
+    first_delay: float = 1.0
+    """The upper bound of the first random delay; it doubles with every attempt."""
+    longest_delay: float = 900.0
+    """The cap of every delay, `Retry-After` included."""
+    horizon: float = 86_400.0
+    """No attempt starts later than this. Keep it inside the API's log retention, which bounds idempotency."""
+    expires: float | None = None
+    """Give up after this, for mail that is worthless when late."""
+    wait_for_quota: bool = False
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Done."""
+
+
+@dataclass(frozen=True)
+class RetryLater:
+    """Try again after so many seconds."""
+
+    delay: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Leave the job where the queue keeps its failures."""
+
+    reason: str
+
+
+Decision: TypeAlias = Sent | RetryLater | GiveUp
+
+
+def decide(
+    error: PostStackError | None, *, attempt: int, age: float, random: Callable[[], float], limits: Limits | None = None
+) -> Decision:
+    """Return what to do after an attempt, counted from 1, of a job that is `age` seconds old.
+
+    `random` returns a float in [0, 1); give `random.random`. The wait is `Retry-After` or a random backoff, whichever
+    is longer, and never over the cap.
+    """
+    if error is None:
+        return Sent()
+    limits = limits or Limits()
+    what = f"status {error.status_code}" if error.status_code else "no answer"
+    if not error.transient:
+        return GiveUp(f"refused with {what}; it would be refused again")
+    if error.quota_exceeded and not limits.wait_for_quota:
+        return GiveUp("the sending quota is used up")
+    # The exponent is bounded so that a job of a thousand attempts cannot overflow.
+    backoff = random() * limits.first_delay * 2.0 ** min(max(attempt, 1) - 1, 32)
+    delay = min(limits.longest_delay, max(error.retry_after or 0.0, backoff))
+    for name, limit in (("it expires", limits.expires), ("the horizon ends", limits.horizon)):
+        if limit is not None and age + delay > limit:
+            return GiveUp(f"{what}, and the next attempt would come after {name}")
+    return RetryLater(delay, f"{what} at attempt {attempt}")

@@ -1,0 +1,59 @@
+# Written by tools/unasync.py from tests/client/_async/test_client.py. Do not edit.
+"""Construction, settings and the life of a client."""
+
+from __future__ import annotations
+
+import pytest
+
+from poststack import PostStack
+from poststack.testing import EmulatorSession
+
+pytestmark = pytest.mark.anyio
+
+
+def test_a_missing_key_says_both_ways_to_give_it() -> None:
+    with pytest.raises(ValueError, match=r"api_key='sk_…'.*POSTSTACK_API_KEY"):
+        PostStack()
+
+
+def test_settings_fall_back_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTSTACK_API_KEY", "sk_test_environment")
+    monkeypatch.setenv("POSTSTACK_BASE_URL", "http://localhost:8025/prefix/")
+
+    assert "'http://localhost:8025/prefix'" in repr(PostStack())
+    assert "'https://other.example.com'" in repr(PostStack(base_url="https://other.example.com"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ({"api_key": "sk_test x"}, "key"),
+        ({"api_key": "sk_test_x\r\nX-Evil: 1"}, "key"),
+        ({"api_key": "sk_test_ä"}, "key"),
+        ({"base_url": "api.poststack.dev"}, "base_url"),
+        ({"base_url": "ftp://api.poststack.dev"}, "base_url"),
+        ({"base_url": "https://api.poststack.dev?x=1"}, "base_url"),
+        ({"base_url": "https://user:password@api.poststack.dev"}, "base_url"),
+        ({"base_url": "https://api.poststack.dev:port"}, "base_url"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"max_retries": -1}, "max_retries"),
+        ({"deadline": 0}, "deadline"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(arguments: dict[str, object], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        PostStack(**{"api_key": "sk_test_x", **arguments})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_the_key_is_in_no_repr() -> None:
+    client = PostStack(api_key="sk_live_secret")
+
+    assert "secret" not in repr(client) + repr(vars(client)) + repr(vars(client.emails))
+
+
+def test_a_client_closes_with_its_block_and_again_without_harm(emu: EmulatorSession) -> None:
+    with emu.client() as client:
+        assert (client.emails.list())["data"] == []
+    client.close()
+    client.close()

@@ -1,0 +1,41 @@
+"""Every Python snippet of the README and the docs runs, against the emulator; every link leads somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+pytestmark = pytest.mark.slow
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if "```python" in path.read_text("utf-8")], ids=named)
+def test_snippets_run(document: Path, emulator_url: str) -> None:
+    environment = {**os.environ, "POSTSTACK_API_KEY": "sk_test_docs", "POSTSTACK_BASE_URL": emulator_url}
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.docs_program", str(document)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert re.search(r"[1-9]\d* snippets", done.stdout)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_links_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8"))
+
+    missing = [target for target in targets if not (document.parent / target).exists()]
+    assert missing == []

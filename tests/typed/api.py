@@ -1,0 +1,144 @@
+"""What type checkers say of every call. This module is checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+from typing_extensions import assert_type
+
+from poststack import APIError, AsyncPostStack, PostStack, PostStackError, WebhookEvent, attachments, events
+from poststack.types import (
+    Attachment,
+    BatchAnswer,
+    BatchReplayed,
+    BatchResult,
+    Email,
+    EmailAnswer,
+    EmailEvent,
+    EmailEvents,
+    EmailInsights,
+    EmailPreview,
+    EmailStatus,
+    Page,
+    RenderedTemplate,
+    SendEmail,
+    SentEmail,
+    SpamReport,
+    Success,
+    Suppression,
+    Template,
+    TemplateAnswer,
+    TemplatePresets,
+    WebhookAnswer,
+    WebhookDeliveries,
+    WebhookList,
+    WebhookWithSecret,
+)
+
+if TYPE_CHECKING:
+    from poststack.transports.base import AsyncTransport, Transport
+
+
+def construction(transport: Transport, async_transport: AsyncTransport) -> None:
+    PostStack()
+    PostStack("sk_test_x", "https://api.poststack.dev", 30.0, 3)
+    PostStack(api_key="sk_test_x", deadline=10, transport=transport)
+    AsyncPostStack(api_key="sk_test_x", deadline=10, transport=async_transport)
+    with PostStack() as client:
+        assert_type(client, PostStack)
+
+
+def sync_emails(client: PostStack, payload: SendEmail) -> None:
+    sent = client.emails.send({"from": "a@example.com", "to": ["b@example.com"], "subject": "Hi", "text": "…"})
+    assert_type(sent, SentEmail)
+    assert_type(sent["id"], str)
+    assert_type(client.emails.send(payload, timeout=5), SentEmail)
+    assert_type(client.emails.send(input=payload), SentEmail)
+    batch = client.emails.batch({"emails": [payload, payload]})
+    assert_type(batch, BatchAnswer)
+    assert_type(batch["data"], list[BatchResult])
+    got = client.emails.get("em_1")
+    assert_type(got, EmailAnswer)
+    assert_type(got["email"]["status"], EmailStatus)
+    page = client.emails.list({"status": "delivered", "from": "shop", "per_page": 50})
+    assert_type(page, Page[Email])
+    assert_type(page["data"][0], Email)
+    assert_type(page["meta"]["totalPages"], int)
+    assert_type(client.emails.iterate({"tag": "welcome"}), Iterator[Email])
+    for email in client.emails.iterate():
+        assert_type(email["publicId"], str)
+    assert_type(client.emails.reschedule("em_1", "2030-01-01T00:00:00Z"), Success)
+    assert_type(client.emails.cancel("em_1"), Success)
+    history = client.emails.get_events("em_1")
+    assert_type(history, EmailEvents)
+    assert_type(history["events"][0], EmailEvent)
+    assert_type(client.emails.get_insights("em_1"), EmailInsights)
+    assert_type(client.emails.preview({"from": "a@example.com", "to": ["b@example.com"]}), EmailPreview)
+    assert_type(client.emails.spam_preview({"from": "a@example.com", "to": ["b@example.com"]}), SpamReport)
+
+
+async def async_emails(client: AsyncPostStack, payload: SendEmail) -> None:
+    async with AsyncPostStack() as other:
+        assert_type(other, AsyncPostStack)
+    assert_type(await client.emails.send(payload), SentEmail)
+    assert_type(await client.emails.batch({"emails": [payload]}), BatchAnswer)
+    assert_type(await client.emails.get("em_1"), EmailAnswer)
+    assert_type(await client.emails.list(), Page[Email])
+    assert_type(client.emails.iterate(), AsyncIterator[Email])
+    async for email in client.emails.iterate():
+        assert_type(email["status"], EmailStatus)
+    assert_type(await client.emails.get_events("em_1", timeout=1.5), EmailEvents)
+
+
+def sync_other_groups(client: PostStack) -> None:
+    assert_type(client.suppressions.list(), Page[Suppression])
+    assert_type(client.suppressions.iterate(), Iterator[Suppression])
+    assert_type(client.suppressions.add({"email": "a@example.com", "reason": "manual"}), Success)
+    assert_type(client.suppressions.remove("a@example.com"), Success)
+    assert_type(client.templates.create({"name": "n", "subject": "s", "html": "h"}), TemplateAnswer)
+    assert_type(client.templates.list({"published": "true"}), Page[Template])
+    assert_type(client.templates.iterate(), Iterator[Template])
+    assert_type(client.templates.update("tpl_1", {"subject": "s"}), TemplateAnswer)
+    assert_type(client.templates.get_presets(), TemplatePresets)
+    assert_type(client.templates.render("tpl_1", {"name": "Ada"}), RenderedTemplate)
+    assert_type(client.webhooks.create({"url": "https://example.com", "events": ["*"]}), WebhookWithSecret)
+    assert_type(client.webhooks.create({"url": "https://example.com", "events": ["*"]})["signingSecret"], str)
+    assert_type(client.webhooks.get(1), WebhookAnswer)
+    assert_type(client.webhooks.list(), WebhookList)
+    assert_type(client.webhooks.update(1, {"enabled": True}), WebhookAnswer)
+    assert_type(client.webhooks.rotate_secret(1, grace_hours=0), WebhookWithSecret)
+    assert_type(client.webhooks.get_deliveries(1, {"page": 2}), WebhookDeliveries)
+    assert_type(client.webhooks.batch_replay(1), BatchReplayed)
+    assert_type(client.webhooks.verify(b"{}", "sha256=00", "secret"), bool)
+
+
+async def async_other_groups(client: AsyncPostStack) -> None:
+    assert_type(await client.suppressions.list(), Page[Suppression])
+    assert_type(client.suppressions.iterate(), AsyncIterator[Suppression])
+    assert_type(await client.templates.list(), Page[Template])
+    assert_type(await client.templates.publish("tpl_1"), TemplateAnswer)
+    assert_type(await client.webhooks.list(), WebhookList)
+    assert_type(client.webhooks.verify("{}", "sha256=00", "secret"), bool)
+
+
+def without_a_client() -> None:
+    assert_type(attachments.from_path("invoice.pdf", content_id="logo"), Attachment)
+    assert_type(attachments.from_bytes(b"", "invoice.pdf"), Attachment)
+    event = events.construct_event(b"{}", "sha256=00", ["new", "old"])
+    assert_type(event, WebhookEvent)
+    assert_type(event.email_id, str | None)
+    assert_type(events.sign(b"{}", "secret"), str)
+
+
+def errors(client: PostStack, payload: SendEmail) -> None:
+    try:
+        client.emails.send(payload)
+    except PostStackError as error:
+        assert_type(error.status_code, int)
+        assert_type(error.error, str)
+        assert_type(error.code, str | None)
+        assert_type(error.retry_after, float | None)
+        assert_type(error.headers, dict[str, str])
+        assert_type(error.transient, bool)
+    assert_type(APIError, type[PostStackError])

@@ -1,0 +1,49 @@
+"""What type checkers must refuse: every line marked so. This module is never run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from poststack import AsyncPostStack, PostStack
+from poststack.types import SendEmail, SentEmail
+
+
+def misspelt(client: PostStack, sent: SentEmail) -> None:
+    client.emails.send({"from": "a@example.com", "too": ["b@example.com"]})  # refused
+    client.emails.send({"from": "a@example.com", "to": ["b@example.com"], "sbject": "Hi"})  # refused
+    client.emails.list({"stats": "delivered"})  # refused
+    client.email.send({"from": "a@example.com", "to": []})  # refused
+    client.emails.snd({"from": "a@example.com", "to": []})  # refused
+    print(sent["identifier"])  # refused
+    PostStack(apikey="sk_test_x")  # refused
+
+
+def missing(client: PostStack) -> None:
+    client.emails.send({"to": ["b@example.com"], "subject": "Hi"})  # refused
+    client.suppressions.add({"email": "a@example.com"})  # refused
+    client.emails.batch({})  # refused
+    client.emails.get()  # refused
+
+
+def wrong_type(client: PostStack, payload: dict[str, Any]) -> None:
+    client.emails.send({"from": "a@example.com", "to": "b@example.com"})  # refused
+    client.emails.send({"from": "a@example.com", "to": ["b@example.com"], "tracking": {"open": True}})  # refused
+    client.emails.send(payload)  # refused
+    client.emails.list({"status": "sent"})  # refused
+    client.webhooks.get("1")  # refused
+    client.emails.send({"from": "a@example.com", "to": ["b@example.com"]}, timeout="5")  # refused
+    client.suppressions.add({"email": "a@example.com", "reason": "because"})  # refused
+    with AsyncPostStack():  # refused
+        pass
+
+
+async def missing_await(client: AsyncPostStack, payload: SendEmail) -> None:
+    sent = client.emails.send(payload)
+    print(sent["id"])  # refused
+    for email in client.emails.iterate():  # refused
+        print(email)
+    client.emails.send(payload)  # refused
+
+
+async def needless_await(client: PostStack, payload: SendEmail) -> None:
+    await client.emails.send(payload)  # refused
