@@ -1,0 +1,82 @@
+"""Reading `addr@domain` and `Name <addr@domain>`, with the email-validator package for the syntax."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from poststack.emulator.api.answers import invalid, unprocessable
+from poststack.emulator.api.fields import one_line, optional_text, texts
+from poststack.emulator.model import Address
+
+try:
+    from email_validator import EmailNotValidError, validate_email
+except ImportError as error:  # pragma: no cover  # exercised by the test environment without extras
+    raise ImportError(
+        'The emulator needs email-validator. Install it with: pip install "poststack[emulator]"'
+    ) from error
+
+__all__ = ["address_list", "parse_address", "reply_addresses"]
+
+# RFC 5321 allows 254 characters for the address; the rest is room for a name.
+_MAX_LENGTH = 1_000
+_LOCAL_ENDINGS = ("@localhost", ".localhost", ".local", ".test", ".invalid", "@local", "@test")
+_NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
+
+
+def parse_address(text: str, field: str) -> Address:
+    """Read one address, with a name in front or not. Raises a 422 that names the field."""
+    one_line(text, field)
+    if len(text) > _MAX_LENGTH:
+        raise unprocessable(f"`{field}` holds an address that is too long.")
+    match = _NAMED.fullmatch(text.strip())
+    address = (match["address"] if match else text).strip()
+    problem = _problem(address)
+    if problem is not None:
+        raise unprocessable(f"`{field}` holds an invalid address: {problem}")
+    return Address(address, _unquoted(match["name"]) if match else None)
+
+
+def address_list(source: Mapping[str, Any], field: str, limit: int) -> tuple[Address, ...]:
+    """Read an array of addresses, each kept once.
+
+    Raises a 422 for a bare string, and for more than `limit`.
+    """
+    if isinstance(source.get(field), str):
+        raise unprocessable(f"`{field}` must be an array of addresses, also for a single one.")
+    found = texts(source, field)
+    if len(found) > limit:
+        raise unprocessable(f"`{field}` holds more than {limit} addresses.")
+    parsed = [parse_address(text, field) for text in found]
+    return tuple({address.address.lower(): address for address in reversed(parsed)}.values())[::-1]
+
+
+def reply_addresses(source: Mapping[str, Any]) -> tuple[Address, ...]:
+    """Read `reply_to`: one address. The API answers with an array all the same."""
+    text = optional_text(source, "reply_to")
+    if text is None:
+        return ()
+    if not text:
+        raise invalid("`reply_to` must not be empty.")
+    return (parse_address(text, "reply_to"),)
+
+
+@lru_cache(maxsize=4_096)
+def _problem(address: str) -> str | None:
+    # Development happens at `someone@shop.test` and `root@localhost`, which the package refuses by name;
+    # with a label more they are names like any other, and the syntax is checked all the same.
+    checked = f"{address}.example" if address.lower().endswith(_LOCAL_ENDINGS) else address
+    try:
+        validate_email(checked, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        return str(error)
+    return None
+
+
+def _unquoted(name: str) -> str | None:
+    text = name.strip()
+    if len(text) >= 2 and text.startswith('"') and text.endswith('"'):
+        text = re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text or None

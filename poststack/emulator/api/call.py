@@ -1,0 +1,114 @@
+"""One request as the handlers see it: path and query decoded, JSON read strictly."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from poststack.emulator.api.answers import invalid
+from poststack.transports.base import HttpRequest
+
+__all__ = ["Call"]
+
+_MAX_DEPTH = 64
+_MAX_QUERY_FIELDS = 100
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request. `path` is as it came, `segments` are decoded; header names are lower-case.
+
+    `test_mode` says whether the key is a test key; it is known once the request is authenticated.
+    """
+
+    method: str
+    path: str
+    segments: tuple[str, ...]
+    query: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    now: float
+    test_mode: bool = True
+
+    @classmethod
+    def read(cls, request: HttpRequest, now: float) -> Call:
+        """Take a request apart.
+
+        Raises a 400 for an address that is not a URL or a query that is far too long.
+        """
+        try:
+            address = urlsplit(request.url)
+            query = dict(parse_qsl(address.query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS))
+        except ValueError as error:
+            raise invalid("The address of the request is not a valid URL.") from error
+        path = address.path or "/"
+        segments = tuple(unquote(part) for part in path.strip("/").split("/"))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return cls(request.method.upper(), path, segments, query, headers, request.body or b"", now)
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as a JSON object.
+
+        Raises a 400 for anything else, and for numbers JSON does not have.
+        """
+        try:
+            content: Any = json.loads(self.body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+            _check_depth(content)
+            if rb"\u" in self.body:
+                # An escape can smuggle in half a character, which no e-mail can carry.
+                json.dumps(content, ensure_ascii=False).encode("utf-8")
+        except (ValueError, RecursionError) as error:
+            raise invalid("The body is not valid JSON in UTF-8.") from error
+        if not isinstance(content, dict):
+            raise invalid("The body must be a JSON object.")
+        return cast("dict[str, Any]", content)
+
+    def optional_json(self) -> dict[str, Any]:
+        """Return the body as a JSON object, `{}` when there is none."""
+        return self.json() if self.body else {}
+
+    def page(self) -> tuple[int, int]:
+        """Return page and page size: 1 and 20 unless given, at least 1, at most 100 a page."""
+        return max(1, self._integer("page", 1)), min(100, max(1, self._integer("per_page", 20)))
+
+    def _integer(self, name: str, default: int) -> int:
+        text = self.query.get(name, "")
+        if not text:
+            return default
+        # Longer numbers are no page of anything, and Python refuses to read those with thousands of digits.
+        if len(text) > 18 or not text.isascii() or not text.lstrip("+-").isdigit():
+            raise invalid(f"`{name}` must be a whole number.")
+        try:
+            return int(text)
+        except ValueError as error:
+            raise invalid(f"`{name}` must be a whole number.") from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _check_depth(content: object) -> None:
+    level: list[object] = [content]
+    for _ in range(_MAX_DEPTH):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+def _children(item: object) -> list[object]:
+    if isinstance(item, dict):
+        return list(cast("dict[str, object]", item).values())
+    return cast("list[object]", item) if isinstance(item, list) else []

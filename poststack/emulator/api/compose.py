@@ -1,0 +1,219 @@
+"""From a send payload to the message it stands for.
+
+Every rule on the content of an e-mail (`poststack-api` §3.1).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import mimetypes
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from poststack.emulator.api.addresses import address_list, parse_address, reply_addresses
+from poststack.emulator.api.answers import invalid, unprocessable
+from poststack.emulator.api.content import fill, spam_findings
+from poststack.emulator.api.fields import (
+    boolean,
+    object_of,
+    one_line,
+    optional_text,
+    required_text,
+    texts,
+    texts_by_name,
+)
+from poststack.emulator.backend import Backend
+from poststack.emulator.model import Address, Attachment, Message, Template
+
+__all__ = ["canonical", "compose", "without_suppressed"]
+
+_MIB = 1024 * 1024
+# The API says 10 MB and 25 MB of decoded bytes; the larger reading of MB is the one accepted here.
+_MAX_ATTACHMENT = 10 * _MIB
+_MAX_ATTACHMENTS_TOTAL = 25 * _MIB
+# The API states none of these; they keep what one e-mail can hold within reason.
+_MAX_ATTACHMENT_COUNT = 500
+_MAX_HEADERS = 200
+_MAX_TAGS = 100
+_MAX_TAG = 256
+_MAX_SUBJECT = 998
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,200}")
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
+
+
+def compose(backend: Backend, payload: Mapping[str, Any], *, max_recipients: int | None = None) -> Message:
+    """Return the message of a send payload, or raise the refusal the API would answer with."""
+    limit = max_recipients or backend.settings.max_recipients
+    sender = parse_address(required_text(payload, "from"), "from")
+    _check_domain(backend, sender)
+    to = address_list(payload, "to", limit)
+    if not to:
+        raise invalid("`to` must hold at least one address.")
+    cc, bcc = (address_list(payload, name, limit) for name in ("cc", "bcc"))
+    subject, html, text, template = _content(backend, payload)
+    tracking = object_of(payload, "tracking")
+    attachments = _attachments(payload)
+    shown = _without_files(payload)
+    _check_signature(payload)
+    return Message(
+        from_=sender,
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        reply_to=reply_addresses(payload),
+        subject=subject,
+        html=html,
+        text=text,
+        headers=_headers(payload),
+        tags=_tags(payload),
+        attachments=attachments,
+        template_id=None if template is None else template.id,
+        unsubscribe=boolean(payload, "unsubscribe") or False,
+        track_opens=boolean(tracking, "opens"),
+        track_clicks=boolean(tracking, "clicks"),
+        spam=spam_findings(subject, html, text),
+        payload=shown,
+        size=len(canonical(shown)) + len(html or "") + len(text or "") + sum(file.size for file in attachments),
+    )
+
+
+def canonical(payload: Mapping[str, Any]) -> bytes:
+    """Return the JSON that is the same for payloads that mean the same."""
+    return json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def without_suppressed(backend: Backend, message: Message) -> Message:
+    """Drop suppressed recipients. Raises a 422 when none is left."""
+    suppressed = [address.address for address in message.recipients if backend.store.suppression(address.address)]
+    if not suppressed:
+        return message
+    gone = set(suppressed)
+
+    def kept(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+        return tuple(address for address in addresses if address.address not in gone)
+
+    left = replace(
+        message,
+        to=kept(message.to),
+        cc=kept(message.cc),
+        bcc=kept(message.bcc),
+        suppressed=tuple(suppressed),
+    )
+    if not left.recipients:
+        raise unprocessable(
+            "All recipients are suppressed. DELETE /suppressions/{email} lets an address receive mail again."
+        )
+    return left
+
+
+def _check_domain(backend: Backend, sender: Address) -> None:
+    domains = backend.settings.domains
+    if domains is not None and sender.domain not in {domain.lower() for domain in domains}:
+        raise unprocessable("Domain not verified")
+
+
+def _check_signature(payload: Mapping[str, Any]) -> None:
+    if optional_text(payload, "signature") not in {None, "auto", "none"}:
+        raise unprocessable("`signature` must be auto or none.")
+
+
+def _content(backend: Backend, payload: Mapping[str, Any]) -> tuple[str, str | None, str | None, Template | None]:
+    subject, html, text = (optional_text(payload, name) for name in ("subject", "html", "text"))
+    template = _template(backend, payload)
+    variables = texts_by_name(payload, "variables")
+    if template is not None:
+        # The template supplies what is missing; inline fields win.
+        subject = template.subject if subject is None else subject
+        html = template.html if html is None else html
+        text = template.text if text is None else text
+    if subject is None:
+        raise invalid("`subject` is required.")
+    if html is None and text is None:
+        raise invalid("`html` or `text` is required.")
+    if template is not None or variables:
+        subject = fill(subject, variables, escape=False)
+        html = None if html is None else fill(html, variables, escape=True)
+        text = None if text is None else fill(text, variables, escape=False)
+    if len(subject) > _MAX_SUBJECT:
+        raise unprocessable(f"`subject` is longer than {_MAX_SUBJECT} characters.")
+    return one_line(subject, "subject"), html, text, template
+
+
+def _template(backend: Backend, payload: Mapping[str, Any]) -> Template | None:
+    template_id = optional_text(payload, "template_id")
+    if template_id is None:
+        return None
+    template = backend.store.template(template_id)
+    if template is None:
+        raise unprocessable("Template not found")
+    if not template.published:
+        raise unprocessable("Template not published")
+    return template
+
+
+def _headers(payload: Mapping[str, Any]) -> dict[str, str]:
+    headers = texts_by_name(payload, "headers")
+    if len(headers) > _MAX_HEADERS:
+        raise unprocessable(f"`headers` holds more than {_MAX_HEADERS} headers.")
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise unprocessable("`headers` holds a name that is not a header name.")
+        one_line(value, "headers")
+    return headers
+
+
+def _tags(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = texts(payload, "tags")
+    if len(tags) > _MAX_TAGS or any(len(tag) > _MAX_TAG for tag in tags):
+        raise unprocessable(f"`tags` holds more than {_MAX_TAGS} tags, or one above {_MAX_TAG} characters.")
+    return tuple(one_line(tag, "tags") for tag in tags)
+
+
+def _attachments(payload: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    entries = payload.get("attachments")
+    if entries is None:
+        return ()
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in cast("list[object]", entries)):
+        raise invalid("`attachments` must be an array of objects.")
+    found = cast("list[dict[str, Any]]", entries)
+    if len(found) > _MAX_ATTACHMENT_COUNT:
+        raise unprocessable(f"More than {_MAX_ATTACHMENT_COUNT} attachments.")
+    attachments = tuple(_attachment(entry) for entry in found)
+    if sum(attachment.size for attachment in attachments) > _MAX_ATTACHMENTS_TOTAL:
+        raise unprocessable("The attachments are larger than 25 MB in total.")
+    return attachments
+
+
+def _attachment(entry: Mapping[str, Any]) -> Attachment:
+    filename = one_line(required_text(entry, "filename"), "filename")
+    encoded = optional_text(entry, "content")
+    if encoded is None:
+        raise invalid("`content` of an attachment is required, in base64.")
+    try:
+        content = base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise unprocessable("`content` of an attachment is not base64.") from error
+    if len(content) > _MAX_ATTACHMENT:
+        raise unprocessable("An attachment is larger than 10 MB.")
+    content_type = optional_text(entry, "content_type") or mimetypes.guess_type(filename)[0]
+    content_id = optional_text(entry, "content_id")
+    if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
+        raise unprocessable("`content_type` of an attachment is not a media type.")
+    if content_id is not None and (not content_id or re.search(r"[<>\s\0]", content_id)):
+        raise unprocessable("`content_id` of an attachment must be a word without angle brackets.")
+    return Attachment(filename, content, content_type or "application/octet-stream", content_id)
+
+
+def _without_files(payload: Mapping[str, Any]) -> dict[str, Any]:
+    entries = payload.get("attachments")
+    if not entries:
+        return dict(payload)
+    files = [
+        {**entry, "content": f"({len(entry['content'])} characters of base64)"}
+        for entry in cast("list[dict[str, Any]]", entries)
+    ]
+    return {**payload, "attachments": files}

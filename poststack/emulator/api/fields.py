@@ -1,0 +1,126 @@
+"""Reading fields out of a JSON object.
+
+A missing field or a wrong type is a 400, see `poststack-api` on 400 and 422.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, cast
+
+from poststack.emulator.api.answers import invalid, unprocessable
+
+__all__ = [
+    "boolean",
+    "integer",
+    "moment",
+    "number",
+    "object_of",
+    "one_line",
+    "optional_text",
+    "required_text",
+    "texts",
+    "texts_by_name",
+]
+
+# Characters that would end a header line, or a C string, in the middle.
+_BREAKS = re.compile(r"[\r\n\0]")
+
+
+def required_text(source: Mapping[str, Any], name: str) -> str:
+    """Return a text that must be there and not be empty."""
+    value = optional_text(source, name)
+    if not value:
+        raise invalid(f"`{name}` is required.")
+    return value
+
+
+def optional_text(source: Mapping[str, Any], name: str) -> str | None:
+    """Return a text; `None` when the field is missing or null."""
+    value = source.get(name)
+    if value is not None and not isinstance(value, str):
+        raise invalid(f"`{name}` must be a string.")
+    return value
+
+
+def texts(source: Mapping[str, Any], name: str) -> list[str]:
+    """Return an array of strings; empty when the field is missing or null."""
+    value = source.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[object]", value)):
+        raise invalid(f"`{name}` must be an array of strings.")
+    return cast("list[str]", value)
+
+
+def object_of(source: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return an object; empty when the field is missing or null."""
+    value = source.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise invalid(f"`{name}` must be an object.")
+    return cast("dict[str, Any]", value)
+
+
+def texts_by_name(source: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Return an object whose values are all strings."""
+    value = object_of(source, name)
+    if not all(isinstance(item, str) for item in value.values()):
+        raise invalid(f"The values of `{name}` must be strings.")
+    return cast("dict[str, str]", value)
+
+
+def boolean(source: Mapping[str, Any], name: str) -> bool | None:
+    """Return a boolean; `None` when the field is missing or null."""
+    value = source.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise invalid(f"`{name}` must be true or false.")
+    return value
+
+
+def integer(source: Mapping[str, Any], name: str) -> int | None:
+    """Return a whole number; `None` when the field is missing or null."""
+    value = source.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise invalid(f"`{name}` must be a whole number.")
+    return value
+
+
+def number(source: Mapping[str, Any], name: str) -> float | None:
+    """Return a number; `None` when the field is missing or null."""
+    value = source.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise invalid(f"`{name}` must be a number.")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise invalid(f"`{name}` is too large.") from error
+
+
+def one_line(value: str, name: str) -> str:
+    """Return the text, which becomes part of a header, if it cannot start another header; else 422."""
+    if _BREAKS.search(value):
+        raise unprocessable(f"`{name}` must not contain line breaks or NUL characters.")
+    return value
+
+
+def moment(text: str, name: str, *, end_of_day: bool = False) -> float:
+    """Read `YYYY-MM-DD` or an ISO 8601 date and time (UTC unless it says otherwise) as seconds since 1970.
+
+    Else 422.
+    """
+    value = text.strip()
+    try:
+        # fromisoformat reads the Z suffix only from Python 3.11 on.
+        read = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
+        whole_day = end_of_day and len(value) == len("2026-01-02")
+        if whole_day:
+            read = read.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        return (read if read.tzinfo else read.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise unprocessable(f"`{name}` must be a date and time such as 2026-01-02T03:04:05Z.") from error

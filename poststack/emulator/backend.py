@@ -1,0 +1,45 @@
+"""The parts of one emulator that the API groups work on, built once and passed to every handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from poststack.emulator.deliveries import Deliveries
+from poststack.emulator.faults import Faults
+from poststack.emulator.ids import IdSource
+from poststack.emulator.lifecycle import Lifecycle
+from poststack.emulator.settings import Settings
+from poststack.emulator.store import Store
+
+__all__ = ["Backend", "TimeTravel"]
+
+
+@dataclass
+class TimeTravel:
+    """Seconds by which a control request moved the clock, until the shell, which has it, acts on it."""
+
+    seconds: float = 0.0
+
+    def take(self) -> float:
+        """Return the seconds and set them back to 0."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a handler may use. The lock of the `Emulator` is held while it runs."""
+
+    settings: Settings
+    store: Store
+    ids: IdSource
+    deliveries: Deliveries
+    lifecycle: Lifecycle
+    faults: Faults
+    time_travel: TimeTravel = field(default_factory=TimeTravel)
+
+    @classmethod
+    def build(cls, settings: Settings, store: Store, ids: IdSource) -> Backend:
+        """Connect the parts."""
+        deliveries = Deliveries(store, settings, ids)
+        return cls(settings, store, ids, deliveries, Lifecycle(store, settings, deliveries), Faults())

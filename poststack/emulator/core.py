@@ -1,0 +1,334 @@
+"""One emulator: requests in, responses out, and what happens in between as time passes. No I/O, no clock.
+
+Every call says what time it is. A shell (the server, the in-memory transport) has the clock, asks what is
+due, makes the webhook calls, and reports what came of them. All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from poststack.emulator import control
+from poststack.emulator.api import emails, suppressions, templates, webhooks
+from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
+from poststack.emulator.api.auth import RateLimiter, authenticate
+from poststack.emulator.api.call import Call
+from poststack.emulator.api.routes import Router
+from poststack.emulator.backend import Backend
+from poststack.emulator.deliveries import WebhookCall
+from poststack.emulator.faults import Fault
+from poststack.emulator.ids import IdSource, random_ids
+from poststack.emulator.lifecycle import NotPossibleError
+from poststack.emulator.model import Attempt, Email, EventType, Webhook
+from poststack.emulator.settings import Settings
+from poststack.emulator.store import Journal, Store
+from poststack.transports.base import HttpRequest, HttpResponse
+
+__all__ = ["Answer", "Emulator", "NotPossibleError"]
+
+_logger = logging.getLogger("poststack.emulator")
+
+# Groups of the API (`poststack-api` §4) that are known and not simulated.
+_NOT_SIMULATED = frozenset(
+    {
+        "api-keys",
+        "broadcasts",
+        "contact-properties",
+        "contacts",
+        "domains",
+        "email-validations",
+        "inbound",
+        "mailboxes",
+        "notification-channels",
+        "segments",
+        "signup-forms",
+        "subscription-topics",
+        "webmail",
+        "workflows",
+    }
+)
+_API = Router((*emails.ROUTES, *suppressions.ROUTES, *templates.ROUTES, *webhooks.ROUTES))
+_CONTROL = Router(control.ROUTES)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the client sees: a response, or with `None` a dropped connection, `delay` seconds late.
+
+    `advance` is by how many seconds the shell is to move its clock ahead, because a control request said so.
+    """
+
+    response: HttpResponse | None
+    delay: float = 0.0
+    advance: float = 0.0
+
+
+class Emulator:
+    """The state of one emulator and everything that can be done to it.
+
+    What it knows is in `store`, to be read only.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        journal: Journal | None = None,
+        ids: IdSource = random_ids,
+    ) -> None:
+        self.settings: Settings = settings or Settings()
+        self.store: Store = Store(
+            journal=journal, max_emails=self.settings.max_emails, max_bytes=self.settings.max_bytes
+        )
+        self._backend = Backend.build(self.settings, self.store, ids)
+        self._ids = ids
+        self._limiter = RateLimiter(self.settings.rate_limit)
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[], None]] = []
+
+    def answer(self, request: HttpRequest, now: float) -> Answer:
+        """Answer as the client is to see it: with the faults that are set, except for control requests."""
+        try:
+            path = Call.read(request, now).path
+        except RefusalError:
+            return Answer(self.handle(request, now))
+        if _is_control(path):
+            response = self.handle(request, now)
+            with self._lock:
+                return Answer(response, advance=self._backend.time_travel.take())
+        with self._lock:
+            fault = self._backend.faults.take(request.method, path)
+        if fault is None:
+            return Answer(self.handle(request, now))
+        if fault.kind == "reset":
+            return Answer(None, fault.delay)
+        if fault.kind == "answer" and fault.status is not None:
+            return Answer(self._failed(fault, fault.status), fault.delay)
+        response = self.handle(request, now)
+        return Answer(None if fault.kind == "lost_answer" else response, fault.delay)
+
+    def handle(self, request: HttpRequest, now: float) -> HttpResponse:
+        """Answer one request as the API does, whatever the request is; faults are not looked at."""
+        headers = {"X-Request-Id": self._request_id()}
+        try:
+            call = Call.read(request, now)
+            if len(call.body) > self.settings.max_body:
+                raise self.too_large()
+            with self._changing():
+                self._backend.lifecycle.run(now)
+                reply = self._control(call) if _is_control(call.path) else self._api(call, headers)
+        except RefusalError as refusal:
+            reply = refusal.reply
+        except Exception:
+            # The last line of defence: a bug must not end the emulator for everybody else.
+            _logger.exception("A request failed inside the emulator")
+            reply = RefusalError(500, "The emulator failed on this request; its log says why.").reply
+        return reply.response(headers)
+
+    def too_large(self) -> RefusalError:
+        """Return the refusal of a body above the limit, for shells that need not read all of it to know."""
+        return RefusalError(413, f"The body is larger than {self.settings.max_body} bytes.")
+
+    def refuse(self, refusal: RefusalError) -> HttpResponse:
+        """Return a refusal as a response, with a request id like any other."""
+        return refusal.reply.response({"X-Request-Id": self._request_id()})
+
+    def next_due(self) -> float | None:
+        """Return when something is to happen next; `None` when nothing is planned."""
+        with self._lock:
+            return self.store.next_due()
+
+    def run_due(self, now: float) -> list[WebhookCall]:
+        """Let happen what is due, and return the webhook calls to make; each must be given to `record`."""
+        with self._changing():
+            self._backend.lifecycle.run(now)
+            return self._backend.deliveries.due(now)
+
+    def record(self, delivery_id: int, attempt: Attempt, now: float) -> None:
+        """Keep what came of a webhook call."""
+        with self._changing():
+            self._backend.deliveries.record(delivery_id, attempt, now)
+
+    def abandon(self, calls: Sequence[WebhookCall]) -> None:
+        """Give back webhook calls that were not made."""
+        with self._changing():
+            self._backend.deliveries.abandon(calls)
+
+    def simulate(
+        self,
+        email_id: str,
+        event: EventType,
+        now: float,
+        *,
+        recipient: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        person: Mapping[str, str] | None = None,
+    ) -> Email:
+        """Let an event happen to an e-mail, at one recipient or all.
+
+        Raises `NotPossibleError`, `KeyError` for an unknown id.
+        """
+        with self._changing():
+            email = self._known(email_id)
+            self._backend.lifecycle.run(now)
+            self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
+            return email
+
+    def set_unread(self, email_id: str, unread: bool) -> None:
+        """Mark an e-mail as read or unread. Raises `KeyError` for an unknown id."""
+        with self._changing():
+            self.store.set_unread(self._known(email_id), unread)
+
+    def delete_email(self, email_id: str) -> None:
+        """Delete an e-mail with its events and deliveries. Raises `KeyError` for an unknown id."""
+        with self._changing():
+            self.store.remove_email(self._known(email_id))
+
+    def delete_emails(self) -> int:
+        """Delete all e-mails; return how many."""
+        with self._changing():
+            found = self.store.accepted()
+            for email in found:
+                self.store.remove_email(email)
+            return len(found)
+
+    def replay(self, delivery_id: int, now: float) -> None:
+        """Send a webhook delivery again. Raises `KeyError` for an unknown id."""
+        with self._changing():
+            delivery = self.store.delivery(delivery_id)
+            if delivery is None:
+                raise KeyError(delivery_id)
+            self._backend.deliveries.replay(delivery, now)
+
+    def add_webhook(self, url: str, events: Sequence[str], now: float, *, secret: str | None = None) -> Webhook:
+        """Register an endpoint, or with the same URL change its events and secret.
+
+        Raises `ValueError` for a bad URL.
+        """
+        with self._changing():
+            try:
+                known = next((webhook for webhook in self.store.webhooks() if webhook.url == url), None)
+                if known is None:
+                    return webhooks.add_webhook(self._backend, url, list(events), now, secret=secret)
+            except RefusalError as refusal:
+                raise ValueError(refusal.error) from refusal
+            known.events = list(events)
+            known.secret = secret or known.secret
+            self.store.save(known)
+            return known
+
+    def fail(
+        self,
+        status: int | None = None,
+        *,
+        times: int | None = None,
+        path: str = "/",
+        method: str | None = None,
+        delay: float = 0.0,
+        retry_after: float | None = None,
+        code: str | None = None,
+        error: str | None = None,
+        reset: bool = False,
+        lost_answer: bool = False,
+    ) -> Fault:
+        """Let the next requests go wrong; see `Fault`.
+
+        Raises `ValueError` for a fault that makes no sense.
+        """
+        with self._lock:
+            return self._backend.faults.add(
+                status,
+                times=times,
+                path=path,
+                method=method,
+                delay=delay,
+                retry_after=retry_after,
+                code=code,
+                error=error,
+                reset=reset,
+                lost_answer=lost_answer,
+            )
+
+    def faults(self) -> list[Fault]:
+        """Return the faults that still wait for requests, oldest first."""
+        with self._lock:
+            return self._backend.faults.all()
+
+    def remove_fault(self, fault_id: int) -> bool:
+        """Remove one fault; return whether it was there."""
+        with self._lock:
+            return self._backend.faults.remove(fault_id)
+
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        with self._lock:
+            self._backend.faults.clear()
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` after every change, in the thread that made it; return what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def close(self) -> None:
+        """Commit, and let go of the data file."""
+        with self._lock:
+            self.store.close()
+
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        with self._lock:
+            before = self.store.revision
+            try:
+                yield
+            finally:
+                self.store.commit()
+            changed = self.store.revision != before
+        if changed:
+            for listener in list(self._listeners):
+                listener()
+
+    def _api(self, call: Call, headers: dict[str, str]) -> Reply:
+        found = _API.find(call)
+        if found is None and call.segments[0] in _NOT_SIMULATED:
+            raise RefusalError(501, f"The emulator does not simulate /{call.segments[0]}.")
+        if found is None:
+            raise not_found("Route")
+        key, test_mode = authenticate(call.headers.get("authorization"), self.settings.api_keys)
+        headers.update(self._limiter.count(key, call.now))
+        route, arguments = found
+        return route.handler(self._backend, dataclasses.replace(call, test_mode=test_mode), arguments)
+
+    def _control(self, call: Call) -> Reply:
+        found = _CONTROL.find(call)
+        if found is None:
+            raise not_found("Route")
+        route, arguments = found
+        return route.handler(self._backend, call, arguments)
+
+    def _failed(self, fault: Fault, status: int) -> HttpResponse:
+        headers = {"X-Request-Id": self._request_id()}
+        if fault.retry_after is not None:
+            headers["Retry-After"] = f"{fault.retry_after:g}"
+        code = fault.code or CODES.get(status, "internal_error" if status >= 500 else "error")
+        return Reply(status, {"error": fault.error or "A fault was set for this request.", "code": code}).response(
+            headers
+        )
+
+    def _known(self, email_id: str) -> Email:
+        email = self.store.email(email_id)
+        if email is None:
+            raise KeyError(email_id)
+        return email
+
+    def _request_id(self) -> str:
+        return "req_" + self._ids(18)
+
+
+def _is_control(path: str) -> bool:
+    return path == control.PREFIX or path.startswith(control.PREFIX + "/")

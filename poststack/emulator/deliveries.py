@@ -1,0 +1,165 @@
+"""Events on their way to webhooks: what is due, what came of it, when to try again. No I/O.
+
+A shell asks for `due` calls, makes them, and reports each with `record`. Between the two a delivery is in
+flight and not handed out again; after a crash it still is due, so an endpoint may see an event twice but
+never misses one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from poststack.emulator.ids import IdSource
+from poststack.emulator.model import Attempt, Delivery, Webhook, iso
+from poststack.emulator.settings import Settings
+from poststack.emulator.store import Store
+from poststack.events import SIGNATURE_HEADER, sign
+
+__all__ = ["Deliveries", "WebhookCall"]
+
+USER_AGENT = "PostStack-Webhooks (emulator)"
+_KEPT_RESPONSE_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True)
+class WebhookCall:
+    """One POST that a shell is to make now: no redirects, an answer within `timeout` seconds."""
+
+    delivery_id: int
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    timeout: float
+
+
+class Deliveries:
+    """The deliveries of one emulator."""
+
+    def __init__(self, store: Store, settings: Settings, ids: IdSource) -> None:
+        self._store = store
+        self._settings = settings
+        self._ids = ids
+        self._in_flight: set[int] = set()
+
+    def announce(self, event_type: str, data: Mapping[str, Any], now: float, *, email_id: str | None = None) -> None:
+        """Start a delivery of this event to every webhook that wants it, with one event id for all."""
+        webhooks = [webhook for webhook in self._store.webhooks() if webhook.wants(event_type)]
+        self._start(webhooks, event_type, data, now, email_id=email_id)
+
+    def test(self, webhook: Webhook, now: float) -> None:
+        """Send a sample event to this webhook, whatever it subscribed to."""
+        named = [kind for kind in webhook.events if kind != "*"]
+        data = {"email_id": "em_" + "0" * 18, "test": True, "message": "A test of this webhook."}
+        self._start([webhook], named[0] if named else "email.delivered", data, now, email_id=None)
+
+    def replay(self, delivery: Delivery, now: float) -> None:
+        """Send a delivery again, same body and same event id, with a fresh round of retries."""
+        delivery.failures = 0
+        delivery.next_attempt_at = now
+        self._store.save(delivery)
+
+    def due(self, now: float) -> list[WebhookCall]:
+        """Return the calls to make now and mark them as in flight."""
+        calls: list[WebhookCall] = []
+        agenda = self._store.delivery_agenda
+        while (first := agenda.first()) is not None and first[0] <= now:
+            agenda.put(first[1], None)
+            delivery = self._store.delivery(first[1])
+            if delivery is None or delivery.id in self._in_flight:
+                continue
+            webhook = self._store.webhook(delivery.webhook_id)
+            if webhook is None or not webhook.active:
+                # Nothing is sent to a disabled webhook; once it is enabled again, a replay brings the event.
+                delivery.next_attempt_at = None
+                self._store.save(delivery)
+                continue
+            self._in_flight.add(delivery.id)
+            calls.append(self._call(delivery, webhook, now))
+        return calls
+
+    def record(self, delivery_id: int, attempt: Attempt, now: float) -> None:
+        """Keep the outcome of a call, and plan the next one if it failed and retries are left."""
+        self._in_flight.discard(delivery_id)
+        delivery = self._store.delivery(delivery_id)
+        if delivery is None:
+            return
+        body = attempt.response_body
+        delivery.attempts.append(
+            replace(attempt, response_body=None if body is None else body[:_KEPT_RESPONSE_CHARACTERS])
+        )
+        if attempt.succeeded:
+            delivery.failures = 0
+            delivery.delivered_at = now
+            delivery.next_attempt_at = None
+        else:
+            delays = self._settings.retry_delays
+            retry = delivery.failures < len(delays)
+            delivery.next_attempt_at = now + delays[delivery.failures] if retry else None
+            delivery.failures += 1
+        self._store.save(delivery)
+        webhook = self._store.webhook(delivery.webhook_id)
+        if webhook is not None:
+            self._count_failures(webhook, attempt.succeeded, now)
+
+    def abandon(self, calls: Sequence[WebhookCall]) -> None:
+        """Take back calls that were not made, so that they are due again."""
+        for call in calls:
+            self._in_flight.discard(call.delivery_id)
+            delivery = self._store.delivery(call.delivery_id)
+            if delivery is not None:
+                self._store.delivery_agenda.put(delivery.id, delivery.next_attempt_at)
+
+    def _start(
+        self,
+        webhooks: Sequence[Webhook],
+        event_type: str,
+        data: Mapping[str, Any],
+        now: float,
+        *,
+        email_id: str | None,
+    ) -> None:
+        if not webhooks:
+            return
+        event_id = "evt_" + self._ids(18)
+        envelope = {"id": event_id, "type": event_type, "timestamp": iso(now), "data": data}
+        body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
+        for webhook in webhooks:
+            self._store.add_delivery(
+                Delivery(
+                    id=self._store.next_number("delivery"),
+                    webhook_id=webhook.id,
+                    event_id=event_id,
+                    event_type=event_type,
+                    body=body,
+                    created_at=now,
+                    email_id=email_id,
+                    next_attempt_at=now,
+                )
+            )
+
+    def _call(self, delivery: Delivery, webhook: Webhook, now: float) -> WebhookCall:
+        body = delivery.body.encode()
+        secrets = [webhook.secret]
+        if webhook.previous_secret is not None and now < (webhook.previous_secret_expires_at or 0):
+            secrets.append(webhook.previous_secret)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            SIGNATURE_HEADER: sign(body, secrets),
+        }
+        return WebhookCall(delivery.id, webhook.url, headers, body, self._settings.webhook_timeout)
+
+    def _count_failures(self, webhook: Webhook, succeeded: bool, now: float) -> None:
+        failures = 0 if succeeded else webhook.consecutive_failures + 1
+        if failures == webhook.consecutive_failures:
+            return
+        webhook.consecutive_failures = failures
+        limit = self._settings.disable_webhook_after
+        if limit is not None and failures >= limit and webhook.active:
+            webhook.active = False
+            webhook.disabled_at = now
+            webhook.disabled_reason = f"{failures} failed deliveries in a row"
+        self._store.save(webhook)

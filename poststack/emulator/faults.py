@@ -1,0 +1,118 @@
+"""Failures on demand: which requests they hit, how often, and what the client sees instead of the answer."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Fault", "FaultKind", "Faults"]
+
+FaultKind = Literal["answer", "reset", "lost_answer"]
+_MAX_FAULTS = 1_000
+
+
+@dataclass
+class Fault:
+    """One failure that waits for requests.
+
+    * `answer`: an error with this `status` (and `code`, `error`, `Retry-After`) in place of handling the
+      request; without a status the request is handled, only late.
+    * `reset`: the connection is dropped, the request is not handled.
+    * `lost_answer`: the request is handled, and then the connection is dropped. An accepted e-mail looks
+      like a failure.
+
+    `times` is how many requests it still hits, `None` for all of them. The answer, or the drop, comes
+    `delay` seconds late.
+    """
+
+    id: int
+    kind: FaultKind
+    status: int | None = None
+    code: str | None = None
+    error: str | None = None
+    times: int | None = None
+    path: str = "/"
+    method: str | None = None
+    delay: float = 0.0
+    retry_after: float | None = None
+    hits: int = 0
+
+    def hits_request(self, method: str, path: str) -> bool:
+        """Return whether it applies.
+
+        A path with `*`, `?` or `[` is a pattern, any other covers what is below it.
+        """
+        if self.method is not None and self.method.upper() != method.upper():
+            return False
+        if any(sign in self.path for sign in "*?["):
+            return fnmatch.fnmatchcase(path, self.path)
+        prefix = self.path.rstrip("/")
+        return path == prefix or path.startswith(prefix + "/")
+
+
+class Faults:
+    """The failures that wait for requests, oldest first. They are not kept over a restart."""
+
+    def __init__(self) -> None:
+        self._faults: dict[int, Fault] = {}
+        self._last_id = 0
+
+    def add(
+        self,
+        status: int | None = None,
+        *,
+        times: int | None = None,
+        path: str = "/",
+        method: str | None = None,
+        delay: float = 0.0,
+        retry_after: float | None = None,
+        code: str | None = None,
+        error: str | None = None,
+        reset: bool = False,
+        lost_answer: bool = False,
+    ) -> Fault:
+        """Add one; see `Fault`. Raises `ValueError` when it would do nothing or two things at once."""
+        if sum((status is not None, reset, lost_answer)) > 1:
+            raise ValueError("Choose one of status, reset and lost_answer.")
+        if status is None and not reset and not lost_answer and delay == 0:
+            raise ValueError("Say what goes wrong: a status, reset, lost_answer or a delay.")
+        if status is not None and not 200 <= status <= 599:
+            raise ValueError("status must be from 200 to 599.")
+        if times is not None and times < 1:
+            raise ValueError("times must be at least 1, or None for every request.")
+        if not all(0 <= seconds < float("inf") for seconds in (delay, retry_after or 0.0)):
+            raise ValueError("delay and retry_after must be finite and not negative.")
+        if not path.startswith(("/", "*")):
+            raise ValueError("path must start with /, such as /emails or /emails/*/cancel.")
+        if len(self._faults) >= _MAX_FAULTS:
+            raise ValueError(f"There are {_MAX_FAULTS} faults already. Clear them first.")
+        self._last_id += 1
+        kind: FaultKind = "reset" if reset else "lost_answer" if lost_answer else "answer"
+        fault = Fault(self._last_id, kind, status, code, error, times, path, method, delay, retry_after)
+        self._faults[fault.id] = fault
+        return fault
+
+    def all(self) -> list[Fault]:
+        """Return those that still wait for requests."""
+        return list(self._faults.values())
+
+    def remove(self, fault_id: int) -> bool:
+        """Remove one; return whether it was there."""
+        return self._faults.pop(fault_id, None) is not None
+
+    def clear(self) -> None:
+        """Remove all."""
+        self._faults.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Return the oldest one that hits this request, and count the hit."""
+        for fault in self._faults.values():
+            if fault.hits_request(method, path):
+                fault.hits += 1
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times == 0:
+                        del self._faults[fault.id]
+                return fault
+        return None

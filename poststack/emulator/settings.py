@@ -1,0 +1,64 @@
+"""How an emulator behaves, in one frozen value. Every default is documented in `docs/emulator.md`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_RETRY_DELAYS", "Settings"]
+
+MEBIBYTE = 1024 * 1024
+
+# Eight attempts: at once, then after a delay that grows fourfold; the last one 22 h 45 min after the first.
+DEFAULT_RETRY_DELAYS = tuple(15.0 * 4**step for step in range(7))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen when an emulator starts. Delays and timeouts are in seconds, sizes in bytes."""
+
+    api_keys: tuple[str, ...] = ()
+    """Keys that are accepted; when empty, every key that starts with `sk_test_`."""
+
+    domains: tuple[str, ...] | None = None
+    """Verified sender domains; `None` accepts every domain."""
+
+    rate_limit: int = 0
+    """Requests per second and key; 0 switches the limiter off."""
+
+    delivery_delay: float = 0.5
+    """From acceptance to `delivered`; `sent` comes half-way."""
+
+    defer_delay: float = 60.0
+    """From `deferred` to `delivered`, for recipients that defer."""
+
+    retry_delays: tuple[float, ...] = DEFAULT_RETRY_DELAYS
+    """Waits between the attempts of a webhook delivery; one attempt more than there are waits."""
+
+    webhook_timeout: float = 10.0
+    """For one attempt of a webhook delivery, answer included."""
+
+    disable_webhook_after: int | None = None
+    """Failed deliveries in a row after which a webhook is disabled; `None` never disables one."""
+
+    max_emails: int = 10_000
+    """E-mails that are kept; the oldest go first."""
+
+    max_bytes: int = 512 * MEBIBYTE
+    """Total size of the bodies and attachments that are kept; the oldest e-mails go first."""
+
+    max_body: int = 40 * MEBIBYTE
+    """The largest request body; a larger one is answered with 413."""
+
+    max_recipients: int = 50
+    """Recipients in each of to, cc and bcc."""
+
+    def __post_init__(self) -> None:
+        if not all(self.api_keys):
+            raise ValueError("An API key must not be empty.")
+        if self.max_emails < 1 or self.max_bytes < 1 or self.max_body < 1 or self.max_recipients < 1:
+            raise ValueError("The limits max_emails, max_bytes, max_body and max_recipients must be at least 1.")
+        times = (self.delivery_delay, self.defer_delay, *self.retry_delays)
+        if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float("inf"):
+            raise ValueError("Delays must be finite and not negative, and webhook_timeout must be above 0.")
+        if self.rate_limit < 0 or (self.disable_webhook_after is not None and self.disable_webhook_after < 1):
+            raise ValueError("rate_limit must not be negative, and disable_webhook_after must be at least 1.")

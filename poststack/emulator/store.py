@@ -1,0 +1,334 @@
+"""Everything one emulator remembers, with the indexes that keep lists quick.
+
+Memory holds the truth; a `Journal` follows every change, so that a restart finds it again. Reading is open to
+anybody; only `Emulator` writes, because a change has to be committed and announced as well. What is kept is
+bounded: when there are more than `max_emails`, or their contents exceed `max_bytes`, the oldest go, with
+their events, deliveries and idempotency keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from poststack.emulator.agenda import Agenda
+from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
+from poststack.emulator.search import EVERYTHING, EmailSearch, Page
+
+__all__ = ["Contents", "Journal", "Record", "Store"]
+
+T = TypeVar("T")
+Record = Email | Delivery | Webhook | Suppression | Template
+
+# Deliveries belong to their e-mail and go with it; those of `webhooks.test` belong to none and are bounded
+# here.
+_MAX_TEST_DELIVERIES = 1_000
+
+
+@dataclass
+class Contents:
+    """All records of a journal, each kind in the order of its numbers."""
+
+    emails: list[Email] = field(default_factory=list[Email])
+    deliveries: list[Delivery] = field(default_factory=list[Delivery])
+    webhooks: list[Webhook] = field(default_factory=list[Webhook])
+    suppressions: list[Suppression] = field(default_factory=list[Suppression])
+    templates: list[Template] = field(default_factory=list[Template])
+
+
+class Journal(Protocol):
+    """Where changes go to survive a restart."""
+
+    def load(self) -> Contents:
+        """Return what earlier runs left."""
+        ...
+
+    def highest(self) -> dict[str, int]:
+        """Return, by kind, the highest number ever given out, so that none is used twice."""
+        ...
+
+    def added(self, email: Email) -> None:
+        """Keep the message of a new e-mail, which never changes."""
+        ...
+
+    def changed(self, record: Record) -> None:
+        """Keep the present state of a record."""
+        ...
+
+    def removed(self, record: Record) -> None:
+        """Forget a record."""
+        ...
+
+    def commit(self, highest: Mapping[str, int]) -> None:
+        """Make all changes since the last call permanent, together; keep the highest numbers given out."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+class Store:
+    """The e-mails, deliveries, webhooks, suppressions and templates of one emulator.
+
+    `revision` grows with every change; a page that shows revision n is up to date while it is still n.
+    """
+
+    def __init__(
+        self, *, journal: Journal | None = None, max_emails: int = 10_000, max_bytes: int = 512 * 1024 * 1024
+    ) -> None:
+        self.revision: int = 0
+        self.unread: int = 0
+        self.bytes: int = 0
+        self._journal = journal
+        self._max_emails = max_emails
+        self._max_bytes = max_bytes
+        self._emails: dict[int, Email] = {}
+        self._numbers: dict[str, int] = {}
+        self._keys: dict[tuple[bool, str], int] = {}
+        self._deliveries: dict[int, Delivery] = {}
+        self._of_email: dict[str | None, dict[int, Delivery]] = {}
+        self._of_webhook: dict[int, dict[int, Delivery]] = {}
+        self._webhooks: dict[int, Webhook] = {}
+        self._suppressions: dict[str, Suppression] = {}
+        self._templates: dict[str, Template] = {}
+        self._highest: dict[str, int] = {}
+        self.email_agenda = Agenda()
+        self.delivery_agenda = Agenda()
+        if journal is not None:
+            self._restore(journal.load())
+            self._highest.update(journal.highest())
+            self._trim()
+            journal.commit(self._highest)
+
+    # E-mails, newest first
+
+    @property
+    def total(self) -> int:
+        """How many e-mails there are."""
+        return len(self._emails)
+
+    def emails(self, search: EmailSearch = EVERYTHING, *, page: int = 1, per_page: int = 20) -> Page[Email]:
+        """Return one page of the e-mails that match, newest first."""
+        if search == EVERYTHING:
+            return self._page(reversed(self._emails.values()), len(self._emails), page, per_page)
+        found = [email for email in reversed(self._emails.values()) if search.matches(email)]
+        return self._page(found, len(found), page, per_page)
+
+    def latest(self, search: EmailSearch = EVERYTHING) -> Email | None:
+        """Return the newest e-mail that matches."""
+        return next((email for email in reversed(self._emails.values()) if search.matches(email)), None)
+
+    def accepted(self) -> list[Email]:
+        """Return all e-mails in the order in which they were accepted."""
+        return list(self._emails.values())
+
+    def email(self, email_id: str) -> Email | None:
+        """Return the e-mail with this `em_…` id."""
+        number = self._numbers.get(email_id)
+        return None if number is None else self._emails[number]
+
+    def email_by_number(self, number: int) -> Email | None:
+        """Return the e-mail with this internal number, the one the agenda uses."""
+        return self._emails.get(number)
+
+    def email_by_key(self, test_mode: bool, idempotency_key: str) -> Email | None:
+        """Return the e-mail that was accepted under this key in this mode."""
+        number = self._keys.get((test_mode, idempotency_key))
+        return None if number is None else self._emails[number]
+
+    def add_email(self, email: Email) -> None:
+        """Keep a new e-mail, and drop the oldest ones when that is too many."""
+        self._index_email(email)
+        if self._journal is not None:
+            self._journal.added(email)
+        self._changed(email)
+        self._trim()
+
+    def remove_email(self, email: Email) -> None:
+        """Forget an e-mail with everything that belongs to it."""
+        for delivery in self.deliveries_of_email(email.id):
+            self.remove_delivery(delivery)
+        self._of_email.pop(email.id, None)
+        del self._emails[email.number], self._numbers[email.id]
+        if email.idempotency_key is not None:
+            self._keys.pop((email.test_mode, email.idempotency_key), None)
+        self.unread -= email.unread
+        self.bytes -= email.message.size
+        self.email_agenda.put(email.number, None)
+        self._removed(email)
+
+    # Webhook deliveries, newest first
+
+    def delivery(self, delivery_id: int) -> Delivery | None:
+        """Return the delivery with this id."""
+        return self._deliveries.get(delivery_id)
+
+    def deliveries_of_email(self, email_id: str) -> list[Delivery]:
+        """Return the deliveries of the events of one e-mail, newest first."""
+        return list(reversed(self._of_email.get(email_id, {}).values()))
+
+    def deliveries_of_webhook(self, webhook_id: int) -> list[Delivery]:
+        """Return the deliveries to one webhook, newest first."""
+        return list(reversed(self._of_webhook.get(webhook_id, {}).values()))
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Keep a new delivery."""
+        self._index_delivery(delivery)
+        self._changed(delivery)
+        unbound = self._of_email.get(None, {})
+        while len(unbound) > _MAX_TEST_DELIVERIES:
+            self.remove_delivery(next(iter(unbound.values())))
+
+    def remove_delivery(self, delivery: Delivery) -> None:
+        """Forget a delivery; if it is still due, it is not tried again."""
+        del self._deliveries[delivery.id]
+        self._of_email[delivery.email_id].pop(delivery.id)
+        self._of_webhook[delivery.webhook_id].pop(delivery.id)
+        self.delivery_agenda.put(delivery.id, None)
+        self._removed(delivery)
+
+    # Webhooks, suppressions and templates
+
+    def webhooks(self) -> list[Webhook]:
+        """Return all webhooks, oldest first."""
+        return list(self._webhooks.values())
+
+    def webhook(self, webhook_id: int) -> Webhook | None:
+        """Return the webhook with this id."""
+        return self._webhooks.get(webhook_id)
+
+    def remove_webhook(self, webhook: Webhook) -> None:
+        """Forget a webhook with its deliveries."""
+        for delivery in self.deliveries_of_webhook(webhook.id):
+            self.remove_delivery(delivery)
+        self._of_webhook.pop(webhook.id, None)
+        del self._webhooks[webhook.id]
+        self._removed(webhook)
+
+    def suppressions(self) -> list[Suppression]:
+        """Return all suppressions, newest first."""
+        return list(reversed(self._suppressions.values()))
+
+    def suppression(self, address: str) -> Suppression | None:
+        """Return the suppression of this address, whose case does not matter."""
+        return self._suppressions.get(address.lower())
+
+    def remove_suppression(self, suppression: Suppression) -> None:
+        """Forget a suppression, so that the address gets mail again."""
+        del self._suppressions[suppression.email.lower()]
+        self._removed(suppression)
+
+    def templates(self) -> list[Template]:
+        """Return all templates, newest first."""
+        return list(reversed(self._templates.values()))
+
+    def template(self, template_id: str) -> Template | None:
+        """Return the template with this `tpl_…` id."""
+        return self._templates.get(template_id)
+
+    def remove_template(self, template: Template) -> None:
+        """Forget a template."""
+        del self._templates[template.id]
+        self._removed(template)
+
+    # All kinds
+
+    def next_number(self, kind: str) -> int:
+        """Return a number that no record of this kind ever had."""
+        self._highest[kind] = self._highest.get(kind, 0) + 1
+        return self._highest[kind]
+
+    def save(self, record: Record) -> None:
+        """Keep a new webhook, suppression or template, or the present state of any record."""
+        if isinstance(record, Email):
+            self.email_agenda.put(record.number, record.next_step_at)
+        elif isinstance(record, Delivery):
+            self.delivery_agenda.put(record.id, record.next_attempt_at)
+        elif isinstance(record, Webhook):
+            self._webhooks[record.id] = record
+        elif isinstance(record, Suppression):
+            self._suppressions[record.email.lower()] = record
+        else:
+            self._templates[record.id] = record
+        self._changed(record)
+
+    def set_unread(self, email: Email, unread: bool) -> None:
+        """Mark an e-mail as unread or read."""
+        if email.unread != unread:
+            email.unread = unread
+            self.unread += 1 if unread else -1
+            self._changed(email)
+
+    def next_due(self) -> float | None:
+        """Return when the next e-mail or delivery has something to do."""
+        firsts = (self.email_agenda.first(), self.delivery_agenda.first())
+        return min((first[0] for first in firsts if first is not None), default=None)
+
+    def clear(self) -> None:
+        """Forget everything; numbers are not used again."""
+        for email in self.accepted():
+            self.remove_email(email)
+        for webhook in self.webhooks():
+            self.remove_webhook(webhook)
+        for suppression in self.suppressions():
+            self.remove_suppression(suppression)
+        for template in self.templates():
+            self.remove_template(template)
+
+    def commit(self) -> None:
+        """Make the changes since the last call permanent, together."""
+        if self._journal is not None:
+            self._journal.commit(self._highest)
+
+    def close(self) -> None:
+        """Commit and close the journal."""
+        self.commit()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _changed(self, record: Record) -> None:
+        self.revision += 1
+        if self._journal is not None:
+            self._journal.changed(record)
+
+    def _removed(self, record: Record) -> None:
+        self.revision += 1
+        if self._journal is not None:
+            self._journal.removed(record)
+
+    def _trim(self) -> None:
+        while len(self._emails) > self._max_emails or (self.bytes > self._max_bytes and len(self._emails) > 1):
+            self.remove_email(next(iter(self._emails.values())))
+
+    def _index_email(self, email: Email) -> None:
+        self._emails[email.number] = email
+        self._numbers[email.id] = email.number
+        if email.idempotency_key is not None:
+            self._keys[email.test_mode, email.idempotency_key] = email.number
+        self.unread += email.unread
+        self.bytes += email.message.size
+        self.email_agenda.put(email.number, email.next_step_at)
+
+    def _index_delivery(self, delivery: Delivery) -> None:
+        self._deliveries[delivery.id] = delivery
+        self._of_email.setdefault(delivery.email_id, {})[delivery.id] = delivery
+        self._of_webhook.setdefault(delivery.webhook_id, {})[delivery.id] = delivery
+        self.delivery_agenda.put(delivery.id, delivery.next_attempt_at)
+
+    def _restore(self, contents: Contents) -> None:
+        for email in contents.emails:
+            self._index_email(email)
+        for delivery in contents.deliveries:
+            self._index_delivery(delivery)
+        self._webhooks = {webhook.id: webhook for webhook in contents.webhooks}
+        self._suppressions = {entry.email.lower(): entry for entry in contents.suppressions}
+        self._templates = {template.id: template for template in contents.templates}
+
+    @staticmethod
+    def _page(items: Iterable[T] | Iterator[T], total: int, page: int, per_page: int) -> Page[T]:
+        start = (page - 1) * per_page
+        chosen: Sequence[T] = list(islice(items, start, start + per_page)) if start < total else []
+        return Page(chosen, page, per_page, total)

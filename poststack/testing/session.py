@@ -1,0 +1,179 @@
+"""One emulator in memory for one test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from poststack.emulator.core import Emulator
+from poststack.emulator.faults import Fault
+from poststack.emulator.model import EventType
+from poststack.emulator.settings import Settings
+from poststack.emulator.transport import InMemoryTransport, MovableClock
+from poststack.testing.views import SentEmail, moment
+
+if TYPE_CHECKING:
+    from poststack import AsyncPostStack, PostStack
+
+__all__ = ["EmulatorSession", "RecordedEvent", "emulator"]
+
+_KEY = "sk_test_emulator"
+_BASE_URL = "https://api.poststack.test"
+
+
+@dataclass(frozen=True)
+class RecordedEvent:
+    """Something that happened to an e-mail; `recipient` is empty for events of the whole e-mail."""
+
+    email_id: str
+    type: EventType
+    at: datetime
+    recipient: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+class EmulatorSession:
+    """An emulator, a transport for clients of it, and a clock that moves when told.
+
+    Time stands still: an accepted e-mail is `queued` until `clock.advance(1)` lets it be delivered. Waits of the client
+    between attempts advance the clock, too, and take no real time. Get one from `emulator()`.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, start: datetime | None = None) -> None:
+        self.emulator: Emulator = Emulator(settings)
+        self.transport: InMemoryTransport = (
+            InMemoryTransport(self.emulator)
+            if start is None
+            else InMemoryTransport(self.emulator, start=start.timestamp())
+        )
+        self.clock: MovableClock = self.transport.clock
+        self._receivers = 0
+
+    @property
+    def sent(self) -> list[SentEmail]:
+        """All accepted e-mails, oldest first, as they are now."""
+        return [SentEmail.of(email) for email in self.emulator.store.accepted()]
+
+    @property
+    def events(self) -> list[RecordedEvent]:
+        """Everything that happened to the e-mails so far, in order."""
+        found = [(event, email) for email in self.emulator.store.accepted() for event in email.events]
+        return [
+            RecordedEvent(email.id, event.type, moment(event.at), event.recipient, event.metadata)
+            for event, email in sorted(found, key=lambda pair: pair[0].id)
+        ]
+
+    def client(
+        self,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        deadline: float | None = None,
+    ) -> PostStack:
+        """Return a client of this emulator; the environment is not looked at. It need not be closed."""
+        from poststack import PostStack
+
+        key = api_key or self._key
+        return PostStack(key, _BASE_URL, timeout, max_retries, deadline=deadline, transport=self.transport)
+
+    def async_client(
+        self,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        deadline: float | None = None,
+    ) -> AsyncPostStack:
+        """Return an asynchronous client of this emulator; the environment is not looked at. It need not be closed."""
+        from poststack import AsyncPostStack
+
+        key = api_key or self._key
+        return AsyncPostStack(key, _BASE_URL, timeout, max_retries, deadline=deadline, transport=self.transport)
+
+    def simulate(
+        self,
+        email_id: str,
+        event: EventType,
+        *,
+        recipient: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Let an e-mail be delivered, bounced, opened … now, at one recipient or at all, webhook calls included.
+
+        Raises `NotPossibleError` for one that is still scheduled, `KeyError` for an unknown id.
+        """
+        self.emulator.simulate(email_id, event, self.clock.time(), recipient=recipient, metadata=metadata)
+        self.clock.advance(0)
+
+    def fail(
+        self,
+        status: int | None = None,
+        *,
+        times: int | None = None,
+        path: str = "/",
+        method: str | None = None,
+        delay: float = 0.0,
+        retry_after: float | None = None,
+        code: str | None = None,
+        error: str | None = None,
+        reset: bool = False,
+        lost_answer: bool = False,
+    ) -> Fault:
+        """Let the next requests go wrong: with an error `status`, a `reset` connection, a `lost_answer`, or a `delay`.
+
+        After a lost answer the e-mail *is* accepted. Without `times` it goes on until `clear_faults()`.
+        """
+        return self.emulator.fail(
+            status,
+            times=times,
+            path=path,
+            method=method,
+            delay=delay,
+            retry_after=retry_after,
+            code=code,
+            error=error,
+            reset=reset,
+            lost_answer=lost_answer,
+        )
+
+    def clear_faults(self) -> None:
+        """Let everything go right again."""
+        self.emulator.clear_faults()
+
+    def on_webhook(
+        self,
+        receiver: Callable[[bytes, dict[str, str]], int],
+        *,
+        secret: str = "whsec_test",  # noqa: S107  # a made-up secret for tests
+        events: Sequence[str] = ("*",),
+        url: str | None = None,
+    ) -> str:
+        """Call a function with body and headers (lower-case) of every webhook; it returns the status to answer with.
+
+        Calls happen while the clock advances and are signed with `secret`; an answer that is not 2xx is retried later.
+        With `url`, also webhooks that were created through the API with that URL go to the function. Returns the URL.
+        """
+        self._receivers += 1
+        address = url or f"https://receiver-{self._receivers}.test/webhooks"
+        self.emulator.add_webhook(address, list(events), self.clock.time(), secret=secret)
+        self.transport.receive(address, receiver)
+        return address
+
+    @property
+    def _key(self) -> str:
+        keys = self.emulator.settings.api_keys
+        return keys[0] if keys else _KEY
+
+
+@contextmanager
+def emulator(settings: Settings | None = None, *, start: datetime | None = None) -> Generator[EmulatorSession]:
+    """Run an emulator in memory for the length of a block; its clock starts at `start`, or with the year 2026."""
+    session = EmulatorSession(settings, start=start)
+    try:
+        yield session
+    finally:
+        session.emulator.close()
