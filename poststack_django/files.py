@@ -38,8 +38,7 @@ def attachment_from(given: object, index: int, charset: str) -> Attachment:
     `index` is its place in the list, `charset` what text is written in. A file without a name is given one.
     """
     if isinstance(given, Message):
-        part: Message[Any, Any] = given
-        return _from_part(part, index)
+        return _from_part(cast("Any", given), index)
     if not isinstance(given, (tuple, list)) or not 1 <= len(cast("Sequence[object]", given)) <= 3:
         raise ValueError(f"`attachments[{index}]` is a MIME part or (filename, content, mimetype).")
     filename, content, mimetype = (*cast("Sequence[object]", given), None, None)[:3]

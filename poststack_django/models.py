@@ -13,6 +13,8 @@ from poststack_django.status import Status, status_choices
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models.fields.related_descriptors import RelatedManager
+
 __all__ = ["EmailEvent", "SentEmail"]
 
 
@@ -60,7 +62,7 @@ class SentEmail(models.Model):
     objects: ClassVar[models.Manager[SentEmail]] = models.Manager()
     if TYPE_CHECKING:
         id: models.BigAutoField[int, int]
-        events: models.Manager[EmailEvent]
+        events: RelatedManager[EmailEvent]
 
         def get_status_display(self) -> str:
             """Return the status in words."""

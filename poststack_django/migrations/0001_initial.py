@@ -8,57 +8,111 @@ import poststack_django.status
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='SentEmail',
+            name="SentEmail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.CharField(help_text='Sent with the call: repeating it with this key cannot send the e-mail twice.', max_length=255, unique=True, verbose_name='idempotency key')),
-                ('email_id', models.CharField(blank=True, default=None, help_text='The em_… id that PostStack answered with.', max_length=255, null=True, unique=True, verbose_name='e-mail id')),
-                ('mailer', models.CharField(blank=True, default='', help_text='The alias in MAILERS, if there is one.', max_length=255, verbose_name='mailer')),
-                ('from_email', models.CharField(max_length=998, verbose_name='from')),
-                ('to', models.JSONField(default=list, verbose_name='to')),
-                ('cc', models.JSONField(blank=True, default=list, verbose_name='cc')),
-                ('bcc', models.JSONField(blank=True, default=list, verbose_name='bcc')),
-                ('subject', models.CharField(blank=True, max_length=998, verbose_name='subject')),
-                ('tags', models.JSONField(blank=True, default=list, verbose_name='tags')),
-                ('status', models.CharField(choices=poststack_django.status.status_choices, default='pending', max_length=20, verbose_name='status')),
-                ('status_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='status since')),
-                ('error', models.TextField(blank=True, default='', verbose_name='error')),
-                ('error_code', models.CharField(blank=True, default='', max_length=255, verbose_name='error code')),
-                ('test_mode', models.BooleanField(default=False, verbose_name='test mode')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('sent_at', models.DateTimeField(blank=True, default=None, null=True, verbose_name='accepted')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "idempotency_key",
+                    models.CharField(
+                        help_text="Sent with the call: repeating it with this key cannot send the e-mail twice.",
+                        max_length=255,
+                        unique=True,
+                        verbose_name="idempotency key",
+                    ),
+                ),
+                (
+                    "email_id",
+                    models.CharField(
+                        blank=True,
+                        default=None,
+                        help_text="The em_… id that PostStack answered with.",
+                        max_length=255,
+                        null=True,
+                        unique=True,
+                        verbose_name="e-mail id",
+                    ),
+                ),
+                (
+                    "mailer",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="The alias in MAILERS, if there is one.",
+                        max_length=255,
+                        verbose_name="mailer",
+                    ),
+                ),
+                ("from_email", models.CharField(max_length=998, verbose_name="from")),
+                ("to", models.JSONField(default=list, verbose_name="to")),
+                ("cc", models.JSONField(blank=True, default=list, verbose_name="cc")),
+                ("bcc", models.JSONField(blank=True, default=list, verbose_name="bcc")),
+                ("subject", models.CharField(blank=True, max_length=998, verbose_name="subject")),
+                ("tags", models.JSONField(blank=True, default=list, verbose_name="tags")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=poststack_django.status.status_choices,
+                        default="pending",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                ("status_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="status since")),
+                ("error", models.TextField(blank=True, default="", verbose_name="error")),
+                ("error_code", models.CharField(blank=True, default="", max_length=255, verbose_name="error code")),
+                ("test_mode", models.BooleanField(default=False, verbose_name="test mode")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                ),
+                ("sent_at", models.DateTimeField(blank=True, default=None, null=True, verbose_name="accepted")),
             ],
             options={
-                'verbose_name': 'sent e-mail',
-                'verbose_name_plural': 'sent e-mails',
-                'ordering': ('-created_at', '-id'),
-                'indexes': [models.Index(fields=['status', 'created_at'], name='poststack_email_status'), models.Index(fields=['created_at'], name='poststack_email_created')],
+                "verbose_name": "sent e-mail",
+                "verbose_name_plural": "sent e-mails",
+                "ordering": ("-created_at", "-id"),
+                "indexes": [
+                    models.Index(fields=["status", "created_at"], name="poststack_email_status"),
+                    models.Index(fields=["created_at"], name="poststack_email_created"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='EmailEvent',
+            name="EmailEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(max_length=255, unique=True, verbose_name='event id')),
-                ('email_id', models.CharField(blank=True, db_index=True, default='', max_length=255, verbose_name='e-mail id')),
-                ('type', models.CharField(max_length=255, verbose_name='type')),
-                ('occurred_at', models.DateTimeField(blank=True, null=True, verbose_name='occurred')),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='received')),
-                ('data', models.JSONField(blank=True, default=dict, verbose_name='data')),
-                ('sent_email', models.ForeignKey(blank=True, help_text="Empty while the e-mail's own row does not have its id yet.", null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='events', to='poststack.sentemail', verbose_name='sent e-mail')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("event_id", models.CharField(max_length=255, unique=True, verbose_name="event id")),
+                (
+                    "email_id",
+                    models.CharField(blank=True, db_index=True, default="", max_length=255, verbose_name="e-mail id"),
+                ),
+                ("type", models.CharField(max_length=255, verbose_name="type")),
+                ("occurred_at", models.DateTimeField(blank=True, null=True, verbose_name="occurred")),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="received")),
+                ("data", models.JSONField(blank=True, default=dict, verbose_name="data")),
+                (
+                    "sent_email",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty while the e-mail's own row does not have its id yet.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="events",
+                        to="poststack.sentemail",
+                        verbose_name="sent e-mail",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'e-mail event',
-                'verbose_name_plural': 'e-mail events',
-                'ordering': ('occurred_at', 'id'),
+                "verbose_name": "e-mail event",
+                "verbose_name_plural": "e-mail events",
+                "ordering": ("occurred_at", "id"),
             },
         ),
     ]

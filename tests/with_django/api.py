@@ -16,7 +16,7 @@ from poststack.events import SIGNATURE_HEADER, sign
 from poststack.transports.base import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from django.core.mail import EmailMessage
 
@@ -68,7 +68,7 @@ class RecordingApi:
 
 
 @contextmanager
-def configured(how: str, **options: Any) -> Iterator[None]:
+def configured(how: str, **options: Any) -> Generator[None]:
     """Send through PostStack, configured by `EMAIL_BACKEND` or by `MAILERS`."""
     with warnings.catch_warnings():
         # Django 6.1 warns the project, here the tests, that the older way goes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,4 +53,4 @@ def test_options_of_a_mailer_count_over_settings(settings: Any) -> None:
 )
 def test_what_no_client_can_be_made_from_is_a_wrong_configuration(wrong: dict[str, Any]) -> None:
     with pytest.raises(ImproperlyConfigured):
-        get_client(ClientSettings(**{"api_key": "sk_test_x", **wrong}))
+        get_client(replace(ClientSettings(api_key="sk_test_x"), **wrong))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,10 @@ pytestmark = pytest.mark.services
 URL = os.environ.get("POSTSTACK_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 NAME = f"poststack_django_{os.getpid()}"
 ROUNDS = 25
+
+
+def ignore(email: SentEmail | None) -> None:
+    """What a test does that asks for no signal."""
 
 
 class Router:
@@ -105,8 +110,8 @@ def test_an_event_that_arrives_with_the_answer_is_never_left_alone(database: Non
         row = SentEmail.objects.create(idempotency_key=f"k{number}", from_email="a@example.com")
         event = parse_event(event_body("email.delivered", f"em_{number}", number))
         raised = at_once(
-            lambda row=row, number=number: record_accepted(row, {"id": f"em_{number}"}),
-            lambda event=event: record_event(event, lambda email: None),
+            partial(record_accepted, row, {"id": f"em_{number}"}),
+            partial(record_event, event, ignore),
         )
 
         assert raised == []
@@ -119,7 +124,7 @@ def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by
     event = parse_event(event_body("email.delivered"))
     with transaction.atomic(using="postgres"):
         record_accepted(row, {"id": "em_1"})
-        raised = at_once(lambda: record_event(event, lambda email: None))
+        raised = at_once(partial(record_event, event, ignore))
         assert raised == []
         assert EmailEvent.objects.get().sent_email is None
 
@@ -130,7 +135,7 @@ def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by
 def test_one_event_delivered_many_times_at_once_is_stored_and_told_once(database: None) -> None:
     told: list[object] = []
     event = parse_event(event_body("email.bounced"))
-    raised = at_once(*[lambda: record_event(event, told.append)] * 6)
+    raised = at_once(*[partial(record_event, event, told.append)] * 6)
 
     assert raised == []
     assert (EmailEvent.objects.count(), len(told)) == (1, 1)
@@ -142,7 +147,7 @@ def test_different_events_at_once_end_in_the_worst(database: None) -> None:
         SentEmail.objects.create(idempotency_key=email_id, email_id=email_id, from_email="a@example.com")
         kinds = ["email.sent", "email.delivered", "email.complained", "email.opened"]
         events = [parse_event(event_body(kind, email_id, f"{number}-{kind}")) for kind in kinds]
-        raised = at_once(*[lambda event=event: record_event(event, lambda email: None) for event in events])
+        raised = at_once(*[partial(record_event, event, ignore) for event in events])
 
         assert raised == []
     assert set(SentEmail.objects.values_list("status", flat=True)) == {"complained"}

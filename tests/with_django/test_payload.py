@@ -12,7 +12,13 @@ from poststack_django.payload import payload_from
 
 
 def message(*, tags: Any = None, idempotency_key: Any = None, **fields: Any) -> EmailMultiAlternatives:
-    given = {"subject": "Hi", "body": "Text", "from_email": "a@example.com", "to": ["b@example.com"], **fields}
+    given: dict[str, Any] = {
+        "subject": "Hi",
+        "body": "Text",
+        "from_email": "a@example.com",
+        "to": ["b@example.com"],
+        **fields,
+    }
     made = EmailMultiAlternatives(**given)
     vars(made).update({"tags": tags, "idempotency_key": idempotency_key})
     return made

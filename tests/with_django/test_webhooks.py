@@ -153,7 +153,7 @@ def test_djangos_own_limit_counts_too(api: RecordingApi, settings: Any) -> None:
 def test_a_body_without_a_length_is_measured(api: RecordingApi, rf: RequestFactory) -> None:
     request = rf.post(ADDRESS, b" " * 20, content_type="application/json")
     del request.META["CONTENT_LENGTH"]
-    request._body = b" " * 20  # type: ignore[attr-defined]  # as Django leaves it behind after reading
+    vars(request)["_body"] = b" " * 20  # As Django leaves it behind after reading.
 
     assert WebhookView.as_view(max_bytes=10)(request).status_code == 413
 
