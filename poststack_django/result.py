@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["SendStatus"]
+if TYPE_CHECKING:
+    from django.core.mail import EmailMessage
+
+__all__ = ["SendStatus", "status_of"]
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,9 @@ class SendStatus:
     test_mode: bool = False
     error: str = ""
     code: str | None = None
+
+
+def status_of(message: EmailMessage) -> SendStatus | None:
+    """Return `message.poststack_status` with its type; `None` when another backend, such as a test's, has sent it."""
+    status: object = getattr(message, "poststack_status", None)
+    return status if isinstance(status, SendStatus) else None

@@ -18,8 +18,6 @@ from poststack.transports.base import HttpRequest, HttpResponse
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from django.core.mail import EmailMessage
-
 SECRET = "whsec_test_0123456789"
 BACKEND = "poststack_django.backends.EmailBackend"
 HAS_MAILERS = hasattr(mail, "mailers")
@@ -82,11 +80,6 @@ def configured(how: str, **options: Any) -> Generator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The EMAIL_BACKEND setting is deprecated")
             override.disable()
-
-
-def status_of(message: EmailMessage) -> Any:
-    """The attribute that the backend sets."""
-    return getattr(message, "poststack_status", None)
 
 
 def event_body(kind: str, email_id: str = "em_1", number: int | str = 1, **data: object) -> bytes:

@@ -19,9 +19,11 @@ from poststack import PostStackConnectionError, PostStackError
 from poststack.transports.base import TransportTimeoutError
 from poststack_django.backends import EmailBackend
 from poststack_django.models import EmailEvent, SentEmail
+from poststack_django.result import SendStatus
+from poststack_django.result import status_of as possible_status_of
 from poststack_django.signals import post_send, send_failed
 from poststack_django.status import Status
-from tests.with_django.api import BACKEND, HAS_MAILERS, RecordingApi, configured, status_of
+from tests.with_django.api import BACKEND, HAS_MAILERS, RecordingApi, configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,16 @@ pytestmark = pytest.mark.django_db
 
 def message(number: int = 1, **fields: Any) -> EmailMessage:
     return EmailMessage(f"Subject {number}", "Body", "a@example.com", fields.pop("to", ["b@example.com"]), **fields)
+
+
+def status_of(sent: EmailMessage) -> SendStatus:
+    status = possible_status_of(sent)
+    assert status is not None
+    return status
+
+
+def test_a_message_that_was_not_sent_has_no_status() -> None:
+    assert possible_status_of(message()) is None
 
 
 @pytest.fixture
@@ -273,7 +285,7 @@ def test_the_first_failure_ends_it_and_earlier_messages_keep_their_ids(
     with pytest.raises(PostStackError, match="Domain not verified"):
         backend.send_messages(messages)
 
-    assert [status and (status.id, status.status) for status in map(status_of, messages)] == [
+    assert [status and (status.id, status.status) for status in map(possible_status_of, messages)] == [
         ("em_first", "queued"),
         (None, "refused"),
         None,
