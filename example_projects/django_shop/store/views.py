@@ -25,7 +25,7 @@ NO_MAIL = "We could not send you an e-mail just now; everything else has worked.
 class CustomerRequest(HttpRequest):
     """A request of somebody who is logged in."""
 
-    user: User
+    user: User  # pyright: ignore[reportIncompatibleVariableOverride]  # a visitor cannot come this far
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -1,5 +1,7 @@
 """Something to sell."""
 
+from typing import Any
+
 from django.db import migrations
 
 TEAS = [
@@ -38,7 +40,7 @@ TEAS = [
 ]
 
 
-def stock(apps, schema_editor):
+def stock(apps: Any, schema_editor: object) -> None:
     product = apps.get_model("store", "Product")
     for tea in TEAS:
         product.objects.get_or_create(slug=tea["slug"], defaults=tea)
