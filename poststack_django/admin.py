@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from poststack_django.models import EmailEvent, SentEmail
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest
 
     EmailAdminBase = admin.ModelAdmin[SentEmail]
@@ -21,6 +25,10 @@ else:  # Generic in the type stubs only.
     EventInlineBase = admin.TabularInline
 
 __all__ = ["EmailEventAdmin", "EmailEventInline", "SentEmailAdmin"]
+
+
+def _short(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment) if timezone.is_aware(moment) else moment, "SHORT_DATETIME_FORMAT")
 
 
 class _ReadOnly:
@@ -48,7 +56,7 @@ class EmailEventInline(_ReadOnly, EventInlineBase):
 class SentEmailAdmin(_ReadOnly, EmailAdminBase):
     """E-mails, newest first."""
 
-    list_display = ("subject_line", "to_line", "status_badge", "tag_line", "created_at")
+    list_display = ("subject_line", "status_badge", "to_line", "created")
     list_display_links = ("subject_line",)
     list_filter = ("status", "created_at", "test_mode", "mailer")
     search_fields = ("=email_id", "subject", "to__icontains", "cc__icontains", "bcc__icontains", "=idempotency_key")
@@ -78,6 +86,11 @@ class SentEmailAdmin(_ReadOnly, EmailAdminBase):
             '<span class="poststack-badge poststack-{}">{}</span>', email.status, email.get_status_display()
         )
 
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, email: SentEmail) -> str:
+        """Return the moment in the short form: the list has much to show in little space."""
+        return _short(email.created_at)
+
     @admin.display(description=_("to"))
     def to_line(self, email: SentEmail) -> str:
         """Return the recipients in one line."""
@@ -103,8 +116,19 @@ class SentEmailAdmin(_ReadOnly, EmailAdminBase):
 class EmailEventAdmin(_ReadOnly, EventAdminBase):
     """Events as they came, also those whose e-mail was not sent from here."""
 
-    list_display = ("type", "email_id", "sent_email", "occurred_at", "received_at")
+    list_display = ("type", "about", "occurred")
     list_filter = ("type", "received_at")
     list_select_related = ("sent_email",)
     search_fields = ("=email_id", "=event_id")
     date_hierarchy = "received_at"
+    ordering = ("-received_at", "-id")
+
+    @admin.display(description=_("about"), ordering="email_id")
+    def about(self, event: EmailEvent) -> str:
+        """Return the e-mail's subject, its id when it was not sent from here."""
+        return str(event.sent_email or event.email_id or "-")
+
+    @admin.display(description=_("occurred"), ordering="occurred_at")
+    def occurred(self, event: EmailEvent) -> str:
+        """Return the moment in the short form."""
+        return _short(event.occurred_at) if event.occurred_at else "-"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.utils import timezone
 
 from poststack_django.models import EmailEvent, SentEmail
 
@@ -78,9 +79,11 @@ def test_the_view_permission_is_enough_and_needed(client: Client, email: SentEma
 
 
 def test_events_have_a_list_of_their_own(admin_client: Client, email: SentEmail) -> None:
+    EmailEvent.objects.create(event_id="evt_2", email_id="em_other", type="email.sent", occurred_at=timezone.now())
     page = admin_client.get("/admin/poststack/emailevent/").content.decode()
 
     assert "email.bounced" in page
+    assert "em_other" in page
 
 
 def test_rows_name_themselves(email: SentEmail) -> None:

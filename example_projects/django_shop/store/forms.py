@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth import password_validation
+from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
@@ -42,6 +43,16 @@ class SignUpForm(forms.Form):
         return User.objects.create_user(
             username=given["email"], email=given["email"], password=given["password"], first_name=given["name"]
         )
+
+
+class LogInForm(AuthenticationForm):
+    """Customers log in with their address, however they capitalise it."""
+
+    username = UsernameField(label="E-mail", widget=forms.EmailInput({"autofocus": True, "autocomplete": "username"}))
+
+    def clean_username(self) -> str:
+        email: str = self.cleaned_data["username"]
+        return email.lower()
 
 
 class OrderForm(OrderFormBase):

@@ -92,6 +92,13 @@ class SignUpTests(ShopTest):
         self.assertContains(page, "too short")
         self.assertEqual(self.post.sent, [])
 
+    def test_customers_come_back(self) -> None:
+        self.sign_up()
+        self.client.logout()
+        answer = self.client.post("/log-in/", {"username": "Ada@Example.com", "password": "a long password"})
+
+        self.assertRedirects(answer, "/account/")
+
 
 class OrderTests(ShopTest):
     def test_a_receipt_carries_the_invoice(self) -> None:
