@@ -24,8 +24,16 @@ setup: $(READY) ## Create .venv with everything in it
 demo: $(READY) ## Run the shop against the local emulator (ARGS=--once ends by itself)
 	@$(BIN)/python -m example_projects.demo $(ARGS)
 
-test: $(READY) ## Run all tests with coverage (ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+# coverage starts before pytest does: the project's own pytest plugin is loaded too early for pytest-cov.
+test: $(READY) ## Run all tests with coverage (ARGS="-k name" chooses some, without)
+ifeq ($(ARGS),)
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
+else
+	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: $(READY) ## Check style, and that generated code is up to date
 	@$(BIN)/ruff check .

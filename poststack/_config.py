@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from poststack._retry import RetryPolicy
@@ -14,15 +13,18 @@ __all__ = ["DEFAULT_BASE_URL", "Config"]
 DEFAULT_BASE_URL: Final = "https://api.poststack.dev"
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """Checked settings. Times are in seconds; the key never shows."""
 
-    api_key: str = field(repr=False)
+    api_key: str
     base_url: str
     timeout: float
     retries: RetryPolicy
     deadline: float | None
+
+    def __repr__(self) -> str:
+        """Return everything but the key."""
+        return f"Config(base_url={self.base_url!r}, timeout={self.timeout}, {self.retries}, deadline={self.deadline})"
 
     @classmethod
     def resolve(
@@ -55,4 +57,5 @@ def _is_http(url: str) -> bool:
     except ValueError:
         return False
     bare = not (parts.query or parts.fragment or parts.username)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port_is_valid and bare and url.isascii()
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port_is_valid and bare and is_plain

@@ -13,8 +13,7 @@ The rules are those of the published SDK, measured case by case (poststack-api Â
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from poststack.errors import PostStackConnectionError
 
@@ -30,8 +29,7 @@ FIRST_BACKOFF: Final = 0.25
 LONGEST_BACKOFF: Final = 60.0
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often and how patiently one call is repeated. All times are in seconds."""
 
     max_retries: int = 3

@@ -30,6 +30,8 @@ Answer = TypeVar("Answer")
 USER_AGENT: Final = f"PostStack-Python-SDK/{__version__}"
 LONGEST_ERROR_TEXT: Final = 2_000
 FARTHEST_RETRY_AFTER: Final = 1e9
+# `json.dumps` builds an encoder for every call whose options are not its own.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 # The printable characters of ASCII may stand in a header value as they are; % marks the others.
 _KEY_CHARACTERS: Final = (string.punctuation + " ").replace("%", "")
@@ -66,8 +68,7 @@ def encode_body(request: Request[Any]) -> bytes | None:
     if request.body is NO_BODY:
         return None
     try:
-        text = json.dumps(request.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode()
+        return _ENCODER.encode(request.body).encode()
     except (TypeError, ValueError, RecursionError) as error:
         # The value itself stays out of the text: it can be somebody's mail.
         raise ValueError(

@@ -75,9 +75,9 @@ def _emulator(options: argparse.Namespace) -> int:
         from poststack.emulator.serving import AddressError, listen, serve
         from poststack.emulator.settings import Settings
     except ImportError as error:
-        return _complain(f'{error}. The emulator is an extra: pip install "poststack[emulator]"')
+        return _complain(f'The emulator needs {error.name}: pip install "poststack[emulator]"')
 
-    signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         settings = Settings(api_keys=tuple(options.api_key), max_emails=options.max_emails)
         listener = listen(options.host, options.port)
@@ -102,6 +102,8 @@ def _emulator(options: argparse.Namespace) -> int:
         return 0
     except (AddressError, DataFileError, ValueError) as error:
         return _complain(str(error))
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
@@ -159,3 +161,7 @@ def _announce(address: str, options: argparse.Namespace, secret: str | None) -> 
 
 def _where(options: argparse.Namespace) -> str:
     return f"in {options.data}" if options.data else "in memory; --data FILE keeps them"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -25,11 +25,6 @@ class Agenda:
             self._times[number] = at
             heapq.heappush(self._heap, (at, number))
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._times.clear()
-        self._heap.clear()
-
     def first(self) -> tuple[float, int] | None:
         """Return the earliest time and its number, or `None` when nothing is planned."""
         while self._heap:

@@ -66,7 +66,7 @@ class Poster:
             status, body, problem = None, None, None
             try:
                 status, body = await asyncio.wait_for(self._post(client, call), call.timeout)
-            except asyncio.TimeoutError:
+            except (asyncio.TimeoutError, httpx.TimeoutException):
                 problem = f"No answer within {call.timeout:g} seconds."
             except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
                 problem = f"{type(error).__name__}: {error}"[:500]

@@ -34,7 +34,7 @@ class AppState:
         self.allowed_hosts: frozenset[str] = frozenset(name.lower() for name in allowed_hosts)
         self._clock = clock
         self._ahead = 0.0
-        self._waiting: set[asyncio.Event] = set()
+        self._waiting: set[asyncio.Future[bool]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> float:
@@ -82,18 +82,18 @@ class AppState:
                 break
         return self.store.revision
 
-    async def wait_for_word(self, seconds: float | None) -> bool:
+    async def wait_for_word(self, seconds: float) -> bool:
         """Wait until something changed; return false when nothing did for so long."""
-        self._loop = asyncio.get_running_loop()
-        event = asyncio.Event()
-        self._waiting.add(event)
+        self._loop = loop = asyncio.get_running_loop()
+        # Not `asyncio.wait_for`: before Python 3.12 it loses a cancellation that comes together with the word.
+        word: asyncio.Future[bool] = loop.create_future()
+        timer = loop.call_later(seconds, _tell, word, False)
+        self._waiting.add(word)
         try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except asyncio.TimeoutError:
-            return False
+            return await word
         finally:
-            self._waiting.discard(event)
-        return True
+            timer.cancel()
+            self._waiting.discard(word)
 
     def listen(self) -> Callable[[], None]:
         """Start to hear of the emulator's changes, in this event loop; return what ends that."""
@@ -101,10 +101,15 @@ class AppState:
         return self.emulator.subscribe(self._changed)
 
     def _changed(self) -> None:
-        # Changes come from any thread, events belong to the loop's.
+        # Changes come from any thread, futures belong to the loop's.
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
-        for event in self._waiting:
-            event.set()
+        for word in self._waiting:
+            _tell(word, True)
+
+
+def _tell(word: asyncio.Future[bool], changed: bool) -> None:
+    if not word.done():
+        word.set_result(changed)

@@ -11,8 +11,29 @@ With pytest the fixtures `poststack_emulator`, `poststack_client` and `async_pos
 
 from __future__ import annotations
 
-from poststack.emulator.settings import Settings
-from poststack.testing.session import EmulatorSession, RecordedEvent, emulator
-from poststack.testing.views import SentAttachment, SentEmail
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from poststack.emulator.settings import Settings
+    from poststack.testing.session import EmulatorSession, RecordedEvent, emulator
+    from poststack.testing.views import SentAttachment, SentEmail
 
 __all__ = ["EmulatorSession", "RecordedEvent", "SentAttachment", "SentEmail", "Settings", "emulator"]
+
+_HOMES = {
+    "EmulatorSession": "poststack.testing.session",
+    "RecordedEvent": "poststack.testing.session",
+    "SentAttachment": "poststack.testing.views",
+    "SentEmail": "poststack.testing.views",
+    "Settings": "poststack.emulator.settings",
+    "emulator": "poststack.testing.session",
+}
+
+
+# pytest loads the plugin in this package in every test run, so the emulator is imported when it is first used.
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,39 +1,41 @@
-"""Connections of httpcore, opened to one origin and ready to be reused.
+"""Connections to one origin, opened by httpcore's network backends and kept open between exchanges.
 
-httpcore's own pool walks over all its connections for every request, which costs more than the request itself once a
-hundred are open. A client talks to one origin, so a stack of idle connections is enough: the last one used is the
-next one taken, and the others grow old and are dropped.
+A timeout bounds one read. A server that sends a byte now and then resets it for ever, so each step here gets what is
+left until the deadline at most.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httpcore
 
-from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
-from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
 from poststack.transports._environment import default_ssl_context, environment_proxy
+from poststack.transports._http1 import READ_SIZE, Conversation
 from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["AsyncConnection", "Connection", "Options", "Route", "transport_error"]
+__all__ = ["DEFAULT_PORTS", "AsyncConnection", "Connection", "Options", "Route", "patience", "transport_error"]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+NO_DELAY: Final = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 class Route(NamedTuple):
     """Where an origin is and how to get there."""
 
-    scheme: bytes
-    host: bytes
+    scheme: str
+    host: str
     port: int
-    host_header: bytes
+    host_header: str
     proxy: str | None
 
 
@@ -51,160 +53,147 @@ class Options:
         parts = urlsplit(origin)
         host = parts.hostname or ""
         port = parts.port or DEFAULT_PORTS[parts.scheme]
+        name = f"[{host}]" if ":" in host else host
         return Route(
-            parts.scheme.encode(),
-            host.encode("idna" if not host.isascii() else "ascii"),
+            parts.scheme,
+            host,
             port,
-            parts.netloc.rpartition("@")[2].encode("idna" if not host.isascii() else "ascii"),
+            name if port == DEFAULT_PORTS[parts.scheme] else f"{name}:{port}",
             self.proxy or environment_proxy(parts.scheme, host),
         )
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS settings, made once: reading the authorities takes tens of milliseconds."""
         if self.ssl_context is None:
-            self.ssl_context = default_ssl_context()
+            context = default_ssl_context()
+            context.set_alpn_protocols(["http/1.1"])
+            self.ssl_context = context
         return self.ssl_context
 
 
 def transport_error(error: Exception) -> TransportError:
-    """Return the one error that every failure below this line becomes."""
-    if isinstance(error, TransportError):
-        return error
-    timed_out = isinstance(error, (httpcore.TimeoutException, TimeoutError))
+    """Return what a failure of sockets, TLS, h11 or httpcore is to the client."""
+    timed_out = isinstance(error, (httpcore.TimeoutException, TimeoutError, socket.timeout))
     kind = TransportTimeoutError if timed_out else TransportError
     return kind(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
-def _request(route: Route, request: HttpRequest, target_start: int) -> httpcore.Request:
-    headers = [(b"Host", route.host_header)]
-    headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers.items()]
-    if request.body is not None:
-        headers.append((b"Content-Length", str(len(request.body)).encode()))
-    elif request.method == "POST":
-        headers.append((b"Content-Length", b"0"))
-    url = httpcore.URL(
-        scheme=route.scheme, host=route.host, port=route.port, target=request.url[target_start:].encode("ascii") or b"/"
-    )
-    wait = request.timeout
-    extensions = {"timeout": {"connect": wait, "read": wait, "write": wait, "pool": wait}}
-    return httpcore.Request(
-        request.method.encode("ascii"), url, headers=headers, content=request.body, extensions=extensions
-    )
+def patience(request: HttpRequest) -> float:
+    """Return how long the next step may take. Raises `TransportTimeoutError` once the deadline has passed."""
+    if request.deadline is None:
+        return request.timeout
+    left = request.deadline - time.monotonic()
+    if left <= 0:
+        raise TransportTimeoutError("the deadline of the call has passed")
+    return min(request.timeout, left)
 
 
 class Connection:
-    """One connection at most, to one origin, directly or through a proxy. Not for two threads at a time."""
+    """One connection, opened by its first exchange. Not for two threads at a time."""
 
     def __init__(self, route: Route, options: Options) -> None:
         self._route = route
-        self._deadline = Deadline()
-        backend = DeadlineBackend(self._deadline)
-        context = options.context() if route.scheme == b"https" else None
-        self._http: Any
-        if route.proxy is None:
-            origin = httpcore.Origin(route.scheme, route.host, route.port)
-            self._http = httpcore.HTTPConnection(
-                origin, ssl_context=context, keepalive_expiry=options.keepalive_expiry, network_backend=backend
-            )
-        else:
-            # A pool of one: the connections behind httpcore's proxies are not public by themselves.
-            pool = httpcore.SOCKSProxy if route.proxy.startswith("socks") else httpcore.HTTPProxy
-            self._http = pool(
-                **_proxy_arguments(route.proxy),
-                ssl_context=context,
-                max_connections=1,
-                keepalive_expiry=options.keepalive_expiry,
-                network_backend=backend,
-            )
+        self._options = options
+        self._conversation = Conversation(route.host_header)
+        self._stream: httpcore.NetworkStream | None = None
+        self._socket: socket.socket | None = None
+        self._waits_for = -1.0
+        self._expires_at = 0.0
 
     @property
     def idle(self) -> bool:
         """Whether the last exchange left it open and in order."""
-        return self._route.proxy is not None or bool(self._http.is_idle())
+        return self._conversation.reusable
 
     @property
     def stale(self) -> bool:
         """Whether it is too old, or closed by the other side meanwhile. Asks the system, so only when taking it."""
-        return self._route.proxy is None and bool(self._http.has_expired())
+        return time.monotonic() > self._expires_at or bool(self._stream and self._stream.get_extra_info("is_readable"))
 
-    def exchange(self, request: HttpRequest, target_start: int) -> HttpResponse:
-        """Send and receive. Raises whatever httpcore and h11 raise; the caller closes the connection then."""
-        self._deadline.at = request.deadline
-        response = self._http.handle_request(_request(self._route, request, target_start))
-        try:
-            body = bytearray()
-            for part in response.stream:
-                body += part
-                if len(body) > LONGEST_ANSWER:
-                    raise too_long()
-        finally:
-            response.close()
-        return answer(response.status, response.headers, bytes(body), response.extensions.get("reason_phrase", b""))
+    def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
+        """Send and receive. Raises whatever sockets and h11 raise; the caller closes the connection then."""
+        connected = self._socket or self._connect(request)
+        # A server may answer, and close, before it has read everything: what it says counts.
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            for part in self._conversation.start(request, target):
+                self._wait_at_most(patience(request))
+                connected.sendall(part)
+        receive = self._conversation.receive
+        while True:
+            self._wait_at_most(patience(request))
+            response = receive(connected.recv(READ_SIZE))
+            if response is not None:
+                self._expires_at = time.monotonic() + self._options.keepalive_expiry
+                return response
 
     def close(self) -> None:
         """Close the socket."""
-        self._http.close()
+        if self._stream is not None:
+            self._stream.close()
+
+    def _connect(self, request: HttpRequest) -> socket.socket:
+        route = self._route
+        # Name resolution takes as long as the system lets it.
+        stream = httpcore.SyncBackend().connect_tcp(route.host, route.port, patience(request), socket_options=NO_DELAY)
+        self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
+        if route.scheme == "https":
+            self._stream = stream = stream.start_tls(self._options.context(), route.host, patience(request))
+        # The socket itself: its `sendall` bounds the whole write, the stream's `write` each piece of it.
+        self._socket = cast("socket.socket", stream.get_extra_info("socket"))
+        return self._socket
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds != self._waits_for and self._socket is not None:
+            self._socket.settimeout(seconds)  # A system call, needless while the timeout is the same.
+            self._waits_for = seconds
 
 
 class AsyncConnection:
-    """One connection at most, to one origin, directly or through a proxy. Not for two tasks at a time."""
+    """One connection, opened by its first exchange. Not for two tasks at a time."""
 
     def __init__(self, route: Route, options: Options) -> None:
         self._route = route
-        self._deadline = Deadline()
-        backend = AsyncDeadlineBackend(self._deadline)
-        context = options.context() if route.scheme == b"https" else None
-        self._http: Any
-        if route.proxy is None:
-            origin = httpcore.Origin(route.scheme, route.host, route.port)
-            self._http = httpcore.AsyncHTTPConnection(
-                origin, ssl_context=context, keepalive_expiry=options.keepalive_expiry, network_backend=backend
-            )
-        else:
-            pool = httpcore.AsyncSOCKSProxy if route.proxy.startswith("socks") else httpcore.AsyncHTTPProxy
-            self._http = pool(
-                **_proxy_arguments(route.proxy),
-                ssl_context=context,
-                max_connections=1,
-                keepalive_expiry=options.keepalive_expiry,
-                network_backend=backend,
-            )
+        self._options = options
+        self._conversation = Conversation(route.host_header)
+        self._stream: httpcore.AsyncNetworkStream | None = None
+        self._expires_at = 0.0
 
     @property
     def idle(self) -> bool:
         """Whether the last exchange left it open and in order."""
-        return self._route.proxy is not None or bool(self._http.is_idle())
+        return self._conversation.reusable
 
     @property
     def stale(self) -> bool:
         """Whether it is too old, or closed by the other side meanwhile. Asks the system, so only when taking it."""
-        return self._route.proxy is None and bool(self._http.has_expired())
+        return time.monotonic() > self._expires_at or bool(self._stream and self._stream.get_extra_info("is_readable"))
 
-    async def exchange(self, request: HttpRequest, target_start: int) -> HttpResponse:
+    async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever httpcore and h11 raise; the caller closes the connection then."""
-        self._deadline.at = request.deadline
-        response = await self._http.handle_async_request(_request(self._route, request, target_start))
-        try:
-            body = bytearray()
-            async for part in response.stream:
-                body += part
-                if len(body) > LONGEST_ANSWER:
-                    raise too_long()
-        finally:
-            await response.aclose()
-        return answer(response.status, response.headers, bytes(body), response.extensions.get("reason_phrase", b""))
+        stream = self._stream or await self._connect(request)
+        # A server may answer, and close, before it has read everything: what it says counts.
+        with contextlib.suppress(httpcore.WriteError):
+            for part in self._conversation.start(request, target):
+                # Every event loop takes views, although the annotation does not say so.
+                await stream.write(cast("bytes", part), patience(request))
+        receive = self._conversation.receive
+        while True:
+            response = receive(await stream.read(READ_SIZE, patience(request)))
+            if response is not None:
+                self._expires_at = time.monotonic() + self._options.keepalive_expiry
+                return response
 
     async def aclose(self) -> None:
         """Close the socket."""
-        await self._http.aclose()
+        if self._stream is not None:
+            await self._stream.aclose()
 
-
-def _proxy_arguments(proxy: str) -> dict[str, Any]:
-    parts = urlsplit(proxy)
-    url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    arguments: dict[str, Any] = {"proxy_url": url}
-    if parts.username:
-        from urllib.parse import unquote
-
-        arguments["proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
-    return arguments
+    async def _connect(self, request: HttpRequest) -> httpcore.AsyncNetworkStream:
+        route = self._route
+        # httpcore exports a stand-in for where anyio is missing, which makes the type a union; anyio comes with httpx.
+        backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+        stream = await backend.connect_tcp(route.host, route.port, patience(request))
+        self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
+        if route.scheme == "https":
+            self._stream = stream = await stream.start_tls(self._options.context(), route.host, patience(request))
+        return stream

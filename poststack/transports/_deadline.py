@@ -1,15 +1,11 @@
-"""Network streams that also end when the whole call must end, and that send a small request in one piece.
+"""Network streams for httpcore's proxies that also end when the whole call must end.
 
 A timeout bounds one read. A server that sends a byte now and then resets it for ever, so each read and write here gets
 what is left until the deadline at most. A connection serves one request at a time, hence one `Deadline` for each.
-
-httpcore writes headers and body separately. Both are kept until the answer is awaited, or until there is a lot to send:
-one system call and one packet for an e-mail instead of two.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -23,8 +19,6 @@ __all__ = ["AsyncDeadlineBackend", "Deadline", "DeadlineBackend"]
 
 WRITE_SIZE: Final = 256 * 2**10
 """Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
-SMALL: Final = 16 * 2**10
-"""Bytes that are kept to be sent together; copying more costs more than a second system call."""
 
 
 class Deadline:
@@ -71,24 +65,14 @@ class _DeadlineStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
-        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._unsent:
-            # A server may answer, and close, before it has read everything: what it says counts, as in httpcore.
-            with contextlib.suppress(httpcore.WriteError):
-                self._flush(timeout)
         return self._stream.read(max_bytes, self._deadline.within(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._unsent += buffer
-        if len(self._unsent) > SMALL:
-            self._flush(timeout)
-
-    def _flush(self, timeout: float | None) -> None:
-        unsent, self._unsent = memoryview(self._unsent), b""
-        for start in range(0, len(unsent), WRITE_SIZE):
-            part = bytes(unsent[start : start + WRITE_SIZE])
+        view = memoryview(buffer)
+        for start in range(0, len(view), WRITE_SIZE):
+            part = bytes(view[start : start + WRITE_SIZE])
             self._stream.write(part, self._deadline.within(timeout))
 
     def close(self) -> None:
@@ -129,24 +113,14 @@ class _AsyncDeadlineStream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
-        self._unsent = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._unsent:
-            # A server may answer, and close, before it has read everything: what it says counts, as in httpcore.
-            with contextlib.suppress(httpcore.WriteError):
-                await self._flush(timeout)
         return await self._stream.read(max_bytes, self._deadline.within(timeout))
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._unsent += buffer
-        if len(self._unsent) > SMALL:
-            await self._flush(timeout)
-
-    async def _flush(self, timeout: float | None) -> None:
-        unsent, self._unsent = memoryview(self._unsent), b""
-        for start in range(0, len(unsent), WRITE_SIZE):
-            part = bytes(unsent[start : start + WRITE_SIZE])
+        view = memoryview(buffer)
+        for start in range(0, len(view), WRITE_SIZE):
+            part = bytes(view[start : start + WRITE_SIZE])
             await self._stream.write(part, self._deadline.within(timeout))
 
     async def aclose(self) -> None:

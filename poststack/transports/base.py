@@ -6,8 +6,7 @@ below it. A transport of your own needs `send` and `close`, or `asend` and `aclo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +22,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class HttpRequest:
+# Named tuples: two of these are made for every attempt, and importing dataclasses would cost more than this package.
+class HttpRequest(NamedTuple):
     """One attempt of one call.
 
     `timeout` bounds each step (connect, write, read, waiting for a connection) in seconds. `deadline`, when
@@ -33,20 +32,27 @@ class HttpRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str]
+    body: bytes | None = None
     timeout: float = 30.0
     deadline: float | None = None
 
+    def __repr__(self) -> str:
+        """Return what identifies the request; headers and body hold the API key and somebody's mail."""
+        return f"HttpRequest({self.method!r}, {self.url!r}, timeout={self.timeout!r}, deadline={self.deadline!r})"
 
-@dataclass(frozen=True)
-class HttpResponse:
+
+class HttpResponse(NamedTuple):
     """A complete answer. Header names are lower-case; repeated headers are joined with a comma."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
     reason: str = ""
+
+    def __repr__(self) -> str:
+        """Return status and headers; the body can be somebody's mail."""
+        return f"HttpResponse({self.status!r}, {self.headers!r}, reason={self.reason!r})"
 
 
 class TransportError(Exception):

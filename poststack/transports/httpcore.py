@@ -10,14 +10,14 @@ import asyncio
 import contextlib
 import os
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from poststack.transports._connections import AsyncConnection, Connection, Options, Route, transport_error
-from poststack.transports.base import TransportTimeoutError
+from poststack.transports._connections import AsyncConnection, Connection, Options, Route, patience, transport_error
+from poststack.transports._proxied import AsyncProxiedConnection, ProxiedConnection
+from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:
     import ssl
@@ -54,7 +54,7 @@ class HttpcoreTransport:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools.setdefault(origin, _Pool(self._options.route(origin), self._options))
-        return pool.send(request, origin_end)
+        return pool.send(request, url[origin_end:] or "/")
 
     def close(self) -> None:
         """Close idle connections. The transport stays usable: a later request opens a new one."""
@@ -74,47 +74,49 @@ class _Pool:
     def __init__(self, route: Route, options: Options) -> None:
         self._route = route
         self._options = options
-        self._idle: list[Connection] = []  # Appending and popping are atomic, so the stack needs no lock.
+        self._idle: list[
+            Connection | ProxiedConnection
+        ] = []  # Appending and popping are atomic, so the stack needs no lock.
         self._free = threading.BoundedSemaphore(options.max_connections)
 
-    def send(self, request: HttpRequest, target_start: int) -> HttpResponse:
-        if not self._free.acquire(timeout=_patience(request)):
+    def send(self, request: HttpRequest, target: str) -> HttpResponse:
+        if not self._free.acquire(timeout=patience(request)):
             raise TransportTimeoutError("no connection became free in time")
         try:
             connection = self._take()
             try:
-                response = connection.exchange(request, target_start)
-            except Exception as error:
+                response = connection.exchange(request, target)
+            except BaseException as error:
                 connection.close()
+                if isinstance(error, TransportError) or not isinstance(error, Exception):
+                    raise
                 raise transport_error(error) from error
-            except BaseException:
-                connection.close()
-                raise
             self._give_back(connection)
             return response
         finally:
             self._free.release()
 
-    def _take(self) -> Connection:
-        while self._idle:
-            try:
+    def _take(self) -> Connection | ProxiedConnection:
+        with contextlib.suppress(IndexError):  # Another thread may take the last one at any moment.
+            while True:
                 connection = self._idle.pop()
-            except IndexError:
-                break  # Another thread took the last one.
-            if not connection.stale:
-                return connection
-            connection.close()
+                if not connection.stale:
+                    return connection
+                connection.close()
+        proxy = self._route.proxy
+        if proxy is not None:
+            return ProxiedConnection(self._route, proxy, self._options)
         return Connection(self._route, self._options)
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: Connection | ProxiedConnection) -> None:
         if connection.idle:
             self._idle.append(connection)
         else:
             connection.close()
 
     def close(self) -> None:
-        while self._idle:
-            with contextlib.suppress(IndexError):
+        with contextlib.suppress(IndexError):
+            while True:
                 self._idle.pop().close()
 
 
@@ -147,7 +149,7 @@ class AsyncHttpcoreTransport:
         pool = pools.get(origin)
         if pool is None:
             pool = pools[origin] = _AsyncPool(self._options.route(origin), self._options)
-        return await pool.send(request, origin_end)
+        return await pool.send(request, url[origin_end:] or "/")
 
     async def aclose(self) -> None:
         """Close this event loop's idle connections. The transport stays usable: a later request opens a new one."""
@@ -162,8 +164,15 @@ class AsyncHttpcoreTransport:
         loop = _running_loop()
         pools = self._loops.get(loop)
         if pools is None:
+            self._forget_ended_loops()
             pools = self._loops[loop] = {}
         return pools
+
+    def _forget_ended_loops(self) -> None:
+        # An open connection refers to its loop, so the weak reference alone never lets go of either.
+        for loop in list(self._loops):
+            if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
+                self._loops.pop(loop, None)
 
 
 class _AsyncPool:
@@ -172,27 +181,26 @@ class _AsyncPool:
     def __init__(self, route: Route, options: Options) -> None:
         self._route = route
         self._options = options
-        self._idle: list[AsyncConnection] = []
+        self._idle: list[AsyncConnection | AsyncProxiedConnection] = []
         self._free = anyio.Semaphore(options.max_connections)
 
-    async def send(self, request: HttpRequest, target_start: int) -> HttpResponse:
+    async def send(self, request: HttpRequest, target: str) -> HttpResponse:
         try:
             self._free.acquire_nowait()
         except anyio.WouldBlock:
-            with anyio.move_on_after(_patience(request)) as scope:
+            with anyio.move_on_after(patience(request)) as scope:
                 await self._free.acquire()
             if scope.cancelled_caught:
                 raise TransportTimeoutError("no connection became free in time") from None
         try:
             connection = await self._take()
             try:
-                response = await connection.exchange(request, target_start)
-            except Exception as error:
+                response = await connection.exchange(request, target)
+            except BaseException as error:
                 await _close(connection)
+                if isinstance(error, TransportError) or not isinstance(error, Exception):
+                    raise
                 raise transport_error(error) from error
-            except BaseException:
-                await _close(connection)
-                raise
             if connection.idle:
                 self._idle.append(connection)
             else:
@@ -201,12 +209,15 @@ class _AsyncPool:
         finally:
             self._free.release()
 
-    async def _take(self) -> AsyncConnection:
+    async def _take(self) -> AsyncConnection | AsyncProxiedConnection:
         while self._idle:
             connection = self._idle.pop()
             if not connection.stale:
                 return connection
             await _close(connection)
+        proxy = self._route.proxy
+        if proxy is not None:
+            return AsyncProxiedConnection(self._route, proxy, self._options)
         return AsyncConnection(self._route, self._options)
 
     async def aclose(self) -> None:
@@ -214,16 +225,10 @@ class _AsyncPool:
             await _close(self._idle.pop())
 
 
-async def _close(connection: AsyncConnection) -> None:
+async def _close(connection: AsyncConnection | AsyncProxiedConnection) -> None:
     # Also when the call is being cancelled: a socket left open would be answered to nobody.
     with anyio.CancelScope(shield=True), contextlib.suppress(Exception):
         await connection.aclose()
-
-
-def _patience(request: HttpRequest) -> float:
-    if request.deadline is None:
-        return request.timeout
-    return max(0.0, min(request.timeout, request.deadline - time.monotonic()))
 
 
 def _origin_end(url: str) -> int:

@@ -12,7 +12,7 @@ from poststack_flask import FlaskPostStack, current_poststack
 
 def application(**config: object) -> Flask:
     app = Flask(__name__)
-    app.config.update(config)
+    app.config.from_mapping(config)
     return app
 
 

@@ -15,7 +15,7 @@ try:
     from email_validator import EmailNotValidError, validate_email
 except ImportError as error:  # pragma: no cover  # exercised by the test environment without extras
     raise ImportError(
-        'The emulator needs email-validator. Install it with: pip install "poststack[emulator]"'
+        'The emulator needs email-validator: pip install "poststack[emulator]"', name="email_validator"
     ) from error
 
 __all__ = ["address_list", "parse_address", "reply_addresses"]

@@ -1,0 +1,109 @@
+"""HTTP/1.1 as a conversation of bytes, spoken by h11. No I/O, so that both transports share it.
+
+One `Conversation` belongs to one connection and one request at a time: `start` returns what to send, `receive` takes
+what came and returns the answer once it is complete. Afterwards `reusable` says whether another request may follow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import h11
+
+from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
+from poststack.transports.base import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poststack.transports.base import HttpRequest, HttpResponse
+
+__all__ = ["READ_SIZE", "Conversation", "complete_headers"]
+
+READ_SIZE: Final = 64 * 2**10
+"""Bytes asked for in one read."""
+LONGEST_HEAD: Final = 100 * 2**10
+"""Bytes of status line and headers, or of one chunk's size line."""
+MOST_INTERIM_ANSWERS: Final = 100
+"""Answers such as 100 Continue before the real one; a server that sends more is not going to answer."""
+WRITE_SIZE: Final = 256 * 2**10
+"""Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
+SMALL: Final = 16 * 2**10
+"""Bytes of a body that are copied behind the headers: one system call and one packet for most e-mails."""
+
+
+def complete_headers(request: HttpRequest, host: str) -> list[tuple[str, str]]:
+    """Return all headers of a request in the order in which the published SDK sends them."""
+    if request.body is not None:
+        length = str(len(request.body))
+        return [("Host", host), *request.headers.items(), ("Content-Length", length)]
+    if request.method == "POST":
+        return [("Host", host), ("Content-Length", "0"), *request.headers.items()]
+    return [("Host", host), *request.headers.items()]
+
+
+class Conversation:
+    """What one connection has said and heard."""
+
+    __slots__ = ("_body", "_head", "_host", "_http", "_interim_answers")
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
+        self._head: h11.Response | None = None
+        self._body = bytearray()
+        self._interim_answers = 0
+
+    def start(self, request: HttpRequest, target: str) -> Iterator[memoryview]:
+        """Yield the parts to send, in order.
+
+        They are views because error reports print the variables of a failed call, and the headers hold the API key.
+        """
+        body, http = request.body, self._http
+        headers = complete_headers(request, self._host)
+        head = http.send(h11.Request(method=request.method, headers=headers, target=target)) or b""
+        content = b"".join(http.send_with_data_passthrough(h11.Data(data=body)) or ()) if body else b""
+        http.send(h11.EndOfMessage())
+        if len(content) <= SMALL:
+            yield memoryview(head + content)
+            return
+        yield memoryview(head)
+        view = memoryview(content)
+        for start in range(0, len(view), WRITE_SIZE):
+            yield view[start : start + WRITE_SIZE]
+
+    def receive(self, data: bytes) -> HttpResponse | None:
+        """Take what was read, `b""` at the end of the stream. Raises what h11 raises, and `TransportError`."""
+        http = self._http
+        if not data and http.their_state is h11.SEND_RESPONSE and not http.trailing_data[0]:
+            raise TransportError("the server closed the connection without an answer")
+        http.receive_data(data)
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                return None
+            if isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > LONGEST_ANSWER:
+                    raise too_long()
+            elif isinstance(event, h11.Response):
+                self._head = event
+            elif isinstance(event, h11.EndOfMessage):
+                return self._finished()
+            else:  # 100 Continue and its like: nothing else comes from a server that owes an answer.
+                self._interim_answers += 1
+                if self._interim_answers > MOST_INTERIM_ANSWERS:
+                    raise TransportError("the server keeps announcing an answer and sends none")
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the exchange ended in order and nothing is left over that the next one would take for its answer."""
+        return self._http.our_state is h11.IDLE and not self._http.trailing_data[0]
+
+    def _finished(self) -> HttpResponse:
+        head, body = self._head, bytes(self._body)
+        assert head is not None  # noqa: S101  # h11 sends a Response before every EndOfMessage
+        self._head, self._body, self._interim_answers = None, bytearray(), 0
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+        return answer(head.status_code, head.headers, body, head.reason)

@@ -1,0 +1,157 @@
+"""Connections through a proxy: httpcore's, with every step kept within the deadline.
+
+httpcore opens tunnels and speaks to HTTP and SOCKS proxies, at the price of its pool for each request. Behind a proxy
+that price does not matter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
+
+import httpcore
+
+from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
+from poststack.transports._connections import DEFAULT_PORTS, transport_error
+from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
+from poststack.transports._http1 import complete_headers
+from poststack.transports.base import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+
+    from poststack.transports._connections import Options, Route
+    from poststack.transports.base import HttpRequest, HttpResponse
+
+__all__ = ["AsyncProxiedConnection", "ProxiedConnection"]
+
+
+class ProxiedConnection:
+    """One connection through a proxy, opened by its first exchange. Not for two threads at a time."""
+
+    idle = True
+    """The pool of one below looks after its connection itself."""
+    stale = False
+
+    def __init__(self, route: Route, proxy: str, options: Options) -> None:
+        self._route = route
+        self._proxy = proxy
+        self._options = options
+        self._deadline = Deadline()
+        self._pool: httpcore.ConnectionPool | None = None
+
+    def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
+        """Send and receive. Raises `TransportError`; the caller closes the connection then."""
+        self._deadline.at = request.deadline
+        try:
+            pool = self._pool = self._pool or self._opened()
+            response = pool.handle_request(_request(self._route, request, target))
+            try:
+                body = bytearray()
+                for part in cast("Iterable[bytes]", response.stream):
+                    body += part
+                    if len(body) > LONGEST_ANSWER:
+                        raise too_long()
+            finally:
+                response.close()
+        except TransportError:
+            raise
+        except Exception as error:
+            _forget_frames(error)
+            raise transport_error(error) from error
+        return answer(response.status, response.headers, bytes(body), _reason(response))
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def _opened(self) -> httpcore.ConnectionPool:
+        kind = httpcore.SOCKSProxy if self._proxy.startswith("socks") else httpcore.HTTPProxy
+        arguments = _proxy_arguments(self._proxy, self._route, self._options)
+        return kind(**arguments, network_backend=DeadlineBackend(self._deadline))
+
+
+class AsyncProxiedConnection:
+    """One connection through a proxy, opened by its first exchange. Not for two tasks at a time."""
+
+    idle = True
+    stale = False
+
+    def __init__(self, route: Route, proxy: str, options: Options) -> None:
+        self._route = route
+        self._proxy = proxy
+        self._options = options
+        self._deadline = Deadline()
+        self._pool: httpcore.AsyncConnectionPool | None = None
+
+    async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
+        """Send and receive. Raises `TransportError`; the caller closes the connection then."""
+        self._deadline.at = request.deadline
+        try:
+            pool = self._pool = self._pool or self._opened()
+            response = await pool.handle_async_request(_request(self._route, request, target))
+            try:
+                body = bytearray()
+                async for part in cast("AsyncIterable[bytes]", response.stream):
+                    body += part
+                    if len(body) > LONGEST_ANSWER:
+                        raise too_long()
+            finally:
+                await response.aclose()
+        except TransportError:
+            raise
+        except Exception as error:
+            _forget_frames(error)
+            raise transport_error(error) from error
+        return answer(response.status, response.headers, bytes(body), _reason(response))
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        if self._pool is not None:
+            await self._pool.aclose()
+
+    def _opened(self) -> httpcore.AsyncConnectionPool:
+        kind = httpcore.AsyncSOCKSProxy if self._proxy.startswith("socks") else httpcore.AsyncHTTPProxy
+        arguments = _proxy_arguments(self._proxy, self._route, self._options)
+        return kind(**arguments, network_backend=AsyncDeadlineBackend(self._deadline))
+
+
+def _forget_frames(error: Exception) -> None:
+    # Error reports print the variables of every frame, and httpcore's hold the headers with the API key.
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+
+
+def _reason(response: httpcore.Response) -> bytes:
+    return cast("dict[str, bytes]", response.extensions).get("reason_phrase", b"")  # pyright: ignore[reportUnknownMemberType]  # httpcore annotates a bare dict
+
+
+def _request(route: Route, request: HttpRequest, target: str) -> httpcore.Request:
+    headers = complete_headers(request, route.host_header)
+    port = None if route.port == DEFAULT_PORTS[route.scheme] else route.port
+    wait = request.timeout
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=route.scheme, host=route.host, port=port, target=target),
+        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
+        content=request.body,
+        extensions={"timeout": {"connect": wait, "read": wait, "write": wait, "pool": wait}},
+    )
+
+
+def _proxy_arguments(proxy: str, route: Route, options: Options) -> dict[str, Any]:
+    parts = urlsplit(proxy)
+    arguments: dict[str, Any] = {
+        "proxy_url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        "ssl_context": options.context() if route.scheme == "https" else None,
+        "max_connections": 1,
+        "keepalive_expiry": options.keepalive_expiry,
+    }
+    if parts.scheme == "https":
+        arguments["proxy_ssl_context"] = options.context()
+    if parts.username:
+        arguments["proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+    return arguments

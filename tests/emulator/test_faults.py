@@ -1,0 +1,132 @@
+"""Failures on demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from poststack.emulator import faults
+from tests.emulator.app import App
+
+
+def test_a_status_replaces_the_answer_so_many_times(app: App) -> None:
+    app.emulator.fail(503, times=2, retry_after=7)
+    replies = [app.send() for _ in range(3)]
+
+    assert [reply.status for reply in replies] == [503, 503, 202]
+    assert replies[0].error == (503, "service_unavailable")
+    assert replies[0].headers["retry-after"] == "7"
+    assert replies[0].headers["x-request-id"]
+    assert app.emulator.store.total == 1
+
+
+def test_a_fault_without_a_count_stays_until_it_is_cleared(app: App) -> None:
+    app.emulator.fail(429, code="monthly_limit_exceeded", error="Monthly limit reached")
+    replies = [app.send() for _ in range(5)]
+    app.emulator.clear_faults()
+
+    assert {reply.error for reply in replies} == {(429, "monthly_limit_exceeded")}
+    assert replies[0].json["error"] == "Monthly limit reached"
+    assert app.send().status == 202
+
+
+def test_a_reset_loses_the_request_and_a_lost_answer_only_the_answer(app: App) -> None:
+    app.emulator.fail(reset=True, times=1, delay=2)
+    app.emulator.fail(lost_answer=True, times=1)
+    answers = [app.answer("POST", "/emails", {"from": "a@x.test", "to": ["b@x.test"], "subject": "", "text": "x"})
+               for _ in range(2)]  # fmt: skip
+
+    assert [(answer.response, answer.delay) for answer in answers] == [(None, 2), (None, 0)]
+    assert app.emulator.store.total == 1
+
+
+def test_a_delay_alone_answers_late(app: App) -> None:
+    app.emulator.fail(delay=3)
+    answer = app.answer("GET", "/emails")
+
+    assert answer.delay == 3
+    assert answer.response is not None
+    assert answer.response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "hits"),
+    [
+        ("/", None, True),
+        ("/emails", None, True),
+        ("/emails/", "post", True),
+        ("/emails", "GET", False),
+        ("/email", None, False),
+        ("/emails/*/cancel", None, True),
+        ("*/cancel", None, True),
+        ("/emails/?", None, False),
+        ("/webhooks", None, False),
+    ],
+)
+def test_a_fault_hits_its_paths_and_method(app: App, path: str, method: str | None, hits: bool) -> None:
+    app.emulator.fail(418, path=path, method=method)
+
+    assert (app.post("/emails/em_x/cancel").status == 418) == hits
+
+
+def test_controls_are_never_hit(app: App) -> None:
+    app.emulator.fail(500)
+
+    assert app.get("/_emulator/health").status == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"status": 500, "reset": True},
+        {"reset": True, "lost_answer": True},
+        {"status": 199},
+        {"status": 600},
+        {"status": 500, "times": 0},
+        {"delay": -1},
+        {"delay": float("nan")},
+        {"status": 500, "retry_after": float("inf")},
+        {"status": 500, "path": "emails"},
+    ],
+)
+def test_a_fault_must_make_sense(app: App, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must|Choose|Say"):
+        app.emulator.fail(**wrong)
+
+
+def test_faults_are_set_listed_and_removed_over_http(app: App) -> None:
+    made = app.post("/_emulator/faults", {"status": 503, "times": None, "path": "/emails", "retry_after": 1.5})
+    app.post("/_emulator/faults", {"reset": True, "method": "GET", "times": 3})
+    listed = app.get("/_emulator/faults").json["faults"]
+    failed = app.send()
+    removed = app.call("DELETE", "/_emulator/faults/1")
+
+    assert made.status == 201
+    assert made.json["fault"]["kind"] == "answer"
+    assert [(fault["id"], fault["kind"], fault["times"]) for fault in listed] == [(1, "answer", None), (2, "reset", 3)]
+    assert failed.headers["retry-after"] == "1.5"
+    assert removed.status == 200
+    assert app.call("DELETE", "/_emulator/faults/1").error == (404, "not_found")
+    assert [fault.id for fault in app.emulator.faults()] == [2]
+    assert app.call("DELETE", "/_emulator/faults").status == 200
+    assert app.emulator.faults() == []
+    assert not app.emulator.remove_fault(2)
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [({}, 422), ({"status": "500"}, 400), ({"delay": True}, 400), ({"delay": 10**400}, 400), ({"reset": 1}, 400),
+     ({"status": 500, "path": "/" + "x" * 300}, 422)],
+)  # fmt: skip
+def test_a_bad_fault_is_refused(app: App, content: dict[str, object], status: int) -> None:
+    assert app.post("/_emulator/faults", content).status == status
+
+
+def test_there_is_a_limit(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "_MAX_FAULTS", 1)
+    app.emulator.fail(500)
+
+    with pytest.raises(ValueError, match="Clear them"):
+        app.emulator.fail(500)

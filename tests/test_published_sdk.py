@@ -1,0 +1,94 @@
+"""What goes on the wire is what the published SDK sends: compared byte by byte with the SDK itself.
+
+The SDK is installed from PyPI into a folder of its own, once, and run in its own interpreter. Without PyPI this file
+is skipped, or fails where `POSTSTACK_REQUIRE_SERVICES=1` says that everything must be there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.every_call import CALLS
+from tests.servers import Received, answering, serving
+
+PUBLISHED = "poststack==0.9.0"
+# The form of the wire that both are compared in: older versions of httpx write JSON with spaces.
+PINNED = [PUBLISHED, "httpx==0.28.1"]
+PROGRAM = Path(__file__).with_name("published_calls.py")
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="session")
+def published(pytestconfig: pytest.Config) -> Path:
+    """Return the interpreter that has the published SDK."""
+    cache = pytestconfig.cache
+    assert cache is not None
+    folder = cache.mkdir(f"published-sdk-{sys.version_info.major}.{sys.version_info.minor}") / "venv"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if (folder / "complete").exists():
+        return python
+    venv.create(folder, with_pip=True, clear=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED]
+    run = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if run.returncode:
+        reason = f"the published SDK cannot be installed from PyPI: {run.stderr.strip().splitlines()[-1:]}"
+        if os.environ.get("POSTSTACK_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    (folder / "complete").touch()
+    return python
+
+
+def recorded(python: str | Path, flavour: str, folder: Path) -> list[Received]:
+    """Return what an interpreter's `poststack` sends for every call."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment.pop("PYTHONPATH", None)
+    with serving(answering(ANSWER)) as server:
+        # The SDK ends a prefix with slashes; both must strip them and keep the rest.
+        command = [str(python), str(PROGRAM), f"{server.url}/prefix//", flavour]
+        subprocess.run(command, check=True, env=environment, cwd=folder, timeout=120)
+        return list(server.requests)
+
+
+def comparable(request: Received) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return a request without what must differ: port, SDK version, and the value of the key."""
+    varying = {"Host": "127.0.0.1:port", "Idempotency-Key": "a key"}
+    headers = [(name, varying.get(name, value)) for name, value in request.header_list]
+    headers = [(name, value.split("/")[0] if name == "User-Agent" else value) for name, value in headers]
+    return request.first_line, headers, request.body
+
+
+@pytest.fixture(scope="session", params=["sync", "async"])
+def both(
+    request: pytest.FixtureRequest, published: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Received], list[Received]]:
+    """Return what the published SDK sends for each call, and what this one does."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    theirs = recorded(published, request.param, folder)
+    ours = recorded(sys.executable, request.param, folder)
+
+    assert len(theirs) == len(ours) == len(CALLS)
+    return theirs, ours
+
+
+@pytest.mark.parametrize("number", range(len(CALLS)), ids=list(CALLS))
+def test_a_call_is_sent_as_the_published_sdk_sends_it(both: tuple[list[Received], list[Received]], number: int) -> None:
+    theirs, ours = both
+
+    assert comparable(ours[number]) == comparable(theirs[number])
+
+
+def test_keys_look_alike_and_differ_between_calls(both: tuple[list[Received], list[Received]]) -> None:
+    for requests in both:
+        keys = [key for request in requests if (key := request.header("Idempotency-Key"))]
+
+        assert len(set(keys)) == len(keys) > 10
+        assert {(len(key), key[14]) for key in keys} == {(36, "4")}
