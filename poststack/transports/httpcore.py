@@ -1,12 +1,12 @@
-"""The default transports, on httpcore: the engine inside httpx, without the layers this client has no use for.
+"""The default transports, on httpcore and h11: the engine inside httpx, without the layers this client has no use for.
 
-Both keep connections open and reuse them. Both may be shared: by threads, by event loops (each has connections of its
-own), and across a fork (the child opens its own).
+httpcore opens connections and speaks to proxies; h11 speaks HTTP. Both transports keep connections open and reuse them.
+Both may be shared: by threads, by event loops (each has connections of its own), and across a fork (the child opens its
+own).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import threading
@@ -169,6 +169,8 @@ class AsyncHttpcoreTransport:
         return pools
 
     def _forget_ended_loops(self) -> None:
+        import asyncio
+
         # An open connection refers to its loop, so the weak reference alone never lets go of either.
         for loop in list(self._loops):
             if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
@@ -238,6 +240,8 @@ def _origin_end(url: str) -> int:
 
 
 def _running_loop() -> Any:
+    import asyncio  # Here, because synchronous programs need not pay for it.
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -1,0 +1,1 @@
+"""Small real applications that send through PostStack, one for each framework."""

@@ -1,0 +1,1 @@
+"""Kettle & Leaf: a small tea shop on Django that sends its mail through PostStack."""

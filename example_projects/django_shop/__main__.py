@@ -1,0 +1,33 @@
+"""Run the shop on this machine: `python -m example_projects.django_shop [--port 8000]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+
+def main() -> None:
+    """Create the database if needed, then serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m example_projects.django_shop")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_projects.django_shop.settings")
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    django.setup()
+    call_command("migrate", verbosity=0)
+    if password := os.environ.get("SHOP_ADMIN_PASSWORD"):
+        from django.contrib.auth.models import User
+
+        admin, _ = User.objects.get_or_create(username="admin", defaults={"is_staff": True, "is_superuser": True})
+        admin.set_password(password)
+        admin.save()
+    call_command("runserver", f"127.0.0.1:{options.port}", use_reloader=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The shop's settings. Everything that differs from place to place comes from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import django
+from django.core.management.utils import get_random_secret_key
+
+BASE_DIR = Path(__file__).parent
+DATA_DIR = Path(os.environ.get("SHOP_DATA_DIR", BASE_DIR / "data"))
+
+# Without a key of its own, everybody has to log in again after a restart.
+SECRET_KEY = os.environ.get("SHOP_SECRET_KEY") or get_random_secret_key()
+DEBUG = os.environ.get("SHOP_DEBUG", "1") == "1"
+ALLOWED_HOSTS = os.environ.get("SHOP_HOSTS", "localhost 127.0.0.1 [::1]").split()
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "poststack_django",
+    "example_projects.django_shop.store",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "example_projects.django_shop.urls"
+WSGI_APPLICATION = "example_projects.django_shop.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "shop.sqlite3",
+        # Webhooks arrive while pages are served: writers wait for each other instead of failing.
+        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=wal"},
+    }
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+LOGIN_URL = "log-in"
+LOGIN_REDIRECT_URL = "account"
+LOGOUT_REDIRECT_URL = "home"
+
+# The mail. The key, the address of the API and the webhook secret are read from POSTSTACK_API_KEY, POSTSTACK_BASE_URL
+# and POSTSTACK_WEBHOOK_SECRETS.
+DEFAULT_FROM_EMAIL = "Kettle & Leaf <hello@kettle-and-leaf.example>"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "poststack_django.backends.EmailBackend"}}
+else:
+    EMAIL_BACKEND = "poststack_django.backends.EmailBackend"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"short": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "short"}},
+    "loggers": {"poststack": {"handlers": ["console"], "level": "INFO"}},
+}

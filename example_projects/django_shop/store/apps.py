@@ -1,0 +1,11 @@
+"""The shop's only app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class StoreConfig(AppConfig):
+    name = "example_projects.django_shop.store"
+    label = "store"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,121 @@
+"""Programs that a demonstration starts, watches, and takes down again."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Final
+
+import httpx
+
+__all__ = ["DemoError", "DemoStoppedError", "Program", "free_port"]
+
+ROOT: Final = Path(__file__).parents[1]
+PATIENCE: Final = 5.0
+"""Seconds in which a program that was asked to end has to end."""
+
+
+class DemoError(Exception):
+    """The demonstration cannot go on; the text says why."""
+
+
+class DemoStoppedError(Exception):
+    """Somebody has asked the demonstration to stop."""
+
+
+def free_port(wanted: int = 0) -> int:
+    """Return a port of the loopback address that is free now: the wanted one if possible."""
+    with socket.socket() as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return free_port()
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Program:
+    """A Python program in a process of its own, for the length of a `with` block. What it writes goes to a file.
+
+    `stop` is looked at while waiting. A signal handler sets it, instead of raising wherever the program happens to be:
+    an exception in the middle of starting a process would leave that process behind.
+    """
+
+    def __init__(
+        self, name: str, arguments: list[str], log: Path, environment: dict[str, str], stop: threading.Event
+    ) -> None:
+        self.name = name
+        self._stop = stop
+        self._log = log
+        self._command = [sys.executable, *arguments]
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+
+    def __enter__(self) -> Program:
+        self._output = self._log.open("wb")
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._output is not None:
+            self._output.close()
+
+    def check(self) -> None:
+        """Raise `DemoStoppedError` if that is so, `DemoError` if the program has ended by itself."""
+        status = None if self._process is None else self._process.poll()
+        # Ctrl-C in a terminal reaches all programs, and this one may be the last to notice.
+        if self._stop.is_set() or (status is not None and self._stop.wait(0.5)):
+            raise DemoStoppedError
+        if status is not None:
+            raise DemoError(f"The {self.name} ended with status {status}.{self.last_lines()}")
+
+    def last_lines(self, count: int = 15) -> str:
+        """Return the end of what it has written, with a headline."""
+        lines = self._log.read_text("utf-8", "replace").splitlines()[-count:]
+        return "".join(f"\n    {line}" for line in [f"[{self.name}]", *lines])
+
+    def wait_for_address(self, seconds: float) -> str:
+        """Return the first address that it writes."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if found := re.search(r"http://127\.0\.0\.1:\d+", self._log.read_text("utf-8", "replace")):
+                return found[0]
+            self.check()
+            time.sleep(0.05)
+        raise DemoError(f"The {self.name} named no address within {seconds:.0f} seconds.{self.last_lines()}")
+
+    def wait_until_it_answers(self, url: str, seconds: float) -> None:
+        """Return as soon as it answers requests."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.check()
+            try:
+                httpx.get(url, timeout=seconds, trust_env=False)
+            except httpx.TransportError:
+                time.sleep(0.05)
+            else:
+                return
+        raise DemoError(f"The {self.name} did not answer within {seconds:.0f} seconds.{self.last_lines()}")

@@ -1,0 +1,87 @@
+"""Addresses as people write them, to addresses as the API takes them. Raises `ValueError`, never guesses.
+
+An error never contains the address: its text ends up in logs and error reports.
+"""
+
+from __future__ import annotations
+
+import re
+from email.errors import NonASCIILocalPartDefect, ObsoleteHeaderDefect
+from email.headerregistry import Address
+from email.policy import default as modern_policy
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils.encoding import punycode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["address_from", "addresses_from", "refuse_line_breaks", "same_addresses"]
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+")
+_BREAKS: Final = re.compile(r"[\r\n\x00]")
+_LOCAL_NAME: Final = re.compile(r"[^\s<>@,;:]+")
+
+
+def address_from(value: object, field: str) -> str:
+    """Return one address, with its name if it has one, its domain in ASCII (IDNA 2003, as Django's SMTP backend does).
+
+    `field` names the place in error texts. Raises `ValueError` for no address, several, and line breaks.
+    """
+    text = str(value).strip(" ")
+    if _PLAIN.fullmatch(text):
+        return text
+    refuse_line_breaks(text, field)
+    try:
+        header: Any = modern_policy.header_factory("to", text)
+        found: tuple[Address, ...] = header.addresses
+    except ValueError:  # A name encoded so that it hides a line break.
+        raise ValueError(f"`{field}` hides a line break, which would let it add headers to the e-mail.") from None
+    if len(found) > 1:
+        raise ValueError(f"`{field}` holds several addresses. Give each its own item, and quote names with commas.")
+    if len(found) != 1 or header.groups[0].display_name is not None or not _is_sound(found[0], header.defects):
+        raise ValueError(f"`{field}` is not an e-mail address. Write `name@example.com` or `Name <name@example.com>`.")
+    address = found[0]
+    domain = address.domain if address.domain.isascii() else _ascii_domain(address.domain, field)
+    return str(Address(address.display_name, address.username, domain))
+
+
+def addresses_from(values: Iterable[object], field: str) -> list[str]:
+    """Return each address of a list. Empty items are left out, as `EmailMessage.recipients()` does."""
+    return [address_from(value, f"{field}[{index}]") for index, value in enumerate(values) if value]
+
+
+def same_addresses(header: str, listed: Iterable[str], field: str) -> bool:
+    """Return whether a header names exactly these addresses, in any order, whatever the names beside them."""
+    refuse_line_breaks(header, field)
+    parsed: Any = modern_policy.header_factory("to", header)
+    others: Any = modern_policy.header_factory("to", ", ".join(listed))
+    return {_bare(address) for address in parsed.addresses} == {_bare(address) for address in others.addresses}
+
+
+def refuse_line_breaks(text: str, field: str) -> None:
+    """Raise `ValueError` for what could start a new header: CR, LF, NUL."""
+    if _BREAKS.search(text):
+        raise ValueError(f"`{field}` contains a line break or a NUL, which would let it add headers to the e-mail.")
+
+
+def _bare(address: Address) -> str:
+    domain = address.domain if address.domain.isascii() else punycode(address.domain)
+    return f"{address.username}@{domain.lower()}"
+
+
+def _ascii_domain(domain: str, field: str) -> str:
+    try:
+        return punycode(domain)
+    except UnicodeError:
+        raise ValueError(f"`{field}` has a domain that cannot be written in ASCII.") from None
+
+
+def _is_sound(address: Address, defects: Iterable[Exception]) -> bool:
+    if not address.domain:
+        # Names without a domain reach local mailboxes over SMTP. The API refuses them, and says so better.
+        return bool(_LOCAL_NAME.fullmatch(address.username))
+    if all(isinstance(defect, (ObsoleteHeaderDefect, NonASCIILocalPartDefect)) for defect in defects):
+        return True
+    # Some mobile carriers gave out names with two dots in a row: against the RFC, and in use.
+    return ".." in address.username and bool(_LOCAL_NAME.fullmatch(address.username))

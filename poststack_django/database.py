@@ -1,0 +1,45 @@
+"""Whether to store, and where the ORM may be used: also from code that runs inside an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from django.apps import apps
+from django.db import connections
+
+from poststack_django.settings import get_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["is_recording", "with_orm"]
+
+Result = TypeVar("Result")
+
+
+def is_recording() -> bool:
+    """Return whether the app is installed and the settings want its tables filled."""
+    return apps.ready and apps.is_installed("poststack_django") and get_settings().record
+
+
+def with_orm(function: Callable[[], Result]) -> Result:
+    """Call a function that uses the ORM, in a thread of its own when an event loop runs in this one.
+
+    Django refuses queries inside a running loop. Such code is in no transaction either, so that the other thread has
+    another connection changes nothing.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return function()
+    with ThreadPoolExecutor(1, thread_name_prefix="poststack-orm") as executor:
+        return executor.submit(_and_disconnect, function).result()
+
+
+def _and_disconnect(function: Callable[[], Result]) -> Result:
+    try:
+        return function()
+    finally:
+        connections.close_all()

@@ -1,0 +1,168 @@
+"""A Django message as the API's payload: everything it says is sent, or `ValueError` names what cannot be.
+
+The message is only read. No error text contains what the message says: texts of errors end up in logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from django.conf import settings
+from django.utils.encoding import force_str
+
+from poststack_django.addresses import address_from, addresses_from, refuse_line_breaks, same_addresses
+from poststack_django.files import attachment_from
+
+if TYPE_CHECKING:
+    from django.core.mail import EmailMessage
+
+    from poststack.types import SendEmail
+
+__all__ = ["LONGEST_IDEMPOTENCY_KEY", "payload_from"]
+
+LONGEST_IDEMPOTENCY_KEY: Final = 255
+
+# What PostStack writes into an e-mail by itself; a second one would contradict it (RFC 5322 §3.6, RFC 2045 §3).
+_STRUCTURAL: Final = frozenset(
+    {
+        "bcc",
+        "content-disposition",
+        "content-id",
+        "content-transfer-encoding",
+        "content-type",
+        "dkim-signature",
+        "mime-version",
+        "received",
+        "return-path",
+        "subject",
+    }
+)
+
+
+def payload_from(message: EmailMessage) -> SendEmail:
+    """Return what `emails.send` takes. Raises `ValueError` for anything that the API has no words for.
+
+    Beside what Django knows, `message.tags` (a list of texts) and `message.idempotency_key` are sent.
+    """
+    headers = _headers(message)
+    recipients = _recipients(message, headers)
+    payload: SendEmail = {
+        "from": address_from(headers.pop("From", message.from_email), "from_email"),
+        "to": recipients.pop("to"),
+    }
+    payload.update(cast("SendEmail", recipients))
+    if reply_to := _reply_to(message, headers):
+        payload["reply_to"] = reply_to
+    payload["subject"] = _line(message.subject, "subject")
+    _add_bodies(payload, message)
+    if headers:
+        payload["headers"] = headers
+    if message.attachments:
+        charset = _charset(message)
+        payload["attachments"] = [attachment_from(item, at, charset) for at, item in enumerate(message.attachments)]
+    if tags := _tags(message):
+        payload["tags"] = tags
+    if key := getattr(message, "idempotency_key", None):
+        payload["idempotency_key"] = _idempotency_key(key)
+    return payload
+
+
+_SPELLINGS: Final = {"from": "From", "to": "To", "cc": "Cc", "reply-to": "Reply-To"}
+
+
+def _headers(message: EmailMessage) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    seen: set[str] = set()
+    for given, value in cast("dict[object, object]", message.extra_headers).items():
+        name = str(given)
+        folded = name.strip().lower()
+        # The name is not shown when it could break a log line.
+        refuse_line_breaks(name, "headers")
+        if folded in seen:
+            raise ValueError(f"`headers` has {name!r} twice, in different capitals.")
+        if folded == "bcc":
+            raise ValueError("`headers` has a Bcc, which everybody would see. Use the message's `bcc`.")
+        if folded in _STRUCTURAL:
+            raise ValueError(f"`headers` has {name!r}, which PostStack writes itself.")
+        if value is None:
+            raise ValueError(f"`headers[{name!r}]` is text, not None.")
+        seen.add(folded)
+        headers[_SPELLINGS.get(folded, name)] = _line(value, f"headers[{name!r}]")
+    return headers
+
+
+def _recipients(message: EmailMessage, headers: dict[str, str]) -> dict[str, list[str]]:
+    lists = {name: addresses_from(getattr(message, name), name) for name in ("to", "cc", "bcc")}
+    for name, header in (("to", "To"), ("cc", "Cc")):
+        # SMTP can show other recipients than it delivers to; the API cannot.
+        shown = headers.pop(header, None)
+        if shown is not None and not same_addresses(shown, lists[name], header):
+            raise ValueError(
+                f"The header {header} names other recipients than the message's `{name}`. PostStack shows those it "
+                "delivers to; use `bcc` for recipients who stay hidden."
+            )
+    if not lists["to"]:
+        raise ValueError("The message has no `to`: PostStack needs one visible recipient beside `cc` and `bcc`.")
+    return {name: addresses for name, addresses in lists.items() if addresses}
+
+
+def _reply_to(message: EmailMessage, headers: dict[str, str]) -> str | None:
+    header = headers.pop("Reply-To", None)
+    if header is not None:
+        return address_from(header, "Reply-To")
+    found = addresses_from(message.reply_to, "reply_to")
+    if len(found) > 1:
+        raise ValueError("`reply_to` has several addresses; PostStack takes one.")
+    return found[0] if found else None
+
+
+def _add_bodies(payload: SendEmail, message: EmailMessage) -> None:
+    charset = _charset(message)
+    subtype = str(message.content_subtype).lower()
+    if subtype not in {"plain", "html"}:
+        raise ValueError(f"PostStack sends text and HTML; `content_subtype` is {subtype!r}.")
+    bodies: dict[str, str] = {}
+    alternatives = cast("Iterable[tuple[Any, Any]]", getattr(message, "alternatives", None) or ())
+    if message.body or not alternatives:
+        bodies["text" if subtype == "plain" else "html"] = _text(message.body or "", charset)
+    for content, mimetype in alternatives:
+        kind = str(mimetype).partition(";")[0].strip().lower()
+        field = {"text/plain": "text", "text/html": "html"}.get(kind)
+        if field is None:
+            raise ValueError(f"The message has an alternative of type {kind!r}; PostStack sends text and HTML.")
+        if field in bodies:
+            raise ValueError(f"The message has two bodies of type {kind!r}; PostStack sends one.")
+        bodies[field] = _text(content, charset)
+    payload.update(cast("SendEmail", bodies))
+
+
+def _text(content: object, charset: str) -> str:
+    try:
+        return force_str(cast("str", content), encoding=charset)
+    except UnicodeDecodeError:
+        raise ValueError(f"A body is bytes that are not {charset}. Give text.") from None
+
+
+def _line(value: object, field: str) -> str:
+    text = str(value)
+    refuse_line_breaks(text, field)
+    return text
+
+
+def _charset(message: EmailMessage) -> str:
+    return str(message.encoding or settings.DEFAULT_CHARSET)
+
+
+def _tags(message: EmailMessage) -> list[str]:
+    tags: object = getattr(message, "tags", None) or []
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise ValueError(f"`tags` is a list of texts, not {type(tags).__name__}.")
+    return [_line(tag, "tags") for tag in cast("Iterable[object]", tags)]
+
+
+def _idempotency_key(key: object) -> str:
+    text = str(key)
+    if len(text) > LONGEST_IDEMPOTENCY_KEY:
+        raise ValueError(f"`idempotency_key` has {len(text)} characters; {LONGEST_IDEMPOTENCY_KEY} are stored.")
+    return text

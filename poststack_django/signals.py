@@ -1,0 +1,42 @@
+"""Signals about what was sent and what became of it.
+
+Receivers take keyword arguments and `**kwargs`; more may be added. A receiver that raises is logged, and nothing else
+happens: an e-mail that left is never turned into an error.
+
+`post_send(sender, message, status, email)`
+    The API has accepted a message. `sender` is the backend's class, `status` the `SendStatus` that is also on the
+    message, `email` the `SentEmail` row, `None` when nothing is stored.
+`send_failed(sender, message, status, error, email)`
+    It has not, or gave no answer; also sent when the failure is silenced. `error` is the exception.
+`tracking(sender, event, email)`
+    A webhook event has arrived for the first time and is stored. `event` is a `poststack.WebhookEvent`, `sender` the
+    view's class, `email` the row it is about or `None`. Without the app installed, repeated events arrive here too.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.dispatch import Signal
+
+__all__ = ["RobustSignal", "post_send", "send_failed", "tracking"]
+
+logger = logging.getLogger("poststack.django")
+
+
+class RobustSignal(Signal):
+    """A signal whose failing receivers are logged as warnings.
+
+    Django logs them as errors, which `AdminEmailHandler` sends by e-mail: through this package, and so to the same
+    receiver again.
+    """
+
+    def _log_robust_failure(self, receiver: Any, err: BaseException) -> None:
+        name = getattr(receiver, "__qualname__", repr(receiver))
+        logger.warning("The receiver %s failed with %s.", name, type(err).__name__, exc_info=err)
+
+
+post_send = RobustSignal()
+send_failed = RobustSignal()
+tracking = RobustSignal()

@@ -1,0 +1,128 @@
+"""`make demo`, as a program of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+pytest.importorskip("django")
+pytest.importorskip("starlette")
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="looks at process groups")]
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 100.0
+"""Seconds, generous enough for a machine that is busy with something else."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Generator[Path]:
+    """Where the demonstration keeps its temporary folder; it must be gone at the end."""
+    yield tmp_path
+
+    assert list(tmp_path.glob("poststack-demo-*")) == []
+
+
+def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "example_projects.demo", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONIOENCODING": "utf-8", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+
+
+def assert_nothing_is_left(process: subprocess.Popen[str]) -> None:
+    """Its process group is empty."""
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> None:
+    with start(folder, "--once") as process:
+        out, error = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, error) == (0, "")
+    assert re.search(r"signed up ada@example\.com", out)
+    assert len(re.findall(r"accepted as em_\w+", out)) == 2
+    assert len(re.findall(r"delivered, says a signed webhook", out)) == 2
+    assert_nothing_is_left(process)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_it_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
+    with start(folder) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if "Stop with Ctrl-C" in line:
+                    break
+            process.send_signal(number)
+            out, error = process.communicate(timeout=LIMIT)
+        finally:
+            process.kill()
+
+    assert (process.returncode, error) == (0, "")
+    assert "nothing is left running" in out
+    assert_nothing_is_left(process)
+
+
+def test_stopping_it_while_it_starts_leaves_nothing_behind(folder: Path) -> None:
+    with start(folder, "--once") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, error) == (130, "")
+    assert_nothing_is_left(process)
+
+
+def test_a_shop_that_breaks_is_shown(folder: Path) -> None:
+    with start(folder, "--once", SHOP_HOSTS="elsewhere.example") as process:
+        _, error = process.communicate(timeout=LIMIT)
+
+    assert process.returncode == 1
+    assert "The shop did not serve /sign-up/" in error
+    assert "[shop]" in error
+    assert_nothing_is_left(process)
+
+
+def shop_of(process: subprocess.Popen[str]) -> int:
+    """The id of the shop's process."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_shop = b"example_projects.django_shop" in (folder / "cmdline").read_bytes()
+            if is_shop and os.getpgid(int(folder.name)) == process.pid:
+                return int(folder.name)
+    pytest.fail("The shop is not running.")
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the shop in /proc")
+def test_a_shop_that_dies_is_noticed(folder: Path) -> None:
+    with start(folder) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Stop with Ctrl-C" in line:
+                break
+        os.kill(shop_of(process), signal.SIGKILL)
+        _, error = process.communicate(timeout=LIMIT)
+
+    assert process.returncode == 1
+    assert "The shop ended with status -9" in error
+    assert_nothing_is_left(process)

@@ -1,0 +1,73 @@
+"""Django is set up when this folder is collected, so the rest of the tests runs without Django as well."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.with_django.api import RecordingApi
+
+HERE = Path(__file__).parent
+
+if find_spec("django") is None:
+    collect_ignore_glob = ["*"]
+else:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.with_django.settings")
+    import django
+
+    django.setup()
+
+
+# What Django 6.1 says to projects, here the tests, that are not configured by MAILERS yet. Warnings about anything that
+# this package does are not among them.
+PROJECT_WARNINGS = [
+    "ignore:The EMAIL_BACKEND setting is deprecated",
+    "ignore:get_connection. is deprecated",
+    "ignore:Django 2028 will not have a default mailer",
+    "ignore:The 'fail_silently' argument is deprecated",
+    "ignore:The 'auth_user' and 'auth_password' arguments are deprecated",
+    "ignore:The 'connection' argument is deprecated",
+    "ignore:The EmailMessage.connection attribute is deprecated",
+    "ignore:MIMEBase attachments are deprecated",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            for warning in PROJECT_WARNINGS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+@pytest.fixture
+def api(settings: Any) -> RecordingApi:
+    """The API in memory, as the project's client."""
+    from tests.with_django.api import SECRET, RecordingApi
+
+    recording = RecordingApi()
+    settings.POSTSTACK = {"CLIENT": recording.client, "WEBHOOK_SECRETS": [SECRET]}
+    return recording
+
+
+def _configurations() -> list[str]:
+    if find_spec("django") is None:
+        return []
+    from tests.with_django.api import CONFIGURATIONS
+
+    return CONFIGURATIONS
+
+
+@pytest.fixture(params=_configurations())
+def mailer(request: pytest.FixtureRequest, api: RecordingApi) -> Iterator[str]:
+    """Every way in which the Django under test can be told to send through PostStack, in turn."""
+    from tests.with_django.api import configured
+
+    with configured(request.param):
+        yield request.param

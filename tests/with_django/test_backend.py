@@ -1,0 +1,531 @@
+"""The contract between Django and a backend, on every Django and in every way of configuring it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import EmailMessage, send_mail, send_mass_mail
+from django.db import DatabaseError, transaction
+
+from poststack import PostStackConnectionError, PostStackError
+from poststack.transports.base import TransportTimeoutError
+from poststack_django.backends import EmailBackend
+from poststack_django.models import EmailEvent, SentEmail
+from poststack_django.result import SendStatus
+from poststack_django.result import status_of as possible_status_of
+from poststack_django.signals import post_send, send_failed
+from poststack_django.status import Status
+from tests.with_django.api import BACKEND, HAS_MAILERS, RecordingApi, configured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.django_db
+
+
+def message(number: int = 1, **fields: Any) -> EmailMessage:
+    return EmailMessage(f"Subject {number}", "Body", "a@example.com", fields.pop("to", ["b@example.com"]), **fields)
+
+
+def status_of(sent: EmailMessage) -> SendStatus:
+    status = possible_status_of(sent)
+    assert status is not None
+    return status
+
+
+def test_a_message_that_was_not_sent_has_no_status() -> None:
+    assert possible_status_of(message()) is None
+
+
+@pytest.fixture
+def backend(api: RecordingApi) -> EmailBackend:
+    return EmailBackend()
+
+
+@pytest.fixture
+def told() -> Iterator[list[dict[str, Any]]]:
+    """What receivers of the two signals were told."""
+    heard: list[dict[str, Any]] = []
+
+    def hear(**given: Any) -> None:
+        heard.append(given)
+
+    for signal in (post_send, send_failed):
+        signal.connect(hear)
+    yield heard
+    for signal in (post_send, send_failed):
+        signal.disconnect(hear)
+
+
+# Through Django's own functions
+
+
+def test_send_mail_sends_and_counts(mailer: str, api: RecordingApi) -> None:
+    count = send_mail("Hi", "Text", "a@example.com", ["b@example.com"], html_message="<p>Text</p>")
+
+    assert count == 1
+    assert api.payload == {
+        "from": "a@example.com",
+        "to": ["b@example.com"],
+        "subject": "Hi",
+        "text": "Text",
+        "html": "<p>Text</p>",
+    }
+
+
+def test_send_mass_mail_counts_messages_not_recipients(mailer: str, api: RecordingApi) -> None:
+    to = ["b@example.com", "c@example.com"]
+
+    assert send_mass_mail([("1", "x", "a@example.com", to), ("2", "x", "a@example.com", to)]) == 2
+    assert [payload["subject"] for payload in api.payloads] == ["1", "2"]
+
+
+def test_a_message_learns_its_id(mailer: str, api: RecordingApi) -> None:
+    one = message()
+    one.send()
+
+    status = status_of(one)
+    assert (status.id, status.status, status.test_mode, status.replayed) == ("em_1", "queued", True, False)
+    assert status.idempotency_key == api.payloads[0]["idempotency_key"]
+
+
+def test_a_sent_message_still_pickles_and_copies(mailer: str) -> None:
+    one = message()
+    one.send()
+
+    for other in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one)):
+        assert status_of(other) == status_of(one)
+        assert other.subject == one.subject
+
+
+def test_a_copied_backend_sends(backend: EmailBackend, api: RecordingApi) -> None:
+    backend.open()
+
+    assert copy.deepcopy(backend).send_messages([message()]) == 1
+
+
+def test_only_the_status_is_added_to_the_message(mailer: str) -> None:
+    one = message(headers={"X-One": "1"})
+    before = {name: copy.copy(value) for name, value in vars(one).items()}
+    one.send()
+
+    after = {name: value for name, value in vars(one).items() if name not in {"connection", "_connection"}}
+    before.pop("connection", None)
+    before.pop("_connection", None)
+    assert after == {**before, "poststack_status": status_of(one)}
+
+
+def test_sending_twice_is_two_emails(mailer: str, api: RecordingApi) -> None:
+    one = message()
+    one.send()
+    one.send()
+
+    assert api.payloads[0]["idempotency_key"] != api.payloads[1]["idempotency_key"]
+    assert SentEmail.objects.count() == 2
+
+
+def test_no_warning_of_our_own(mailer: str) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        send_mail("Hi", "Text", "a@example.com", ["b@example.com"])
+
+    about_us = [str(one.message) for one in caught if "poststack" in str(one.message) or "poststack" in one.filename]
+    assert about_us == []
+
+
+def test_fail_silently_as_an_argument(mailer: str, api: RecordingApi) -> None:
+    api.will_answer(500, {"error": "Down"})
+
+    assert send_mail("Hi", "Text", "a@example.com", ["b@example.com"], fail_silently=True) == 0
+
+
+def test_credentials_that_callers_pass_are_ignored(api: RecordingApi) -> None:
+    with configured("EMAIL_BACKEND"):
+        sent = send_mail("Hi", "x", "a@example.com", ["b@example.com"], auth_user="u", auth_password="p")
+
+    assert sent == 1
+
+
+# The constructor
+
+
+@pytest.mark.skipif(not HAS_MAILERS, reason="MAILERS came with Django 6.1")
+def test_options_of_a_mailer(api: RecordingApi) -> None:
+    with configured("MAILERS", fail_silently=True):
+        api.will_answer(422, {"error": "Domain not verified"})
+        connection: Any = mail.mailers.default
+
+        assert connection.alias == "default"
+        assert connection.send_messages([message(1), message(2)]) == 1
+    assert list(SentEmail.objects.order_by("id").values_list("mailer", "status")) == [
+        ("default", "refused"),
+        ("default", "queued"),
+    ]
+
+
+@pytest.mark.skipif(not HAS_MAILERS, reason="MAILERS came with Django 6.1")
+@pytest.mark.parametrize("options", [{"apikey": "x"}, {"username": "x"}, {"password": "x"}])
+def test_an_unknown_option_of_a_mailer_is_refused(api: RecordingApi, options: dict[str, str]) -> None:
+    with configured("MAILERS", **options), pytest.raises(ImproperlyConfigured, match="MAILERS"):
+        mail.mailers.default  # noqa: B018
+
+
+@pytest.mark.skipif(not HAS_MAILERS, reason="MAILERS came with Django 6.1")
+def test_a_mailer_without_a_key_names_itself(settings: Any) -> None:
+    settings.POSTSTACK = {}
+    with configured("MAILERS"), pytest.raises(ImproperlyConfigured, match=r"MAILERS\['default'\].*API key"):
+        send_mail("Hi", "Text", "a@example.com", ["b@example.com"])
+
+
+def test_without_a_mailer_there_is_no_alias(backend: EmailBackend) -> None:
+    assert backend.alias is None
+
+
+def test_wrong_settings_are_never_silenced(settings: Any) -> None:
+    settings.POSTSTACK = {}
+
+    with pytest.raises(ImproperlyConfigured, match="POSTSTACK_API_KEY"):
+        EmailBackend(fail_silently=True).send_messages([message()])
+
+
+# open, close, send_messages
+
+
+def test_open_says_whether_it_opened(backend: EmailBackend) -> None:
+    assert (backend.open(), backend.open()) == (True, False)
+    backend.close()
+    backend.close()
+    assert backend.open() is True
+
+
+def test_closing_an_unopened_backend_is_harmless(backend: EmailBackend) -> None:
+    backend.close()
+
+
+class Watched(EmailBackend):
+    """Counts how often it was opened and closed."""
+
+    opened = closed = 0
+
+    def open(self) -> bool:
+        self.opened += 1
+        return super().open()
+
+    def close(self) -> None:
+        self.closed += 1
+        super().close()
+
+
+def test_what_was_opened_for_sending_is_closed(api: RecordingApi) -> None:
+    watched = Watched()
+    watched.send_messages([message(1), message(2)])
+
+    assert (watched.opened, watched.closed) == (1, 1)
+
+
+def test_it_is_closed_after_a_failure_too(api: RecordingApi) -> None:
+    api.will_answer(422, {"error": "No"})
+    watched = Watched()
+    with pytest.raises(PostStackError):
+        watched.send_messages([message()])
+
+    assert watched.closed == 1
+
+
+def test_what_the_caller_opened_stays_open(api: RecordingApi) -> None:
+    with Watched() as watched:
+        watched.send_messages([message()])
+
+        assert watched.closed == 0
+    assert watched.closed == 1
+
+
+def test_nothing_is_sent_when_opening_failed_silently(api: RecordingApi) -> None:
+    class Unopened(EmailBackend):
+        def open(self) -> bool:
+            return False
+
+    assert Unopened().send_messages([message()]) == 0
+    assert api.payloads == []
+
+
+def test_nothing_to_send_opens_nothing(api: RecordingApi) -> None:
+    watched = Watched()
+
+    assert watched.send_messages([]) == 0
+    assert watched.send_messages([message(to=[])]) == 0
+    assert watched.opened == 0
+
+
+def test_an_iterator_is_read_once(backend: EmailBackend) -> None:
+    messages: Any = (message(number) for number in range(3))
+
+    assert backend.send_messages(messages) == 3
+
+
+def test_a_message_without_recipients_is_skipped(backend: EmailBackend, api: RecordingApi) -> None:
+    assert backend.send_messages([message(1, to=[]), message(2)]) == 1
+    assert api.payload["subject"] == "Subject 2"
+
+
+def test_the_first_failure_ends_it_and_earlier_messages_keep_their_ids(
+    backend: EmailBackend, api: RecordingApi
+) -> None:
+    messages = [message(number) for number in range(3)]
+    api.will_answer(202, {"id": "em_first"})
+    api.will_answer(422, {"error": "Domain not verified", "code": "unprocessable_entity"})
+    with pytest.raises(PostStackError, match="Domain not verified"):
+        backend.send_messages(messages)
+
+    assert [status and (status.id, status.status) for status in map(possible_status_of, messages)] == [
+        ("em_first", "queued"),
+        (None, "refused"),
+        None,
+    ]
+
+
+def test_two_threads_may_share_one_backend(backend: EmailBackend, api: RecordingApi, settings: Any) -> None:
+    settings.POSTSTACK = {**settings.POSTSTACK, "RECORD": False}
+    counts: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: counts.append(backend.send_messages([message(n) for n in range(5)])))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert counts == [5, 5, 5, 5]
+    assert len(api.payloads) == 20
+
+
+# Failures
+
+
+def test_a_silenced_failure_is_still_noticed(
+    api: RecordingApi, told: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    api.will_raise(TransportTimeoutError("read timed out"))
+    one = message()
+
+    assert EmailBackend(fail_silently=True).send_messages([one, message(2)]) == 1
+    assert status_of(one).status == "unknown"
+    assert [(one["status"].status, one["signal"]) for one in told] == [("unknown", send_failed), ("queued", post_send)]
+    assert "PostStackTimeoutError" in caplog.text
+    assert "b@example.com" not in caplog.text
+    assert all(record.levelname != "ERROR" for record in caplog.records)
+
+
+def test_messages_that_cannot_be_said_are_never_silenced(api: RecordingApi) -> None:
+    with pytest.raises(ValueError, match="line break"):
+        EmailBackend(fail_silently=True).send_messages([message(headers={"X-A": "1\n2"})])
+
+    assert api.payloads == []
+    assert SentEmail.objects.count() == 0
+
+
+def test_what_the_client_refuses_is_stored_as_refused(backend: EmailBackend) -> None:
+    one = message()
+    one.body = "half of a pair: \ud800"
+    with pytest.raises(ValueError, match="surrogate"):
+        backend.send_messages([one])
+
+    assert SentEmail.objects.get().status == Status.REFUSED
+
+
+def test_a_client_that_breaks_leaves_the_email_unconfirmed(settings: Any) -> None:
+    class Broken:
+        def __init__(self) -> None:
+            self.emails = self
+
+        def send(self, input: object, /) -> object:
+            raise RuntimeError("bug")
+
+    settings.POSTSTACK = {"CLIENT": Broken}
+    with pytest.raises(RuntimeError):
+        EmailBackend().send_messages([message()])
+
+    assert SentEmail.objects.get().status == Status.UNKNOWN
+
+
+def test_a_receiver_that_raises_turns_no_sent_mail_into_an_error(
+    backend: EmailBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bad(**_: Any) -> None:
+        raise RuntimeError("receiver")
+
+    post_send.connect(bad)
+    try:
+        assert backend.send_messages([message()]) == 1
+    finally:
+        post_send.disconnect(bad)
+    assert [(record.levelname, record.name) for record in caplog.records] == [("WARNING", "poststack.django")]
+
+
+# What is stored
+
+
+def test_the_row_is_there_before_the_call_and_has_its_id_after_it(backend: EmailBackend, api: RecordingApi) -> None:
+    before: list[tuple[str, str, str | None]] = []
+    api.on_send = lambda payload: before.extend(SentEmail.objects.values_list("idempotency_key", "status", "email_id"))
+    one = message(cc=["c@example.com"], bcc=["d@example.com"])
+    vars(one)["tags"] = ["welcome"]
+    backend.send_messages([one])
+
+    key = api.payloads[0]["idempotency_key"]
+    row = SentEmail.objects.get()
+    assert before == [(key, "pending", None)]
+    assert (row.idempotency_key, row.email_id, row.status, row.test_mode) == (key, "em_1", "queued", True)
+    assert (row.subject, row.from_email, row.tags) == ("Subject 1", "a@example.com", ["welcome"])
+    assert row.recipients == ["b@example.com", "c@example.com", "d@example.com"]
+    assert row.sent_at is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ((422, {"error": "Domain not verified"}), Status.REFUSED),
+        ((401, {"error": "Invalid API key", "code": "unauthorized"}), Status.REFUSED),
+        ((503, {"error": "Down"}), Status.UNKNOWN),
+        ((202, {"unexpected": True}), Status.UNKNOWN),
+    ],
+)
+def test_a_failure_is_stored(
+    backend: EmailBackend, api: RecordingApi, answer: tuple[int, dict[str, object]], status: Status
+) -> None:
+    api.will_answer(*answer)
+    with pytest.raises(PostStackError):
+        backend.send_messages([message()])
+
+    row = SentEmail.objects.get()
+    assert (row.status, row.email_id, row.error_code) == (status, None, answer[1].get("code", ""))
+    assert row.error
+
+
+def test_repeating_with_the_key_of_an_unconfirmed_send_uses_its_row(backend: EmailBackend, api: RecordingApi) -> None:
+    api.will_raise(TransportTimeoutError("read timed out"))
+    one = message()
+    with pytest.raises(PostStackConnectionError):
+        backend.send_messages([one])
+    again = message()
+    vars(again)["idempotency_key"] = status_of(one).idempotency_key
+    api.will_answer(202, {"id": "em_x", "replayed": True})
+    backend.send_messages([again])
+
+    row = SentEmail.objects.get()
+    assert (row.email_id, row.status, row.error) == ("em_x", Status.QUEUED, "")
+    assert status_of(again).replayed is True
+
+
+def test_a_failed_repetition_does_not_unsend(backend: EmailBackend, api: RecordingApi) -> None:
+    for answer in ({"id": "em_x"}, None):
+        one = message()
+        vars(one)["idempotency_key"] = "order-1"
+        if answer is not None:
+            api.will_answer(202, answer)
+            backend.send_messages([one])
+            continue
+        api.will_answer(422, {"error": "Idempotency key reused"})
+        with pytest.raises(PostStackError):
+            backend.send_messages([one])
+
+    row = SentEmail.objects.get()
+    assert (row.status, row.error) == (Status.QUEUED, "Idempotency key reused")
+
+
+def test_an_event_that_came_first_is_adopted(backend: EmailBackend) -> None:
+    EmailEvent.objects.create(event_id="evt_1", email_id="em_1", type="email.delivered")
+    backend.send_messages([message()])
+
+    row = SentEmail.objects.get()
+    assert row.status == Status.DELIVERED
+    assert [event.event_id for event in row.events.all()] == ["evt_1"]
+
+
+def test_a_database_that_fails_before_does_not_stop_the_mail(
+    backend: EmailBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def down(*_: Any, **__: Any) -> None:
+        raise DatabaseError("down")
+
+    monkeypatch.setattr(SentEmail, "save", down)
+
+    assert backend.send_messages([message()]) == 1
+    assert "Storing an e-mail before sending it failed with DatabaseError" in caplog.text
+
+
+def test_a_database_that_fails_after_does_not_fail_the_mail(
+    backend: EmailBackend, api: RecordingApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def down(*_: Any, **__: Any) -> None:
+        raise DatabaseError("down")
+
+    api.on_send = lambda payload: monkeypatch.setattr(SentEmail, "save", down)
+
+    assert backend.send_messages([message()]) == 1
+    assert "Storing the id em_1 failed" in caplog.text
+
+
+def test_the_callers_transaction_survives_a_failure_to_record(
+    backend: EmailBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: Any, **__: Any) -> None:
+        raise DatabaseError("down")
+
+    with transaction.atomic():
+        monkeypatch.setattr(SentEmail, "save", down)
+        backend.send_messages([message()])
+        EmailEvent.objects.create(event_id="evt_own", type="x")
+
+    assert EmailEvent.objects.filter(event_id="evt_own").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_takes_the_row_with_it_and_nothing_breaks(backend: EmailBackend, api: RecordingApi) -> None:
+    with transaction.atomic():
+        backend.send_messages([message()])
+        transaction.set_rollback(True)
+
+    assert len(api.payloads) == 1
+    assert SentEmail.objects.count() == 0
+
+
+def test_recording_can_be_switched_off(backend: EmailBackend, api: RecordingApi, settings: Any) -> None:
+    settings.POSTSTACK = {**settings.POSTSTACK, "RECORD": False}
+
+    assert backend.send_messages([message()]) == 1
+    assert SentEmail.objects.count() == 0
+
+
+def test_receivers_are_given_the_row(backend: EmailBackend, told: list[dict[str, Any]]) -> None:
+    one = message()
+    backend.send_messages([one])
+
+    (heard,) = told
+    assert heard["email"] == SentEmail.objects.get()
+    assert (heard["message"], heard["status"], heard["sender"]) == (one, status_of(one), EmailBackend)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sending_inside_an_event_loop_stores_the_id(backend: EmailBackend) -> None:
+    async def view() -> int:
+        return backend.send_messages([message()])
+
+    assert asyncio.run(view()) == 1
+    assert SentEmail.objects.get().email_id == "em_1"
+
+
+def test_the_dotted_path_is_the_documented_one() -> None:
+    from django.utils.module_loading import import_string
+
+    assert import_string(BACKEND) is EmailBackend
+    assert EmailBackend.__name__ == "EmailBackend"

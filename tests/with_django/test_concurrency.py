@@ -1,0 +1,153 @@
+"""Events and ids that arrive in the same moment, on PostgreSQL, in connections of their own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from django.db import connections, transaction
+
+from poststack.events import parse_event
+from poststack_django.models import EmailEvent, SentEmail
+from poststack_django.records import record_accepted, record_event
+from tests.with_django.api import event_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.services
+
+URL = os.environ.get("POSTSTACK_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+NAME = f"poststack_django_{os.getpid()}"
+ROUNDS = 25
+
+
+def ignore(email: SentEmail | None) -> None:
+    """What a test does that asks for no signal."""
+
+
+class Router:
+    """Sends the app's tables to the database of the running test."""
+
+    def db_for_read(self, model: Any, **_: Any) -> str | None:
+        return "postgres" if model._meta.app_label == "poststack" else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool | None:
+        return app_label == "poststack" if db == "postgres" else None
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[dict[str, Any]]:
+    """Settings of an empty database, dropped at the end."""
+    psycopg = pytest.importorskip("psycopg")
+    try:
+        server = psycopg.connect(URL, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        if os.environ.get("POSTSTACK_REQUIRE_SERVICES") == "1":
+            raise
+        pytest.skip(f"no PostgreSQL: {str(error).splitlines()[0]}")
+    parts = urlsplit(URL)
+    server.execute(f'CREATE DATABASE "{NAME}"')
+    yield {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": NAME,
+        "HOST": parts.hostname,
+        "PORT": str(parts.port or 5432),
+        "USER": unquote(parts.username or "postgres"),
+        "PASSWORD": unquote(parts.password or ""),
+    }
+    server.execute(f'DROP DATABASE "{NAME}" WITH (FORCE)')
+    server.close()
+
+
+@pytest.fixture
+def database(postgres: dict[str, Any], settings: Any, django_db_blocker: Any) -> Iterator[None]:
+    from django.core.management import call_command
+
+    defaults: dict[str, Any] = {**connections.settings["default"], **postgres}
+    connections.settings["postgres"] = defaults
+    settings.DATABASE_ROUTERS = ["tests.with_django.test_concurrency.Router"]
+    with django_db_blocker.unblock():
+        call_command("migrate", "poststack", database="postgres", verbosity=0)
+        yield
+        EmailEvent.objects.all().delete()
+        SentEmail.objects.all().delete()
+        connections["postgres"].close()
+    del connections.settings["postgres"]
+    del connections["postgres"]
+
+
+def at_once(*functions: Callable[[], object]) -> list[BaseException]:
+    """Call them in threads that start together; return what they raised."""
+    barrier = threading.Barrier(len(functions))
+    raised: list[BaseException] = []
+
+    def run(function: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            function()
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(function,)) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def test_an_event_that_arrives_with_the_answer_is_never_left_alone(database: None) -> None:
+    for number in range(ROUNDS):
+        row = SentEmail.objects.create(idempotency_key=f"k{number}", from_email="a@example.com")
+        event = parse_event(event_body("email.delivered", f"em_{number}", number))
+        raised = at_once(
+            partial(record_accepted, row, {"id": f"em_{number}"}),
+            partial(record_event, event, ignore),
+        )
+
+        assert raised == []
+    assert set(SentEmail.objects.values_list("status", flat=True)) == {"delivered"}
+    assert EmailEvent.objects.filter(sent_email=None).count() == 0
+
+
+def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by_its_end(database: None) -> None:
+    row = SentEmail.objects.create(idempotency_key="k", from_email="a@example.com")
+    event = parse_event(event_body("email.delivered"))
+    with transaction.atomic(using="postgres"):
+        record_accepted(row, {"id": "em_1"})
+        raised = at_once(partial(record_event, event, ignore))
+        assert raised == []
+        assert EmailEvent.objects.get().sent_email is None
+
+    row.refresh_from_db()
+    assert (row.status, row.events.count()) == ("delivered", 1)
+
+
+def test_one_event_delivered_many_times_at_once_is_stored_and_told_once(database: None) -> None:
+    told: list[object] = []
+    event = parse_event(event_body("email.bounced"))
+    raised = at_once(*[partial(record_event, event, told.append)] * 6)
+
+    assert raised == []
+    assert (EmailEvent.objects.count(), len(told)) == (1, 1)
+
+
+def test_different_events_at_once_end_in_the_worst(database: None) -> None:
+    for number in range(ROUNDS):
+        email_id = f"em_{number}"
+        SentEmail.objects.create(idempotency_key=email_id, email_id=email_id, from_email="a@example.com")
+        kinds = ["email.sent", "email.delivered", "email.complained", "email.opened"]
+        events = [parse_event(event_body(kind, email_id, f"{number}-{kind}")) for kind in kinds]
+        raised = at_once(*[partial(record_event, event, ignore) for event in events])
+
+        assert raised == []
+    assert set(SentEmail.objects.values_list("status", flat=True)) == {"complained"}

@@ -1,0 +1,97 @@
+"""A status follows from the set of events, whatever their order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poststack_django.status import Status, status_choices, status_from
+
+START = datetime(2026, 1, 2, tzinfo=timezone.utc)
+KINDS = [
+    f"email.{name}"
+    for name in (
+        "queued",
+        "sent",
+        "deferred",
+        "soft_bounced",
+        "delivered",
+        "opened",
+        "clicked",
+        "unsubscribed",
+        "failed",
+        "bounced",
+        "complained",
+        "invented_tomorrow",
+    )
+]
+
+
+def at(*kinds: str) -> list[tuple[str, datetime | None]]:
+    """Events a minute apart."""
+    return [(f"email.{kind}", START + timedelta(minutes=minute)) for minute, kind in enumerate(kinds)]
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        (at("queued"), Status.QUEUED),
+        (at("queued", "sent"), Status.SENDING),
+        (at("sent", "deferred"), Status.DEFERRED),
+        (at("deferred", "sent"), Status.SENDING),
+        (at("soft_bounced"), Status.DEFERRED),
+        (at("sent", "delivered"), Status.DELIVERED),
+        (at("delivered", "deferred"), Status.DELIVERED),
+        (at("opened"), Status.DELIVERED),
+        (at("delivered", "bounced"), Status.BOUNCED),
+        (at("bounced", "delivered"), Status.BOUNCED),
+        (at("complained", "delivered", "opened"), Status.COMPLAINED),
+        (at("complained", "bounced"), Status.COMPLAINED),
+        (at("failed", "sent"), Status.FAILED),
+    ],
+)
+def test_what_events_add_up_to(events: list[tuple[str, datetime | None]], status: Status) -> None:
+    known = status_from(events)
+
+    assert known is not None
+    assert known.status is status
+
+
+def test_a_status_holds_since_it_was_first_reached() -> None:
+    known = status_from(at("sent", "delivered", "opened"))
+
+    assert known is not None
+    assert known.at == START + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("events", [[], at("invented_tomorrow"), [("contact.created", None)]])
+def test_events_that_say_nothing_about_delivery_change_nothing(events: list[tuple[str, datetime | None]]) -> None:
+    assert status_from(events) is None
+
+
+moments = st.none() | st.integers(0, 5).map(lambda minute: START + timedelta(minutes=minute))
+histories = st.lists(st.tuples(st.sampled_from(KINDS), moments), max_size=8)
+
+
+@given(histories.flatmap(lambda events: st.tuples(st.just(events), st.permutations([*events, *events]))))
+def test_order_and_repetition_do_not_matter(
+    case: tuple[list[tuple[str, datetime | None]], list[tuple[str, datetime | None]]],
+) -> None:
+    events, shuffled = case
+
+    assert status_from(events) == status_from(shuffled)
+
+
+@given(histories)
+def test_a_complaint_is_never_hidden(events: list[tuple[str, datetime | None]]) -> None:
+    known = status_from([*events, ("email.complained", START)])
+
+    assert known is not None
+    assert known.status is Status.COMPLAINED
+
+
+def test_every_status_is_a_choice() -> None:
+    assert [value for value, _ in status_choices()] == list(Status)
