@@ -1,6 +1,6 @@
 """PostStack for Django: an e-mail backend, stored ids and statuses, signed webhooks, and an admin to read them in.
 
-No part of it is imported here: settings may name `poststack_django.backends.EmailBackend` without the app being installed.
+No part of it is imported here: settings may name `poststack_django.backends.EmailBackend` without installing the app.
 """
 
 from __future__ import annotations
