@@ -12,6 +12,7 @@ from typing import Any
 
 from poststack.emulator.core import Emulator
 from poststack.emulator.model import Email, EventType
+from poststack.emulator.store import Store
 
 __all__ = ["AppState"]
 
@@ -30,7 +31,7 @@ class AppState:
         allowed_hosts: Collection[str] = (),
     ) -> None:
         self.emulator: Emulator = emulator
-        self.store = emulator.store
+        self.store: Store = emulator.store
         self.stopping: bool = False
         self.allowed_hosts: frozenset[str] = frozenset(name.lower() for name in allowed_hosts)
         self._clock = clock

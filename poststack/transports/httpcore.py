@@ -74,10 +74,11 @@ class _Pool:
     def __init__(self, route: Route, options: Options) -> None:
         self._route = route
         self._options = options
-        self._idle: list[
-            Connection | ProxiedConnection
-        ] = []  # Appending and popping are atomic, so the stack needs no lock.
+        # Appending and popping are atomic, so the stack needs no lock.
+        self._idle: list[Connection | ProxiedConnection] = []
         self._free = threading.BoundedSemaphore(options.max_connections)
+        # A client that nobody closed ends without a warning about sockets, also at the end of the program.
+        weakref.finalize(self, _close_all, self._idle)
 
     def send(self, request: HttpRequest, target: str) -> HttpResponse:
         if not self._free.acquire(timeout=patience(request)):
@@ -115,9 +116,13 @@ class _Pool:
             connection.close()
 
     def close(self) -> None:
-        with contextlib.suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        _close_all(self._idle)
+
+
+def _close_all(idle: list[Connection | ProxiedConnection]) -> None:
+    with contextlib.suppress(IndexError):
+        while True:
+            idle.pop().close()
 
 
 class AsyncHttpcoreTransport:
