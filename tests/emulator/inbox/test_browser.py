@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+if os.environ.get("POSTSTACK_REQUIRE_SERVICES") != "1":
+    pytest.importorskip("playwright", reason="Playwright is not there: the inbox is not tested in a browser.")
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from poststack.emulator.settings import Settings
