@@ -6,8 +6,8 @@ from importlib import import_module
 
 try:
     import_module("flask")
-except ModuleNotFoundError as error:
-    raise ImportError('poststack_flask needs Flask. Install it with: pip install "poststack[flask]"') from error
+except ModuleNotFoundError as _error:
+    raise ImportError('poststack_flask needs Flask. Install it with: pip install "poststack[flask]"') from _error
 
 from poststack_flask.extension import FlaskPostStack, current_poststack
 

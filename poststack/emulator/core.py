@@ -185,6 +185,12 @@ class Emulator:
         with self._changing():
             self.store.set_unread(self._known(email_id), unread)
 
+    def mark_all_read(self) -> None:
+        """Mark every e-mail as read, as one change."""
+        with self._changing():
+            for email in self.store.accepted():
+                self.store.set_unread(email, False)
+
     def delete_email(self, email_id: str) -> None:
         """Delete an e-mail with its events and deliveries. Raises `KeyError` for an unknown id."""
         with self._changing():

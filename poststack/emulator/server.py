@@ -6,8 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from importlib import import_module
-from importlib.util import find_spec
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -15,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from poststack.emulator import control
+from poststack.emulator import control, inbox
 from poststack.emulator.api.answers import RefusalError, not_found
 from poststack.emulator.core import Emulator
 from poststack.emulator.guard import cross_site, host_allowed
@@ -28,7 +26,6 @@ __all__ = ["DROP_EXTENSION", "create_app"]
 # The name under which a server offers to drop the connection, see `serving.py`.
 DROP_EXTENSION = "poststack.drop_connection"
 _INBOX = "/inbox"
-_inbox = import_module("poststack.emulator.inbox") if find_spec("poststack.emulator.inbox") else None
 _LONGEST_WAIT = 60.0
 # How much of a body that is too large is read and thrown away, so that the client gets to see the 413.
 _DISCARD_FACTOR = 4
@@ -67,10 +64,7 @@ def create_app(
 
 
 def _pages(state: AppState) -> Sequence[BaseRoute]:
-    if _inbox is None:
-        return ()
-    routes: Sequence[BaseRoute] = _inbox.routes(state)
-    return (Route("/", _Home(state)), *routes)
+    return (Route("/", _Home(state)), *inbox.routes(state))
 
 
 class _Home:
@@ -157,7 +151,9 @@ class _Api:
             return response
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _wait_seconds(scope)
-        while response is not None and response.status == 404 and loop.time() < deadline:
+        while response is not None and response.status == 404:
+            if loop.time() >= deadline or self._state.stopping:
+                break
             await self._state.wait_for_word(deadline - loop.time())
             response = self._emulator.answer(request, self._state.now()).response
         return response

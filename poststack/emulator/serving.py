@@ -38,16 +38,21 @@ class _DroppableConnection(H11Protocol):
 
 
 class _AnnouncingServer(uvicorn.Server):
-    """Says when it answers requests, which uvicorn only logs."""
+    """Says when it answers requests, which uvicorn only logs, and before it waits for those under way to end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets=sockets)
 
 
 def _reset(transport: asyncio.Transport) -> None:
@@ -101,7 +106,7 @@ def serve(
         timeout_graceful_shutdown=2,
         timeout_keep_alive=75,
     )
-    server = _AnnouncingServer(config, on_ready)
+    server = _AnnouncingServer(config, on_ready, app.state.emulator.stop)
     try:
         server.run(sockets=[listener])
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 
 from poststack.emulator.core import Emulator
 from poststack.emulator.model import Email, EventType
+from poststack.emulator.store import Store
 
 __all__ = ["AppState"]
 
@@ -30,7 +31,8 @@ class AppState:
         allowed_hosts: Collection[str] = (),
     ) -> None:
         self.emulator: Emulator = emulator
-        self.store = emulator.store
+        self.store: Store = emulator.store
+        self.stopping: bool = False
         self.allowed_hosts: frozenset[str] = frozenset(name.lower() for name in allowed_hosts)
         self._clock = clock
         self._ahead = 0.0
@@ -73,10 +75,15 @@ class AppState:
         """Send a webhook delivery again. Raises `KeyError` for an unknown id."""
         self.emulator.replay(delivery_id, self.now())
 
+    def stop(self) -> None:
+        """Let requests that wait for a change give up, because the server is about to stop."""
+        self.stopping = True
+        self._changed()
+
     async def wait_for_change(self, revision: int, seconds: float) -> int:
         """Wait until the store's revision is another one, at most so long; return the revision."""
         deadline = asyncio.get_running_loop().time() + seconds
-        while self.store.revision == revision:
+        while self.store.revision == revision and not self.stopping:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0 or not await self.wait_for_word(left):
                 break

@@ -95,8 +95,8 @@ class Store:
         self._suppressions: dict[str, Suppression] = {}
         self._templates: dict[str, Template] = {}
         self._highest: dict[str, int] = {}
-        self.email_agenda = Agenda()
-        self.delivery_agenda = Agenda()
+        self.email_agenda: Agenda = Agenda()
+        self.delivery_agenda: Agenda = Agenda()
         if journal is not None:
             self._restore(journal.load())
             self._highest.update(journal.highest())

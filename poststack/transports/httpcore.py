@@ -1,12 +1,12 @@
-"""The default transports, on httpcore: the engine inside httpx, without the layers this client has no use for.
+"""The default transports, on httpcore and h11: the engine inside httpx, without the layers this client has no use for.
 
-Both keep connections open and reuse them. Both may be shared: by threads, by event loops (each has connections of its
-own), and across a fork (the child opens its own).
+httpcore opens connections and speaks to proxies; h11 speaks HTTP. Both transports keep connections open and reuse them.
+Both may be shared: by threads, by event loops (each has connections of its own), and across a fork (the child opens its
+own).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import threading
@@ -74,10 +74,11 @@ class _Pool:
     def __init__(self, route: Route, options: Options) -> None:
         self._route = route
         self._options = options
-        self._idle: list[
-            Connection | ProxiedConnection
-        ] = []  # Appending and popping are atomic, so the stack needs no lock.
+        # Appending and popping are atomic, so the stack needs no lock.
+        self._idle: list[Connection | ProxiedConnection] = []
         self._free = threading.BoundedSemaphore(options.max_connections)
+        # A client that nobody closed ends without a warning about sockets, also at the end of the program.
+        weakref.finalize(self, _close_all, self._idle)
 
     def send(self, request: HttpRequest, target: str) -> HttpResponse:
         if not self._free.acquire(timeout=patience(request)):
@@ -115,9 +116,13 @@ class _Pool:
             connection.close()
 
     def close(self) -> None:
-        with contextlib.suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        _close_all(self._idle)
+
+
+def _close_all(idle: list[Connection | ProxiedConnection]) -> None:
+    with contextlib.suppress(IndexError):
+        while True:
+            idle.pop().close()
 
 
 class AsyncHttpcoreTransport:
@@ -169,6 +174,8 @@ class AsyncHttpcoreTransport:
         return pools
 
     def _forget_ended_loops(self) -> None:
+        import asyncio
+
         # An open connection refers to its loop, so the weak reference alone never lets go of either.
         for loop in list(self._loops):
             if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
@@ -238,6 +245,8 @@ def _origin_end(url: str) -> int:
 
 
 def _running_loop() -> Any:
+    import asyncio  # Here, because synchronous programs need not pay for it.
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -13,10 +13,10 @@ from poststack.emulator.model import Address
 
 try:
     from email_validator import EmailNotValidError, validate_email
-except ImportError as error:  # pragma: no cover  # exercised by the test environment without extras
+except ImportError as _error:  # pragma: no cover  # exercised by the test environment without extras
     raise ImportError(
         'The emulator needs email-validator: pip install "poststack[emulator]"', name="email_validator"
-    ) from error
+    ) from _error
 
 __all__ = ["address_list", "parse_address", "reply_addresses"]
 

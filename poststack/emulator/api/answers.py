@@ -38,10 +38,10 @@ class RefusalError(Exception):
         self, status: int, error: str, code: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(error)
-        self.status = status
-        self.error = error
-        self.code = code or CODES.get(status, "error")
-        self.headers = headers or {}
+        self.status: int = status
+        self.error: str = error
+        self.code: str = code or CODES.get(status, "error")
+        self.headers: Mapping[str, str] = headers or {}
 
     @property
     def reply(self) -> Reply:
