@@ -17,6 +17,8 @@ import httpx
 __all__ = ["DemoError", "DemoStoppedError", "Program", "free_port"]
 
 ROOT: Final = Path(__file__).parents[1]
+ON_THIS_MACHINE: Final = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+"""The programs talk to each other only; a proxy in the environment has nothing to do with that."""
 PATIENCE: Final = 5.0
 """Seconds in which a program that was asked to end has to end."""
 
@@ -56,7 +58,8 @@ class Program:
         self._stop = stop
         self._log = log
         self._command = [sys.executable, *arguments]
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **environment}
+        output = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+        self._environment = {**os.environ, **output, **ON_THIS_MACHINE, **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
 

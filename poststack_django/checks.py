@@ -74,6 +74,8 @@ def check_mailers(**_: Any) -> list[checks.CheckMessage]:
 
 def check_webhooks(**_: Any) -> list[checks.CheckMessage]:
     """Check the signing secrets of the address that `poststack_django.urls` mounts."""
+    if not getattr(settings, "ROOT_URLCONF", None):  # A project of workers and commands only.
+        return []
     try:
         view = resolve(reverse("poststack:webhook")).func
         secrets = getattr(view, "view_initkwargs", {}).get("secrets") or get_settings().webhook_secrets

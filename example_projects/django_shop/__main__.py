@@ -12,7 +12,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args()
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_projects.django_shop.settings")
+    # Set, not defaulted: the variable of another project in the same terminal must not win.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "example_projects.django_shop.settings"
     import django
     from django.conf import settings
     from django.core.management import call_command

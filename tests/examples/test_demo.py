@@ -54,7 +54,8 @@ def assert_nothing_is_left(process: subprocess.Popen[str]) -> None:
 
 
 def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> None:
-    with start(folder, "--once") as process:
+    elsewhere = {"DJANGO_SETTINGS_MODULE": "another.project", "HTTP_PROXY": "http://127.0.0.1:9"}
+    with start(folder, "--once", **elsewhere) as process:
         out, error = process.communicate(timeout=LIMIT)
 
     assert (process.returncode, error) == (0, "")

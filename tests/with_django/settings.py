@@ -1,14 +1,23 @@
-"""A small project on SQLite. `POSTSTACK_TEST_MAILERS=1` configures it by MAILERS, as Django 6.1 and later want it."""
+"""A small project on SQLite. It names no mailer: the tests configure each in turn."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 SECRET_KEY = "only for tests"
 USE_TZ = True
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 ROOT_URLCONF = "tests.with_django.urls"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+# A file, as in projects: Django never closes connections to a database in memory, not even those of other threads.
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": ":memory:",
+        "TEST": {"NAME": Path(tempfile.gettempdir()) / f"poststack-test-{os.getpid()}.sqlite3"},
+    }
+}
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -39,6 +48,3 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 DEFAULT_FROM_EMAIL = "Shop <shop@example.com>"
-
-if os.environ.get("POSTSTACK_TEST_MAILERS") == "1":
-    MAILERS = {"default": {"BACKEND": "poststack_django.backends.EmailBackend"}}
