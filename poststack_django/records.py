@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import connections, router, transaction
+from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -32,23 +32,23 @@ LONGEST_LINE = 998
 LONGEST_ID = 255
 BEFORE_ACCEPTANCE = (Status.PENDING, Status.UNKNOWN, Status.REFUSED)
 
+Row = TypeVar("Row", bound=models.Model)
+
 
 def record_attempt(payload: SendEmail, mailer: str) -> SentEmail:
     """Store that this is about to be sent; an earlier row with the same idempotency key is used again."""
-    with transaction.atomic(using=_database()):
-        row, _ = SentEmail.objects.using(_database()).get_or_create(
-            idempotency_key=payload.get("idempotency_key", ""),
-            defaults={
-                "mailer": mailer[:LONGEST_ID],
-                "from_email": payload["from"][:LONGEST_LINE],
-                "to": payload["to"],
-                "cc": payload.get("cc", []),
-                "bcc": payload.get("bcc", []),
-                "subject": payload.get("subject", "")[:LONGEST_LINE],
-                "tags": payload.get("tags", []),
-            },
-        )
-    return row
+    key = payload.get("idempotency_key", "")
+    row = SentEmail(
+        idempotency_key=key,
+        mailer=mailer[:LONGEST_ID],
+        from_email=payload["from"][:LONGEST_LINE],
+        to=payload["to"],
+        cc=payload.get("cc", []),
+        bcc=payload.get("bcc", []),
+        subject=payload.get("subject", "")[:LONGEST_LINE],
+        tags=payload.get("tags", []),
+    )
+    return _inserted(row, idempotency_key=key) or SentEmail.objects.using(_database()).get(idempotency_key=key)
 
 
 def record_accepted(row: SentEmail, answer: Accepted) -> None:
@@ -71,12 +71,15 @@ def record_accepted(row: SentEmail, answer: Accepted) -> None:
 def record_failure(row: SentEmail, status: SendStatus) -> None:
     """Store why it was not accepted. A row that has its id from an earlier attempt keeps its status."""
     row.error, row.error_code = status.error, (status.code or "")[:LONGEST_ID]
-    fields = ["error", "error_code"]
-    if row.email_id is None:
-        row.status, row.status_at = status.status, timezone.now()
-        fields += ["status", "status_at"]
+    now = timezone.now()
+    stored = SentEmail.objects.using(_database()).filter(pk=row.pk)
     with transaction.atomic(using=_database()):
-        row.save(using=_database(), update_fields=fields)
+        stored.update(error=row.error, error_code=row.error_code)
+        # Asked of the database: another process may have got the id with the same key since `row` was read.
+        if stored.filter(email_id=None).update(status=status.status, status_at=now):
+            row.status, row.status_at = status.status, now
+            return
+    row.refresh_from_db(using=_database())
 
 
 def record_event(event: WebhookEvent, after_commit: Callable[[SentEmail | None], Any]) -> bool:
@@ -86,16 +89,14 @@ def record_event(event: WebhookEvent, after_commit: Callable[[SentEmail | None],
     """
     database = _database()
     email_id = without_breakers(event.email_id or "")[:LONGEST_ID]
-    with transaction.atomic(using=database):
-        _, created = EmailEvent.objects.using(database).get_or_create(
-            event_id=_event_id(event.id),
-            defaults={
-                "email_id": email_id,
-                "type": without_breakers(event.type)[:LONGEST_ID],
-                "occurred_at": event.timestamp,
-                "data": storable(event.data),
-            },
-        )
+    arrived = EmailEvent(
+        event_id=_event_id(event.id),
+        email_id=email_id,
+        type=without_breakers(event.type)[:LONGEST_ID],
+        occurred_at=event.timestamp,
+        data=storable(event.data),
+    )
+    created = _inserted(arrived, event_id=arrived.event_id) is not None
     # A repeated event is settled again: the first delivery may have died between storing and settling.
     row = _settle_now_and_after_commit(email_id) if email_id else None
     if created:
@@ -134,6 +135,22 @@ def _settle_now_and_after_commit(email_id: str) -> SentEmail | None:
     if transaction.get_connection(database).in_atomic_block:
         # Until the surrounding transaction ends, the other side sees nothing of this one.
         transaction.on_commit(partial(settle, email_id), using=database, robust=True)
+    return row
+
+
+def _inserted(row: Row, **unique: str) -> Row | None:
+    """Insert a row; return it, or `None` when there is one with these unique values already.
+
+    Nothing is read first: SQLite refuses to make a writer of a transaction that has read while another one wrote.
+    """
+    database = _database()
+    try:
+        with transaction.atomic(using=database):
+            row.save(using=database, force_insert=True)
+    except IntegrityError:
+        if not type(row)._default_manager.using(database).filter(**unique).exists():
+            raise
+        return None
     return row
 
 

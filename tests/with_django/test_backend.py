@@ -426,6 +426,23 @@ def test_repeating_with_the_key_of_an_unconfirmed_send_uses_its_row(backend: Ema
     assert status_of(again).replayed is True
 
 
+def test_a_failure_does_not_unsend_what_another_process_sent_meanwhile(
+    backend: EmailBackend, api: RecordingApi
+) -> None:
+    def another_process(payload: dict[str, Any]) -> None:
+        SentEmail.objects.filter(idempotency_key="order-1").update(email_id="em_other", status=Status.QUEUED)
+
+    api.on_send = another_process
+    api.will_raise(TransportTimeoutError("no answer"))
+    repeated = message()
+    vars(repeated)["idempotency_key"] = "order-1"
+    with pytest.raises(PostStackConnectionError):
+        backend.send_messages([repeated])
+
+    row = SentEmail.objects.get()
+    assert (row.email_id, row.status) == ("em_other", Status.QUEUED)
+
+
 def test_a_failed_repetition_does_not_unsend(backend: EmailBackend, api: RecordingApi) -> None:
     for answer in ({"id": "em_x"}, None):
         one = message()
