@@ -106,6 +106,8 @@ def test_an_email_is_served_in_camel_case(app: App) -> None:
         ({"signature": "always"}, 422),
         ({"scheduled_at": "tomorrow"}, 422),
         ({"scheduled_at": 7}, 400),
+        ({"scheduled_at": "0001-01-01T00:00:00+14:00"}, 422),
+        ({"scheduled_at": "9999-12-31T23:59:59-14:00"}, 422),
         ({"template_id": "tpl_unknown"}, 422),
         ({"variables": {"a": 1}}, 400),
         ({"idempotency_key": ""}, 422),

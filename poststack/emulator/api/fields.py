@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, cast
 
 from poststack.emulator.api.answers import invalid, unprocessable
+from poststack.emulator.model import iso
 
 __all__ = [
     "boolean",
@@ -118,9 +119,11 @@ def moment(text: str, name: str, *, end_of_day: bool = False) -> float:
     try:
         # fromisoformat reads the Z suffix only from Python 3.11 on.
         read = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
-        whole_day = end_of_day and len(value) == len("2026-01-02")
-        if whole_day:
+        read = read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+        # In UTC it may be before the year 1 or after 9999, and then no answer could show it.
+        iso(read.timestamp())
+        if end_of_day and len(value) == len("2026-01-02"):
             read = read.replace(hour=23, minute=59, second=59, microsecond=999_999)
-        return (read if read.tzinfo else read.replace(tzinfo=timezone.utc)).timestamp()
+        return read.timestamp()
     except (ValueError, OverflowError) as error:
         raise unprocessable(f"`{name}` must be a date and time such as 2026-01-02T03:04:05Z.") from error
