@@ -320,7 +320,8 @@ class Emulator:
     def _failed(self, fault: Fault, status: int) -> HttpResponse:
         headers = {"X-Request-Id": self._request_id()}
         if fault.retry_after is not None:
-            headers["Retry-After"] = f"{fault.retry_after:g}"
+            # Never with an exponent, which no client understands.
+            headers["Retry-After"] = f"{fault.retry_after:f}".rstrip("0").rstrip(".")
         code = fault.code or CODES.get(status, "internal_error" if status >= 500 else "error")
         return Reply(status, {"error": fault.error or "A fault was set for this request.", "code": code}).response(
             headers

@@ -21,6 +21,13 @@ def test_a_status_replaces_the_answer_so_many_times(app: App) -> None:
     assert app.emulator.store.total == 1
 
 
+@pytest.mark.parametrize(("seconds", "header"), [(0, "0"), (0.25, "0.25"), (20, "20"), (1_234_567, "1234567")])
+def test_retry_after_is_written_without_an_exponent(app: App, seconds: float, header: str) -> None:
+    app.emulator.fail(429, retry_after=seconds)
+
+    assert app.send().headers["retry-after"] == header
+
+
 def test_a_fault_without_a_count_stays_until_it_is_cleared(app: App) -> None:
     app.emulator.fail(429, code="monthly_limit_exceeded", error="Monthly limit reached")
     replies = [app.send() for _ in range(5)]
