@@ -211,7 +211,8 @@ def _webhook_data(email: Email, event: EmailEvent) -> dict[str, Any]:
     }
     if event.recipient is not None:
         data["recipient"] = event.recipient
-    data.update(event.metadata)
+    # Whatever somebody simulates, it is about this e-mail.
+    data.update({name: value for name, value in event.metadata.items() if name not in data})
     if event.client_name is not None:
         data["client"] = {"name": event.client_name, "type": event.client_type, "os": event.os}
         data["location"] = {"country": event.country, "region": event.region, "city": event.city}

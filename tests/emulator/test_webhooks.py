@@ -64,6 +64,16 @@ def test_events_are_delivered_to_those_who_want_them(app: App) -> None:
     assert parse_event(opened).data["location"]["country"] == "DK"
 
 
+def test_simulated_details_do_not_change_which_email_an_event_is_about(app: App) -> None:
+    created(app, "email.bounced")
+    email_id = app.sent()
+    app.emulator.simulate(email_id, "bounced", app.now, metadata={"email_id": "em_other", "reason": "full"})
+    [bounced] = app.wait(1)
+
+    assert parse_event(bounced).email_id == email_id
+    assert parse_event(bounced).data["reason"] == "full"
+
+
 def test_a_failed_delivery_is_retried_for_a_day_with_the_same_body(app: App) -> None:
     number = created(app, "email.delivered")
     app.sent()
