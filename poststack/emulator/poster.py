@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -33,8 +34,10 @@ class Poster:
 
     async def run(self) -> None:
         """Do what is due, wait for what comes next or for a change, and so on."""
-        # Not the proxies of the environment: most webhooks go to this machine. Redirects are not followed.
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+        # Not the proxies of the environment: most webhooks go to this machine. Redirects are not followed, and an
+        # endpoint's cookies are not kept: every call comes as from a stranger.
+        forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=False, cookies=forgetful) as client:
             under_way: set[asyncio.Task[None]] = set()
             try:
                 while True:
@@ -78,7 +81,9 @@ class Poster:
             _logger.debug("webhook delivery %d: status %s", call.delivery_id, status)
 
     async def _post(self, client: httpx.AsyncClient, call: WebhookCall) -> tuple[int, str]:
-        request = client.stream("POST", call.url, content=call.body, headers=dict(call.headers), timeout=call.timeout)
+        # The answer is shown as it comes, so it must not come compressed.
+        headers = {"Accept-Encoding": "identity", **call.headers}
+        request = client.stream("POST", call.url, content=call.body, headers=headers, timeout=call.timeout)
         async with request as response:
             body = b""
             async for chunk in response.aiter_raw(_READ_BYTES):

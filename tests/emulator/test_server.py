@@ -119,6 +119,7 @@ class EndpointHandler(BaseHTTPRequestHandler):
         self.endpoint.calls.append((body, dict(self.headers.items())))
         self.send_response(self.endpoint.statuses.pop(0) if self.endpoint.statuses else 200)
         self.send_header("Location", "/elsewhere")
+        self.send_header("Set-Cookie", "session=1; Path=/")
         self.end_headers()
         self.wfile.write(b"x" * 100_000)
 
@@ -168,6 +169,8 @@ def test_a_webhook_is_delivered_signed_and_retried(server: Server, endpoint: End
     assert body == again
     assert verify(body, headers[SIGNATURE_HEADER], made["signingSecret"])
     assert headers["Content-Type"] == "application/json"
+    assert headers["Accept-Encoding"] == "identity"  # or the answer that is kept would be compressed
+    assert not [name for _, given in endpoint.calls for name in given if name == "Cookie"]
     assert (delivery["attempts"], delivery["statusCode"]) == (2, 200)
     assert delivery["responseBody"] == "x" * 2_000
 
