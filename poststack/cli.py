@@ -55,17 +55,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
-        raise argparse.ArgumentTypeError("a port is from 0 to 65535")
-    return number
+    if not _is_whole(text) or int(text) > 65_535:
+        raise argparse.ArgumentTypeError("a port is a whole number from 0 to 65535")
+    return int(text)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not _is_whole(text) or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number, at least 1")
+    return int(text)
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _emulator(options: argparse.Namespace) -> int:
@@ -127,6 +129,8 @@ def _webhook(emulator: Emulator, url: str | None, secret: str | None) -> str | N
         if secret is not None:
             raise ValueError("--webhook-secret needs --webhook.")
         return None
+    if secret == "":
+        raise ValueError("--webhook-secret must not be empty. Leave it out to have one made up and shown.")
     known = any(webhook.url == url for webhook in emulator.store.webhooks())
     webhook = emulator.add_webhook(url, ["*"], time.time(), secret=secret)
     return None if known or secret is not None else webhook.secret
