@@ -67,8 +67,8 @@ def check_mailers(**_: Any) -> list[checks.CheckMessage]:
         try:
             backend().open()
         except ImproperlyConfigured as error:
-            hint = "Set POSTSTACK = {'API_KEY': 'sk_…'}, or POSTSTACK_API_KEY in the environment."
-            found.append(checks.Error(str(error), hint=hint, obj=name, id="poststack.E002"))
+            # Django 6.1 puts the name into the text as well.
+            found.append(checks.Error(str(error).removeprefix(f"{name}: "), obj=name, id="poststack.E002"))
     return found
 
 

@@ -43,6 +43,16 @@ def test_a_missing_key(settings: Any, how: str) -> None:
 
     assert (error.id, error.level) == ("poststack.E002", checks.ERROR)
     assert how in str(error.obj)
+    assert error.msg.startswith("No PostStack API key.")
+
+
+@pytest.mark.parametrize("how", CONFIGURATIONS)
+def test_another_mistake_is_not_explained_as_a_missing_key(settings: Any, how: str) -> None:
+    settings.POSTSTACK = {"API_KEY": "sk_test_x", "BASE_URL": "ftp://x"}
+    with configured(how):
+        (error,) = check_mailers()
+
+    assert "API_KEY" not in str(error)
 
 
 def test_mailers_of_others_are_left_alone(settings: Any) -> None:
