@@ -57,13 +57,12 @@ def get_client(configuration: ClientSettings | None = None) -> EmailClient:
 
 
 def overlaid(options: Mapping[str, Any]) -> ClientSettings:
-    """Return the settings' configuration with a mailer's own options on top; `None` means not given.
+    """Return the settings' configuration with a mailer's own options, those that were given, on top.
 
     A mailer with options of its own has a client of its own: `POSTSTACK["CLIENT"]` does not apply to it.
     """
-    given = {name: value for name, value in options.items() if value is not None}
     base = get_settings().client
-    return replace(base, factory=None, **given) if given else base
+    return replace(base, factory=None, **options) if options else base
 
 
 def _make(configuration: ClientSettings) -> EmailClient:

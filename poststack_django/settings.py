@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
 
 __all__ = ["ClientSettings", "Settings", "get_settings"]
 
@@ -48,6 +49,8 @@ class Settings:
     record: bool = True
 
 
+# Django's error reports show no variables of it, nor of what it calls: they hold keys.
+@sensitive_variables()
 def get_settings() -> Settings:
     """Return the current settings. Raises `ImproperlyConfigured` naming the key that is wrong."""
     given = _given()

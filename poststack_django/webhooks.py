@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
 
 from poststack import WebhookEvent, WebhookSignatureError
 from poststack.events import SIGNATURE_HEADER, construct_event
@@ -59,6 +60,7 @@ class WebhookView(View):
         """Answer the probes that some set-up tools send."""
         return HttpResponse()
 
+    @method_decorator(sensitive_variables())
     def post(self, request: HttpRequest) -> HttpResponse:
         """Take one event."""
         secrets = self._secrets()

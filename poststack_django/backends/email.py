@@ -10,11 +10,12 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
+from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStackError
 from poststack_django.clients import EmailClient, get_client, overlaid
@@ -32,6 +33,9 @@ __all__ = ["EmailBackend"]
 
 Result = TypeVar("Result")
 
+# `None` is a deadline, too: no limit.
+_AS_IN_THE_SETTINGS: Final[Any] = object()
+
 logger = logging.getLogger("poststack.django")
 
 
@@ -47,13 +51,15 @@ class EmailBackend(BaseEmailBackend):
     # Django 5.2 and 6.0 do not set it.
     alias: str | None = None
 
+    # Django's error reports show no variables of what this decorates, nor of what that calls.
+    @sensitive_variables()
     def __init__(
         self,
         *,
         api_key: str | None = None,
         base_url: str | None = None,
         timeout: float | None = None,
-        deadline: float | None = None,
+        deadline: float | None = _AS_IN_THE_SETTINGS,
         max_retries: int | None = None,
         fail_silently: bool = False,
         username: str | None = None,
@@ -66,16 +72,14 @@ class EmailBackend(BaseEmailBackend):
             kwargs.update({name: value for name, value in given.items() if value is not None})
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
-        self._options: dict[str, Any] = {
-            "api_key": api_key,
-            "base_url": base_url,
-            "timeout": timeout,
-            "deadline": deadline,
-            "max_retries": max_retries,
-        }
+        options = {"api_key": api_key, "base_url": base_url, "timeout": timeout, "max_retries": max_retries}
+        self._options: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        if deadline is not _AS_IN_THE_SETTINGS:
+            self._options["deadline"] = deadline
         self._client: EmailClient | None = None
         self._lock = threading.RLock()
 
+    @sensitive_variables()
     def open(self) -> bool:
         """Take the shared client. Returns whether this call did it. Raises `ImproperlyConfigured`, never silenced."""
         with self._lock:
@@ -84,7 +88,10 @@ class EmailBackend(BaseEmailBackend):
             try:
                 self._client = get_client(overlaid(self._options))
             except ImproperlyConfigured as error:
-                raise _with_alias(error, self.alias) from error
+                named = _with_alias(error, self.alias)
+                if named is error:
+                    raise
+                raise named from error
             return True
 
     def close(self) -> None:
@@ -92,6 +99,7 @@ class EmailBackend(BaseEmailBackend):
         with self._lock:
             self._client = None
 
+    @sensitive_variables()
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Send each message that has recipients; return how many the API accepted.
 

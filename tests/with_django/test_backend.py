@@ -21,6 +21,7 @@ from poststack_django.backends import EmailBackend
 from poststack_django.models import EmailEvent, SentEmail
 from poststack_django.result import SendStatus
 from poststack_django.result import status_of as possible_status_of
+from poststack_django.settings import ClientSettings
 from poststack_django.signals import post_send, send_failed
 from poststack_django.status import Status
 from tests.with_django.api import BACKEND, HAS_MAILERS, RecordingApi, configured
@@ -169,6 +170,16 @@ def test_options_of_a_mailer(api: RecordingApi) -> None:
         ("default", "refused"),
         ("default", "queued"),
     ]
+
+
+def test_a_mailer_may_lift_the_deadline_of_the_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.POSTSTACK = {"API_KEY": "sk_test_x", "DEADLINE": 5}
+    made: list[ClientSettings | None] = []
+    monkeypatch.setattr("poststack_django.backends.email.get_client", made.append)
+    for backend in (EmailBackend(), EmailBackend(deadline=7), EmailBackend(deadline=None)):
+        backend.open()
+
+    assert [one and one.deadline for one in made] == [5, 7, None]
 
 
 @pytest.mark.skipif(not HAS_MAILERS, reason="MAILERS came with Django 6.1")

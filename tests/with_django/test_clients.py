@@ -44,8 +44,9 @@ def test_other_settings_of_django_change_nothing(settings: Any) -> None:
 def test_options_of_a_mailer_count_over_settings(settings: Any) -> None:
     settings.POSTSTACK = {"API_KEY": "sk_test_x", "TIMEOUT": 3, "CLIENT": object}
 
-    assert overlaid({"timeout": None, "api_key": "sk_test_y"}) == ClientSettings("sk_test_y", None, 3, 25.0, 3, None)
-    assert overlaid({"timeout": None}).factory is object
+    assert overlaid({"api_key": "sk_test_y"}) == ClientSettings("sk_test_y", None, 3, 25.0, 3, None)
+    assert overlaid({"deadline": None}).deadline is None
+    assert overlaid({}).factory is object
 
 
 @pytest.mark.parametrize(
