@@ -57,6 +57,7 @@ _NOTICES: Mapping[str, str] = {
     "simulated": "The event happened.",
     "replayed": "The delivery is sent again.",
     "replayed-failed": "The failed deliveries are sent again.",
+    "webhook-disabled": "The webhook is disabled, so nothing is sent to it.",
     "nothing-failed": "There is no failed delivery to send again.",
     "fault-added": "The fault is set. It hits the next requests that match.",
     "fault-removed": "The fault is removed.",

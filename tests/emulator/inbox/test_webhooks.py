@@ -85,6 +85,21 @@ def test_all_that_failed_is_sent_again(site: Site) -> None:
     assert again.headers["location"] == "/inbox/webhooks?done=nothing-failed"
 
 
+def test_nothing_is_replayed_to_a_disabled_webhook(site: Site) -> None:
+    site.webhook()
+    site.send()
+    site.wait(200_000, 500)
+    (first, *_) = site.store.deliveries_of_webhook(1)
+    (webhook,) = site.store.webhooks()
+    webhook.active = False
+
+    for address in (f"/inbox/deliveries/{first.id}/replay", "/inbox/webhooks/1/replay"):
+        location = site.post(address).headers["location"]
+        assert location == "/inbox/webhooks?done=webhook-disabled"
+        assert "The webhook is disabled" in words(site.get(location))
+    assert first.state == "failed"
+
+
 def test_what_does_not_exist_is_not_replayed(site: Site) -> None:
     assert site.post("/inbox/deliveries/7/replay").status_code == 404
     assert site.post("/inbox/webhooks/7/replay").status_code == 404

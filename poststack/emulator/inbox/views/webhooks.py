@@ -66,17 +66,23 @@ class WebhooksPage:
         delivery = self._state.store.delivery(request.path_params["id"])
         if delivery is None:
             return self._pages.missing(request)
-        self._state.replay(delivery.id)
+        webhook = self._state.store.webhook(delivery.webhook_id)
+        done = "replayed" if webhook is not None and webhook.active else "webhook-disabled"
+        if done == "replayed":
+            self._state.replay(delivery.id)
         if request.query_params.get("from") == "mail" and delivery.email_id is not None:
-            return self._pages.redirect(f"/inbox/mail/{delivery.email_id}", done="replayed")
-        return self._to_page(request, "replayed")
+            return self._pages.redirect(f"/inbox/mail/{delivery.email_id}", done=done)
+        return self._to_page(request, done)
 
     async def replay_failed(self, request: Request) -> Response:
         """Send the deliveries again that one endpoint did not take, oldest first, at most a thousand."""
         store = self._state.store
         webhook_id: int = request.path_params["id"]
-        if store.webhook(webhook_id) is None:
+        webhook = store.webhook(webhook_id)
+        if webhook is None:
             return self._pages.missing(request)
+        if not webhook.active:
+            return self._to_page(request, "webhook-disabled")
         failed = [entry for entry in store.deliveries_of_webhook(webhook_id) if entry.state == "failed"]
         for delivery in failed[::-1][:_REPLAYED_AT_ONCE]:
             self._state.replay(delivery.id)
