@@ -6,6 +6,8 @@ import heapq
 
 __all__ = ["Agenda"]
 
+_FEW = 1_000
+
 
 class Agenda:
     """The times of numbered things; each number has at most one.
@@ -24,6 +26,10 @@ class Agenda:
         elif self._times.get(number) != at:
             self._times[number] = at
             heapq.heappush(self._heap, (at, number))
+            if len(self._heap) > 2 * len(self._times) + _FEW:
+                # What was moved or removed before its time came would otherwise stay until then.
+                self._heap = [(at, number) for number, at in self._times.items()]
+                heapq.heapify(self._heap)
 
     def first(self) -> tuple[float, int] | None:
         """Return the earliest time and its number, or `None` when nothing is planned."""
