@@ -76,7 +76,9 @@ class WebhookView(View):
         try:
             event = construct_event(body, request.headers.get(SIGNATURE_HEADER), secrets)
         except WebhookSignatureError:
-            logger.warning("A webhook was refused: no signature matches.")
+            logger.warning(
+                "A webhook was refused: no signature matches. Are the WEBHOOK_SECRETS the signing secrets of this webhook?"
+            )
             return _refusal(HTTPStatus.UNAUTHORIZED, "No signature matches.")
         except ValueError as error:
             logger.warning("A signed webhook was refused: %s", error)
