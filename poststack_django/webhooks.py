@@ -77,7 +77,8 @@ class WebhookView(View):
             event = construct_event(body, request.headers.get(SIGNATURE_HEADER), secrets)
         except WebhookSignatureError:
             logger.warning(
-                "A webhook was refused: no signature matches. Are the WEBHOOK_SECRETS the signing secrets of this webhook?"
+                "A webhook was refused: no signature matches. Compare WEBHOOK_SECRETS with the secret shown when "
+                "the webhook was created or its secret rotated."
             )
             return _refusal(HTTPStatus.UNAUTHORIZED, "No signature matches.")
         except ValueError as error:
