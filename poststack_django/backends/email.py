@@ -99,7 +99,6 @@ class EmailBackend(BaseEmailBackend):
         with self._lock:
             self._client = None
 
-    @sensitive_variables()
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Send each message that has recipients; return how many the API accepted.
 
@@ -117,6 +116,7 @@ class EmailBackend(BaseEmailBackend):
                 if opened:
                     self.close()
 
+    @sensitive_variables()
     def _send(self, message: EmailMessage) -> bool:
         client = self._client
         if client is None:  # Somebody's own `open` did nothing, or failed silently.
