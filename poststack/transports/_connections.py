@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
+from poststack.transports._deadline import connect
 from poststack.transports._environment import default_ssl_context, environment_proxy
 from poststack.transports._http1 import READ_SIZE, Conversation
 from poststack.transports.base import TransportError, TransportTimeoutError
@@ -133,8 +134,7 @@ class Connection:
 
     def _connect(self, request: HttpRequest) -> socket.socket:
         route = self._route
-        # Name resolution takes as long as the system lets it.
-        stream = httpcore.SyncBackend().connect_tcp(route.host, route.port, patience(request), socket_options=NO_DELAY)
+        stream = connect(route.host, route.port, lambda: patience(request), NO_DELAY)
         self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
         if route.scheme == "https":
             self._stream = stream = stream.start_tls(self._options.context(), route.host, patience(request))
