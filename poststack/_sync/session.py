@@ -106,9 +106,13 @@ class Session:
 
 
 def _no_answer(error: TransportError, base_url: str) -> PostStackConnectionError:
-    if isinstance(error, TransportTimeoutError):
-        return PostStackTimeoutError(0, f"No answer from {base_url} in time ({error}). The call may have taken effect.")
-    return PostStackConnectionError(0, f"No answer from {base_url} ({error}). The call may have taken effect.")
+    kind = PostStackTimeoutError if isinstance(error, TransportTimeoutError) else PostStackConnectionError
+    in_time = " in time" if kind is PostStackTimeoutError else ""
+    return kind(
+        0,
+        f"No answer from {base_url}{in_time} ({error}). The call may have taken effect; repeat an e-mail only with the "
+        "same idempotency_key.",
+    )
 
 
 def _page(page: dict[str, Any]) -> tuple[Sequence[Any], int]:

@@ -91,6 +91,7 @@ def test_no_answer_is_tried_four_times_and_keeps_its_cause(failure: Exception) -
     assert isinstance(error, PostStackConnectionError)
     assert isinstance(error, PostStackTimeoutError) == isinstance(failure, TransportTimeoutError)
     assert error.__cause__ is failure
+    assert "same idempotency_key" in error.error  # What to do next.
     assert len(transport.requests) == 4
     assert len(set(transport.keys)) == 1
 
