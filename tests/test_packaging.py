@@ -7,7 +7,11 @@ import sys
 from email.parser import Parser
 from pathlib import Path
 
+import pytest
+
 import poststack
+
+pytestmark = pytest.mark.slow
 
 
 def metadata(installed: Path) -> list[tuple[str, str]]:

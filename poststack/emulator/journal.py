@@ -59,16 +59,19 @@ class SqliteJournal:
             self._database = self._open()
 
     def load(self) -> Contents:
-        """Return everything the file holds. Raises `DataFileError` when it is damaged."""
-        with self._explained():
-            deliveries = [delivery_from(content) for content in self._records("delivery")]
-            return Contents(
-                emails=list(self._emails()),
-                deliveries=deliveries,
-                webhooks=[Webhook(**content) for content in self._records("webhook")],
-                suppressions=[Suppression(**content) for content in self._records("suppression")],
-                templates=[Template(**content) for content in self._records("template")],
-            )
+        """Return everything the file holds. Raises `DataFileError`, and closes the file, when it is damaged."""
+        try:
+            with self._explained():
+                return Contents(
+                    emails=list(self._emails()),
+                    deliveries=[delivery_from(content) for content in self._records("delivery")],
+                    webhooks=[Webhook(**content) for content in self._records("webhook")],
+                    suppressions=[Suppression(**content) for content in self._records("suppression")],
+                    templates=[Template(**content) for content in self._records("template")],
+                )
+        except DataFileError:
+            self.close()
+            raise
 
     def highest(self) -> dict[str, int]:
         """Return the highest number given out, by kind."""
