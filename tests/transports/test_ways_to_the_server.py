@@ -73,6 +73,21 @@ def test_an_authority_named_by_the_environment_is_trusted(flavour: str) -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
+def test_a_server_that_reads_slowly_over_tls_cannot_outlast_the_deadline(flavour: str) -> None:
+    def large(client: Any) -> Any:
+        return client.emails.send(
+            {"from": "a@example.com", "to": ["b@example.com"], "subject": "s", "text": "x" * 30_000_000}
+        )
+
+    with (
+        serving(encrypted("127.0.0.1", script=lambda visitor: visitor.sip(0.05))) as server,
+        pytest.raises(PostStackTimeoutError),
+    ):
+        run_call(flavour, https(server.url), large, timeout=3600.0, deadline=1.0)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.usefixtures("trusted")
 def test_an_encrypted_connection_is_reused(flavour: str) -> None:
     def twice(client: Any) -> list[Any]:
         return [send(client), send(client)]
