@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 from poststack._retry import RetryPolicy
 
-__all__ = ["DEFAULT_BASE_URL", "Config"]
+__all__ = ["DEFAULT_BASE_URL", "Config", "checked_timeout"]
 
 DEFAULT_BASE_URL: Final = "https://api.poststack.dev"
+LONGEST_TIMEOUT: Final = 1_000_000
+"""Eleven days; sockets count milliseconds in 31 bits."""
 
 
 class Config(NamedTuple):
@@ -41,13 +43,18 @@ class Config(NamedTuple):
         url = (base_url or os.environ.get("POSTSTACK_BASE_URL") or DEFAULT_BASE_URL).strip().rstrip("/")
         if not _is_http(url):
             raise ValueError("base_url must be an absolute http or https address such as 'https://api.poststack.dev'.")
-        if not timeout > 0:
-            raise ValueError("timeout must be more than 0 seconds.")
         if deadline is not None and not deadline > 0:
             raise ValueError("deadline must be more than 0 seconds, or None for no limit.")
         if max_retries < 0:
             raise ValueError("max_retries must be 0 or more.")
-        return cls(key, url, timeout, RetryPolicy(max_retries), deadline)
+        return cls(key, url, checked_timeout(timeout), RetryPolicy(max_retries), deadline)
+
+
+def checked_timeout(seconds: float) -> float:
+    """Return the timeout of a client or of one call. Raises `ValueError` for what no socket can wait."""
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise ValueError(f"timeout must be more than 0 seconds and at most {LONGEST_TIMEOUT:,}.")
+    return seconds
 
 
 def _is_http(url: str) -> bool:
@@ -56,6 +63,6 @@ def _is_http(url: str) -> bool:
         port_is_valid = parts.port is None or parts.port > 0  # Reading it raises for a port that is no number.
     except ValueError:
         return False
-    bare = not (parts.query or parts.fragment or parts.username)
+    bare = not (parts.query or parts.fragment or "@" in parts.netloc)
     is_plain = url.isascii() and url.isprintable() and " " not in url
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and port_is_valid and bare and is_plain

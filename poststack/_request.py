@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ class Request(Generic[Answer]):
 def segment(value: str | int) -> str:
     """Return an id as exactly one path segment, with nothing exempt from percent-encoding.
 
-    Raises `ValueError` for an empty id and for `.` and `..`, which would name another address.
+    Raises `ValueError` for what is no id, and for `.` and `..`, which would name another address.
     """
-    text = quote(str(value), safe="")
+    given = cast("object", value)  # Not everybody runs a type checker.
+    text = quote(str(given), safe="") if isinstance(given, (str, int)) else ""
     if text in {"", ".", ".."}:
-        raise ValueError(f"{text!r} is not an id. Pass the id that the API returned, such as 'em_…'.")
+        raise ValueError(f"{given!r} is not an id. Pass the id that the API returned, such as 'em_…' or 17.")
     return text

@@ -60,7 +60,7 @@ def request_headers(api_key: str) -> Headers:
 
 def header_key(key: str) -> str:
     """Return an idempotency key as a header value; characters a header cannot carry are percent-encoded."""
-    return quote(key.strip(), safe=_KEY_CHARACTERS)
+    return quote(key, safe=_KEY_CHARACTERS)
 
 
 def encode_body(request: Request[Any]) -> bytes | None:
@@ -133,10 +133,13 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     # Every date contains a colon; the import is worth avoiding for the rest.
     if ":" not in text:
         return None
+    from datetime import timezone
     from email.utils import parsedate_to_datetime
 
     try:
-        seconds = parsedate_to_datetime(text).timestamp() - now
+        moment = parsedate_to_datetime(text)
+        # One of the three forms of a date names no zone: all of them are in GMT.
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - now
     except (ValueError, TypeError, OverflowError, IndexError, OSError):
         return None
     return min(max(seconds, 0.0), FARTHEST_RETRY_AFTER) if math.isfinite(seconds) else None

@@ -106,11 +106,11 @@ def _to_bytes(payload: str | bytes) -> bytes:
 
 
 def _secrets(secret: str | Iterable[str]) -> list[str]:
-    secrets = [secret] if isinstance(secret, str) else list(secret)
-    # An empty secret would let anybody sign; it is what an unset environment variable often becomes.
-    if not secrets or not all(secrets):
+    secrets = [secret] if isinstance(secret, str) else list(cast("Iterable[object]", secret or ()))
+    # An empty secret would let anybody sign; it, or None, is what an unset environment variable often becomes.
+    if not secrets or not all(isinstance(one, str) and one for one in secrets):
         raise ValueError("No webhook secret was given. Pass the `signingSecret` shown when the webhook was created.")
-    return secrets
+    return cast("list[str]", secrets)
 
 
 def _digest(body: bytes, secret: str) -> bytes:

@@ -4,7 +4,7 @@
     no error                                   sent
     no answer, broken answer, 408, 425, 5xx    retry later
     409 while an earlier attempt is running    retry later
-    429 with Retry-After                       retry later, not before that
+    429 or 5xx with Retry-After                retry later, after that or the longest delay
     429 because a quota is used up             give up, unless the limits say to wait for the quota
     every other refusal                        give up: it would be refused again
     anything, past `expires` or the horizon    give up: late mail can be worse than none

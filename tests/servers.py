@@ -77,6 +77,12 @@ class Visitor:
         """Read nothing and say nothing until the test ends."""
         self._server.stopping.wait()
 
+    def sip(self, pause: float) -> None:
+        """Read a little now and then and say nothing, until the client goes or the test ends."""
+        with contextlib.suppress(OSError):
+            while self._socket.recv(16 * 1024) and not self._server.stopping.wait(pause):
+                pass
+
     def encrypt(self, context: ssl.SSLContext) -> None:
         """Speak TLS from here on. Raises `OSError` when the client declines."""
         encrypted = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)

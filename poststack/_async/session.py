@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poststack import _wire
 from poststack._clock import SystemClock
+from poststack._config import checked_timeout
 from poststack.errors import PostStackConnectionError, PostStackError, PostStackResponseError, PostStackTimeoutError
 from poststack.transports.base import Clock, HttpRequest, HttpResponse, TransportError, TransportTimeoutError
 
@@ -66,7 +67,7 @@ class AsyncSession:
         url = config.base_url + _wire.target(request)
         headers = self._headers_of(request)
         ends_at = None if config.deadline is None else clock.monotonic() + config.deadline
-        timeout = config.timeout if timeout is None else timeout
+        timeout = config.timeout if timeout is None else checked_timeout(timeout)
         failed_attempts = 0
         while True:
             failure: PostStackError
@@ -100,14 +101,19 @@ class AsyncSession:
         body = request.body
         key = cast("dict[str, object]", body).get("idempotency_key") if isinstance(body, dict) else None
         # The caller's own key is sent in both places, so it counts whichever of them the API looks at first.
-        headers["Idempotency-Key"] = _wire.header_key(key) if isinstance(key, str) and key else str(uuid.uuid4())
+        given = isinstance(key, str) and key.strip()
+        headers["Idempotency-Key"] = _wire.header_key(given) if given else str(uuid.uuid4())
         return headers
 
 
 def _no_answer(error: TransportError, base_url: str) -> PostStackConnectionError:
-    if isinstance(error, TransportTimeoutError):
-        return PostStackTimeoutError(0, f"No answer from {base_url} in time ({error}). The call may have taken effect.")
-    return PostStackConnectionError(0, f"No answer from {base_url} ({error}). The call may have taken effect.")
+    kind = PostStackTimeoutError if isinstance(error, TransportTimeoutError) else PostStackConnectionError
+    in_time = " in time" if kind is PostStackTimeoutError else ""
+    return kind(
+        0,
+        f"No answer from {base_url}{in_time} ({error}). The call may have taken effect; repeat an e-mail only with the "
+        "same idempotency_key.",
+    )
 
 
 def _page(page: dict[str, Any]) -> tuple[Sequence[Any], int]:

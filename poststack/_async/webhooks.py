@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._request import NO_BODY, Request
+from poststack._request import NO_BODY, Request, segment
 from poststack.types import (
     BatchReplay,
     BatchReplayed,
@@ -40,7 +40,7 @@ class AsyncWebhooks:
 
     async def get(self, id: int, *, timeout: float | None = None) -> WebhookAnswer:
         """Return one endpoint, without its secret."""
-        return await self._session.call(Request("GET", f"/webhooks/{id:d}", WebhookAnswer), timeout)
+        return await self._session.call(Request("GET", f"/webhooks/{segment(id)}", WebhookAnswer), timeout)
 
     async def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> WebhookList:
         """Return all endpoints. The API ignores `params`."""
@@ -48,15 +48,17 @@ class AsyncWebhooks:
 
     async def update(self, id: int, input: UpdateWebhook, *, timeout: float | None = None) -> WebhookAnswer:
         """Change the given fields; `enabled: True` also revives an endpoint that was disabled after failures."""
-        return await self._session.call(Request("PATCH", f"/webhooks/{id:d}", WebhookAnswer, body=input), timeout)
+        return await self._session.call(
+            Request("PATCH", f"/webhooks/{segment(id)}", WebhookAnswer, body=input), timeout
+        )
 
     async def delete(self, id: int, *, timeout: float | None = None) -> Success:
         """Remove an endpoint."""
-        return await self._session.call(Request("DELETE", f"/webhooks/{id:d}", Success), timeout)
+        return await self._session.call(Request("DELETE", f"/webhooks/{segment(id)}", Success), timeout)
 
     async def test(self, id: int, *, timeout: float | None = None) -> Success:
         """Have the API send a sample event to the endpoint."""
-        return await self._session.call(Request("POST", f"/webhooks/{id:d}/test", Success), timeout)
+        return await self._session.call(Request("POST", f"/webhooks/{segment(id)}/test", Success), timeout)
 
     async def rotate_secret(
         self, id: int, *, grace_hours: int | None = None, timeout: float | None = None
@@ -67,7 +69,7 @@ class AsyncWebhooks:
         """
         body = NO_BODY if grace_hours is None else {"graceHours": grace_hours}
         return await self._session.call(
-            Request("POST", f"/webhooks/{id:d}/rotate-secret", WebhookWithSecret, body=body), timeout
+            Request("POST", f"/webhooks/{segment(id)}/rotate-secret", WebhookWithSecret, body=body), timeout
         )
 
     async def get_deliveries(
@@ -75,13 +77,13 @@ class AsyncWebhooks:
     ) -> WebhookDeliveries:
         """Return one page of deliveries, newest first."""
         return await self._session.call(
-            Request("GET", f"/webhooks/{id:d}/deliveries", WebhookDeliveries, query=params), timeout
+            Request("GET", f"/webhooks/{segment(id)}/deliveries", WebhookDeliveries, query=params), timeout
         )
 
     async def replay(self, id: int, delivery_id: int, *, timeout: float | None = None) -> Success:
         """Send one delivery again."""
         return await self._session.call(
-            Request("POST", f"/webhooks/{id:d}/deliveries/{delivery_id:d}/replay", Success), timeout
+            Request("POST", f"/webhooks/{segment(id)}/deliveries/{segment(delivery_id)}/replay", Success), timeout
         )
 
     async def batch_replay(
@@ -90,7 +92,7 @@ class AsyncWebhooks:
         """Send failed deliveries again, oldest first. Call again while `remaining` is more than 0."""
         body: BatchReplay = {} if input is None else input
         return await self._session.call(
-            Request("POST", f"/webhooks/{id:d}/deliveries/batch-replay", BatchReplayed, body=body), timeout
+            Request("POST", f"/webhooks/{segment(id)}/deliveries/batch-replay", BatchReplayed, body=body), timeout
         )
 
     @staticmethod

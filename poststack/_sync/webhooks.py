@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._request import NO_BODY, Request
+from poststack._request import NO_BODY, Request, segment
 from poststack.types import (
     BatchReplay,
     BatchReplayed,
@@ -41,7 +41,7 @@ class Webhooks:
 
     def get(self, id: int, *, timeout: float | None = None) -> WebhookAnswer:
         """Return one endpoint, without its secret."""
-        return self._session.call(Request("GET", f"/webhooks/{id:d}", WebhookAnswer), timeout)
+        return self._session.call(Request("GET", f"/webhooks/{segment(id)}", WebhookAnswer), timeout)
 
     def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> WebhookList:
         """Return all endpoints. The API ignores `params`."""
@@ -49,15 +49,15 @@ class Webhooks:
 
     def update(self, id: int, input: UpdateWebhook, *, timeout: float | None = None) -> WebhookAnswer:
         """Change the given fields; `enabled: True` also revives an endpoint that was disabled after failures."""
-        return self._session.call(Request("PATCH", f"/webhooks/{id:d}", WebhookAnswer, body=input), timeout)
+        return self._session.call(Request("PATCH", f"/webhooks/{segment(id)}", WebhookAnswer, body=input), timeout)
 
     def delete(self, id: int, *, timeout: float | None = None) -> Success:
         """Remove an endpoint."""
-        return self._session.call(Request("DELETE", f"/webhooks/{id:d}", Success), timeout)
+        return self._session.call(Request("DELETE", f"/webhooks/{segment(id)}", Success), timeout)
 
     def test(self, id: int, *, timeout: float | None = None) -> Success:
         """Have the API send a sample event to the endpoint."""
-        return self._session.call(Request("POST", f"/webhooks/{id:d}/test", Success), timeout)
+        return self._session.call(Request("POST", f"/webhooks/{segment(id)}/test", Success), timeout)
 
     def rotate_secret(
         self, id: int, *, grace_hours: int | None = None, timeout: float | None = None
@@ -68,7 +68,7 @@ class Webhooks:
         """
         body = NO_BODY if grace_hours is None else {"graceHours": grace_hours}
         return self._session.call(
-            Request("POST", f"/webhooks/{id:d}/rotate-secret", WebhookWithSecret, body=body), timeout
+            Request("POST", f"/webhooks/{segment(id)}/rotate-secret", WebhookWithSecret, body=body), timeout
         )
 
     def get_deliveries(
@@ -76,20 +76,20 @@ class Webhooks:
     ) -> WebhookDeliveries:
         """Return one page of deliveries, newest first."""
         return self._session.call(
-            Request("GET", f"/webhooks/{id:d}/deliveries", WebhookDeliveries, query=params), timeout
+            Request("GET", f"/webhooks/{segment(id)}/deliveries", WebhookDeliveries, query=params), timeout
         )
 
     def replay(self, id: int, delivery_id: int, *, timeout: float | None = None) -> Success:
         """Send one delivery again."""
         return self._session.call(
-            Request("POST", f"/webhooks/{id:d}/deliveries/{delivery_id:d}/replay", Success), timeout
+            Request("POST", f"/webhooks/{segment(id)}/deliveries/{segment(delivery_id)}/replay", Success), timeout
         )
 
     def batch_replay(self, id: int, input: BatchReplay | None = None, *, timeout: float | None = None) -> BatchReplayed:
         """Send failed deliveries again, oldest first. Call again while `remaining` is more than 0."""
         body: BatchReplay = {} if input is None else input
         return self._session.call(
-            Request("POST", f"/webhooks/{id:d}/deliveries/batch-replay", BatchReplayed, body=body), timeout
+            Request("POST", f"/webhooks/{segment(id)}/deliveries/batch-replay", BatchReplayed, body=body), timeout
         )
 
     @staticmethod

@@ -31,9 +31,11 @@ _HOMES = {
 }
 
 
-# pytest loads the plugin in this package in every test run, so the emulator is imported when it is first used.
-def __getattr__(name: str) -> Any:
-    """Import a public name at its first use."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+# Hidden from type checkers, which would take it to mean that every name exists, misspelt ones too.
+if not TYPE_CHECKING:
+    # pytest loads the plugin in this package in every test run, so the emulator is imported when it is first used.
+    def __getattr__(name: str) -> Any:
+        """Import a public name at its first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
+from poststack.transports._deadline import connect
 from poststack.transports._environment import default_ssl_context, environment_proxy
 from poststack.transports._http1 import READ_SIZE, Conversation
 from poststack.transports.base import TransportError, TransportTimeoutError
@@ -116,8 +117,11 @@ class Connection:
         # A server may answer, and close, before it has read everything: what it says counts.
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             for part in self._conversation.start(request, target):
-                self._wait_at_most(patience(request))
-                connected.sendall(part)
+                # Not `sendall`: on TLS it would give each record of the part the whole time again.
+                unsent = memoryview(part)
+                while unsent:
+                    self._wait_at_most(patience(request))
+                    unsent = unsent[connected.send(unsent) :]
         receive = self._conversation.receive
         while True:
             self._wait_at_most(patience(request))
@@ -133,12 +137,11 @@ class Connection:
 
     def _connect(self, request: HttpRequest) -> socket.socket:
         route = self._route
-        # Name resolution takes as long as the system lets it.
-        stream = httpcore.SyncBackend().connect_tcp(route.host, route.port, patience(request), socket_options=NO_DELAY)
+        stream = connect(route.host, route.port, lambda: patience(request), NO_DELAY)
         self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
         if route.scheme == "https":
             self._stream = stream = stream.start_tls(self._options.context(), route.host, patience(request))
-        # The socket itself: its `sendall` bounds the whole write, the stream's `write` each piece of it.
+        # The socket itself: httpcore's stream would set its timeout, a system call, at every read and write.
         self._socket = cast("socket.socket", stream.get_extra_info("socket"))
         return self._socket
 

@@ -1,4 +1,4 @@
-"""Network streams for httpcore's proxies that also end when the whole call must end.
+"""Network streams of httpcore that also end when the whole call must end.
 
 A timeout bounds one read. A server that sends a byte now and then resets it for ever, so each read and write here gets
 what is left until the deadline at most. A connection serves one request at a time, hence one `Deadline` for each.
@@ -6,6 +6,8 @@ what is left until the deadline at most. A connection serves one request at a ti
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -13,9 +15,9 @@ import httpcore
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["AsyncDeadlineBackend", "Deadline", "DeadlineBackend"]
+__all__ = ["AsyncDeadlineBackend", "Deadline", "DeadlineBackend", "connect"]
 
 WRITE_SIZE: Final = 256 * 2**10
 """Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
@@ -39,12 +41,32 @@ class Deadline:
         return left if timeout is None else min(timeout, left)
 
 
+def connect(
+    host: str, port: int, time_left: Callable[[], float | None], socket_options: Iterable[Any] | None = None
+) -> httpcore.NetworkStream:
+    """Connect to the first address of a host that answers, and wait for each at most what is left by then.
+
+    Name resolution takes as long as the system lets it.
+    """
+    backend = httpcore.SyncBackend()
+    # Given a name, the backend would grant the whole timeout to every address behind it.
+    *others, last = [_numeric(entry[4]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    for address in others:
+        with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+            return backend.connect_tcp(address, port, time_left(), socket_options=socket_options)
+    return backend.connect_tcp(last, port, time_left(), socket_options=socket_options)
+
+
+def _numeric(address: tuple[Any, ...]) -> str:
+    # Addresses of IPv6 have four parts; the last is the interface of one that holds on its own link only.
+    return f"{address[0]}%{address[3]}" if len(address) == 4 and address[3] else str(address[0])
+
+
 class DeadlineBackend(httpcore.NetworkBackend):
     """Opens streams that keep a deadline."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._backend = httpcore.SyncBackend()
 
     def connect_tcp(
         self,
@@ -54,11 +76,9 @@ class DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect within what is left. Name resolution takes as long as the system lets it."""
-        left = self._deadline.within(timeout)
-        return _DeadlineStream(
-            self._backend.connect_tcp(host, port, left, local_address, socket_options), self._deadline
-        )
+        """Connect within what is left."""
+        stream = connect(host, port, lambda: self._deadline.within(timeout), socket_options)
+        return _DeadlineStream(stream, self._deadline)
 
 
 class _DeadlineStream(httpcore.NetworkStream):

@@ -70,6 +70,7 @@ def test_slashes_at_the_end_do_not_count(given: str, used: str) -> None:
         "http://h/#f",
         "/p",
         "http://user:secret@h",
+        "http://:secret@h",
         "http://é",
         "http://[::1",
         "https:h",
@@ -91,6 +92,8 @@ def test_an_address_that_cannot_work_is_refused(url: str) -> None:
         {"timeout": 0},
         {"timeout": -1},
         {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"timeout": 1e9},
         {"deadline": 0},
         {"deadline": -1.0},
         {"deadline": float("nan")},
@@ -100,6 +103,16 @@ def test_an_address_that_cannot_work_is_refused(url: str) -> None:
 def test_times_and_counts_that_cannot_work_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         resolve(**changes)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9])
+def test_a_timeout_of_one_call_is_checked_before_anything_is_sent(timeout: float) -> None:
+    transport = ScriptedTransport(accepted())
+
+    with pytest.raises(ValueError, match="timeout"):
+        PostStack(KEY, transport=transport).emails.get("em_1", timeout=timeout)
+
+    assert transport.requests == []
 
 
 def test_no_key_shows_in_anything_printed() -> None:

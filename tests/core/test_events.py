@@ -95,7 +95,7 @@ def test_one_changed_byte_is_noticed() -> None:
     assert not verify(BODY, f"sha256={NEW}", SECRET + " ")
 
 
-@pytest.mark.parametrize("secret", ["", [], [""], [SECRET, ""], ()])
+@pytest.mark.parametrize("secret", ["", [], [""], [SECRET, ""], (), None, [None], SECRET.encode()])
 def test_no_secret_trusts_nobody(secret: Any) -> None:
     with pytest.raises(ValueError, match="secret"):
         sign(BODY, secret)

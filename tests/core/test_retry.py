@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,7 @@ def test_no_answer_is_tried_four_times_and_keeps_its_cause(failure: Exception) -
     assert isinstance(error, PostStackConnectionError)
     assert isinstance(error, PostStackTimeoutError) == isinstance(failure, TransportTimeoutError)
     assert error.__cause__ is failure
+    assert "same idempotency_key" in error.error  # What to do next.
     assert len(transport.requests) == 4
     assert len(set(transport.keys)) == 1
 
@@ -196,6 +198,19 @@ def test_retry_after_may_be_a_date(seconds: int, wait: float) -> None:
 
     assert run(transport) == {"id": "em_1"}
     assert transport.clock.waits == [wait]
+
+
+@pytest.mark.parametrize(
+    "date", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+)
+def test_every_form_of_a_date_is_in_gmt_wherever_the_program_runs(date: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert parse_retry_after(date, 784_111_777.0 - 30) == 30
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_date_far_ahead_is_not_waited_for() -> None:

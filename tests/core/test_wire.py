@@ -88,8 +88,8 @@ def test_an_id_stays_one_path_segment(value: str | int, written: str) -> None:
     assert segment(value) == written
 
 
-@pytest.mark.parametrize("value", ["", ".", ".."])
-def test_an_id_cannot_name_another_address(value: str) -> None:
+@pytest.mark.parametrize("value", ["", ".", "..", None, b"em_1", ["em_1"]])
+def test_an_id_cannot_name_another_address(value: Any) -> None:
     with pytest.raises(ValueError, match="not an id"):
         segment(value)
 
@@ -136,7 +136,7 @@ def test_the_callers_key_is_the_header_too(key: str, header: str) -> None:
     assert transport.keys == [header]
 
 
-@pytest.mark.parametrize("key", ["", None, 17])
+@pytest.mark.parametrize("key", ["", " \t\n", None, 17])
 def test_a_key_that_is_none_is_replaced(key: Any) -> None:
     transport = ScriptedTransport(response(202, {"id": "em_1"}))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,20 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+def give_addresses(monkeypatch: pytest.MonkeyPatch, name: str, *addresses: tuple[Any, ...]) -> list[str]:
+    """Let a made-up host name have these addresses, and return the list of those that are then tried."""
+    resolve, tried = socket.getaddrinfo, list[str]()
+
+    def resolved(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
+        if host == name:
+            return [(0, socket.SOCK_STREAM, 6, "", (address[0], port, *address[1:])) for address in addresses]
+        tried.append(host)
+        return resolve(host, port, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    return tried
+
+
 def https(url: str, host: str = "127.0.0.1") -> str:
     return url.replace("http://127.0.0.1", f"https://{host}")
 
@@ -53,6 +69,21 @@ def test_an_authority_named_by_the_environment_is_trusted(flavour: str) -> None:
     with serving(encrypted("localhost", "127.0.0.1")) as server:
         assert outcome(flavour, https(server.url)) == {"id": "em_1"}
         assert outcome(flavour, https(server.url, "localhost")) == {"id": "em_1"}
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.usefixtures("trusted")
+def test_a_server_that_reads_slowly_over_tls_cannot_outlast_the_deadline(flavour: str) -> None:
+    def large(client: Any) -> Any:
+        return client.emails.send(
+            {"from": "a@example.com", "to": ["b@example.com"], "subject": "s", "text": "x" * 30_000_000}
+        )
+
+    with (
+        serving(encrypted("127.0.0.1", script=lambda visitor: visitor.sip(0.05))) as server,
+        pytest.raises(PostStackTimeoutError),
+    ):
+        run_call(flavour, https(server.url), large, timeout=3600.0, deadline=1.0)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -104,6 +135,33 @@ def test_a_deadline_holds_for_encrypted_answers_too(flavour: str) -> None:
         result = outcome(flavour, https(server.url), deadline=0.4)
 
     assert isinstance(result, PostStackTimeoutError)
+
+
+@pytest.mark.parametrize("way", ["directly", "through a proxy"])
+def test_the_deadline_covers_all_addresses_of_a_host(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener, contextlib.ExitStack() as callers:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(4):  # Once the queue is full, nobody who calls is answered.
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(("127.0.0.1", port))
+        tried = give_addresses(monkeypatch, "many.example", *[("127.0.0.1",)] * 50)
+        if way == "through a proxy":
+            monkeypatch.setenv("HTTP_PROXY", f"http://many.example:{port}")
+        result = outcome("sync", f"http://many.example:{port}", timeout=0.2, deadline=0.3, max_retries=0)
+
+    assert isinstance(result, PostStackTimeoutError)
+    assert 1 < len(tried) < 50
+
+
+def test_the_next_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(answering()) as server:
+        tried = give_addresses(monkeypatch, "many.example", ("fe80::1", 0, 1), ("127.0.0.1",))
+
+        assert outcome("sync", f"http://many.example:{server.port}", max_retries=0) == {"id": "em_1"}
+        assert tried == ["fe80::1%1", "127.0.0.1"]
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import poststack
+import poststack.testing
 from poststack import AsyncPostStack, PostStack
 from poststack.types import SendEmail, SentEmail
 
@@ -16,6 +18,8 @@ def misspelt(client: PostStack, sent: SentEmail) -> None:
     client.emails.snd({"from": "a@example.com", "to": []})  # refused
     print(sent["identifier"])  # refused
     PostStack(apikey="sk_test_x")  # refused
+    print(poststack.PostStak)  # refused
+    print(poststack.testing.emulate)  # refused
 
 
 def missing(client: PostStack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,15 @@ async def test_the_secret_is_shown_once(client: AsyncPostStack) -> None:
     assert created["signingSecret"]
     assert created["signingSecret"] not in repr(got) + repr(listed)
     assert [webhook["url"] for webhook in listed["webhooks"]] == [URL]
+
+
+async def test_an_id_may_be_text_as_with_the_published_sdk(client: AsyncPostStack) -> None:
+    created = await client.webhooks.create({"url": URL, "events": ["*"]})
+    from_an_address: Any = str(created["webhook"]["id"])
+
+    assert (await client.webhooks.get(from_an_address))["webhook"]["url"] == URL
+    with pytest.raises(ValueError, match="is not an id"):
+        await client.webhooks.delete("..")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what the test is about
 
 
 async def test_an_endpoint_is_changed_and_removed(client: AsyncPostStack) -> None:

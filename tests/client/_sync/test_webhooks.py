@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,15 @@ def test_the_secret_is_shown_once(client: PostStack) -> None:
     assert created["signingSecret"]
     assert created["signingSecret"] not in repr(got) + repr(listed)
     assert [webhook["url"] for webhook in listed["webhooks"]] == [URL]
+
+
+def test_an_id_may_be_text_as_with_the_published_sdk(client: PostStack) -> None:
+    created = client.webhooks.create({"url": URL, "events": ["*"]})
+    from_an_address: Any = str(created["webhook"]["id"])
+
+    assert (client.webhooks.get(from_an_address))["webhook"]["url"] == URL
+    with pytest.raises(ValueError, match="is not an id"):
+        client.webhooks.delete("..")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what the test is about
 
 
 def test_an_endpoint_is_changed_and_removed(client: PostStack) -> None:
