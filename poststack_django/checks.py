@@ -3,10 +3,11 @@
 | id | what is wrong |
 |---|---|
 | `poststack.E001` | the setting `POSTSTACK` is wrong |
-| `poststack.E002` | a mailer cannot be made: no key, or a wrong option |
+| `poststack.E002` | a mailer cannot be made: a wrong option |
 | `poststack.W001` | the webhook address is mounted, and no signing secret is configured: every call is refused |
 | `poststack.W002` | a signing secret is so short that it can be guessed |
 | `poststack.W003` | `MAILERS` is set, and this version of Django ignores it |
+| `poststack.W004` | no API key. A warning: commands of a build, which has no secrets, must run |
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.module_loading import import_string
 
+from poststack_django.clients import MissingKeyError
 from poststack_django.settings import get_settings
 
 if TYPE_CHECKING:
@@ -68,7 +70,11 @@ def check_mailers(**_: Any) -> list[checks.CheckMessage]:
             backend().open()
         except ImproperlyConfigured as error:
             # Django 6.1 puts the name into the text as well.
-            found.append(checks.Error(str(error).removeprefix(f"{name}: "), obj=name, id="poststack.E002"))
+            text = str(error).removeprefix(f"{name}: ")
+            if isinstance(error, MissingKeyError) or isinstance(error.__cause__, MissingKeyError):
+                found.append(checks.Warning(text, obj=name, id="poststack.W004"))
+            else:
+                found.append(checks.Error(text, obj=name, id="poststack.E002"))
     return found
 
 

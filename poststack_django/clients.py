@@ -19,7 +19,7 @@ from poststack_django.settings import ClientSettings, get_settings
 if TYPE_CHECKING:
     from poststack.types import SendEmail, SentEmail
 
-__all__ = ["EmailClient", "EmailGroup", "get_client", "overlaid"]
+__all__ = ["EmailClient", "EmailGroup", "MissingKeyError", "get_client", "overlaid"]
 
 
 class EmailGroup(Protocol):
@@ -37,6 +37,10 @@ class EmailClient(Protocol):
     def emails(self) -> EmailGroup:
         """Return the group that sends."""
         ...
+
+
+class MissingKeyError(ImproperlyConfigured):
+    """There is no API key: nothing can be sent, and everything else works."""
 
 
 _clients: dict[ClientSettings, EmailClient] = {}
@@ -70,7 +74,7 @@ def _make(configuration: ClientSettings) -> EmailClient:
         made: EmailClient = configuration.factory()
         return made
     if not configuration.api_key:
-        raise ImproperlyConfigured(
+        raise MissingKeyError(
             "No PostStack API key. Set POSTSTACK = {'API_KEY': 'sk_…'} in the settings, or POSTSTACK_API_KEY in the "
             "environment."
         )

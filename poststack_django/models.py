@@ -122,6 +122,9 @@ class EmailEvent(models.Model):
         verbose_name = _("e-mail event")
         verbose_name_plural = _("e-mail events")
         ordering = ("occurred_at", "id")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["received_at"], name="poststack_event_received"),
+        ]
 
     def __str__(self) -> str:
         return self.type

@@ -20,6 +20,8 @@ _logger = logging.getLogger("poststack.emulator")
 
 # As much of an endpoint's answer as is worth showing.
 _READ_BYTES = 8_192
+# Seconds until what failed is tried again, if nothing changes before.
+_PAUSE_AFTER_FAILURE = 1.0
 _AT_A_TIME = 20
 # A plan far in the future is looked at again now and then, in case the computer's clock is set.
 _LONGEST_WAIT = 60.0
@@ -41,23 +43,26 @@ class Poster:
             under_way: set[asyncio.Task[None]] = set()
             try:
                 while True:
-                    for call in self._due():
+                    calls = self._due()
+                    for call in calls or ():
                         task = asyncio.create_task(self._deliver(client, call))
                         under_way.add(task)
                         task.add_done_callback(under_way.discard)
-                    await self._state.wait_for_word(self._wait())
+                    await self._state.wait_for_word(_PAUSE_AFTER_FAILURE if calls is None else self._wait())
             finally:
                 for task in under_way:
                     task.cancel()
                 await asyncio.gather(*under_way, return_exceptions=True)
 
-    def _due(self) -> list[WebhookCall]:
+    def _due(self) -> list[WebhookCall] | None:
         try:
             return self._state.emulator.run_due(self._state.now())
         except DataFileError as error:
-            # The next change tries again; losing the loop would lose all deliveries.
             _logger.error("%s", error)
-            return []
+        except Exception:
+            # The last line of defence, like that of requests: losing this loop would lose all deliveries.
+            _logger.exception("What is due failed inside the emulator")
+        return None
 
     def _wait(self) -> float:
         due = self._state.emulator.next_due()

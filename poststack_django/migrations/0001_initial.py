@@ -113,6 +113,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "e-mail event",
                 "verbose_name_plural": "e-mail events",
                 "ordering": ("occurred_at", "id"),
+                "indexes": [models.Index(fields=["received_at"], name="poststack_event_received")],
             },
         ),
     ]

@@ -106,13 +106,14 @@ def test_a_webhook_that_cannot_be_called_is_a_failed_attempt() -> None:
     asyncio.run(scenario())
 
 
-def test_a_full_disk_does_not_end_the_deliveries(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("failure", [DataFileError("the disk is full"), RuntimeError("a mistake in here")], ids=repr)
+def test_no_failure_ends_the_deliveries(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
         app, state = application(Settings(delivery_delay=0))
         real = state.emulator.run_due
-        failures = [DataFileError("the disk is full")]
+        failures = [failure]
 
         def failing(now: float) -> Any:
             if failures:
@@ -128,7 +129,7 @@ def test_a_full_disk_does_not_end_the_deliveries(
             await settled(lambda: email.status == "delivered")
 
     asyncio.run(scenario())
-    assert "the disk is full" in caplog.text
+    assert str(failure) in caplog.text
 
 
 async def exchange(app: Any, scope: dict[str, Any], *received: dict[str, Any]) -> list[dict[str, Any]]:
