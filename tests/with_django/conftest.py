@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from poststack_django.backends import EmailBackend
     from tests.with_django.api import RecordingApi
 
 HERE = Path(__file__).parent
@@ -71,3 +72,28 @@ def mailer(request: pytest.FixtureRequest, api: RecordingApi) -> Iterator[str]:
 
     with configured(request.param):
         yield request.param
+
+
+@pytest.fixture
+def backend(api: RecordingApi) -> EmailBackend:
+    """A backend that sends to the API in memory."""
+    from poststack_django.backends import EmailBackend
+
+    return EmailBackend()
+
+
+@pytest.fixture
+def told() -> Iterator[list[dict[str, Any]]]:
+    """What receivers of the two signals were told."""
+    from poststack_django.signals import post_send, send_failed
+
+    heard: list[dict[str, Any]] = []
+
+    def hear(**given: Any) -> None:
+        heard.append(given)
+
+    for signal in (post_send, send_failed):
+        signal.connect(hear)
+    yield heard
+    for signal in (post_send, send_failed):
+        signal.disconnect(hear)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import pickle
 import threading
@@ -12,58 +11,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import EmailMessage, send_mail, send_mass_mail
-from django.db import DatabaseError, transaction
+from django.core.mail import send_mail, send_mass_mail
 
-from poststack import PostStackConnectionError, PostStackError
+from poststack import PostStackError
 from poststack.transports.base import TransportTimeoutError
 from poststack_django.backends import EmailBackend
-from poststack_django.models import EmailEvent, SentEmail
-from poststack_django.result import SendStatus
+from poststack_django.models import SentEmail
 from poststack_django.result import status_of as possible_status_of
 from poststack_django.settings import ClientSettings
 from poststack_django.signals import post_send, send_failed
 from poststack_django.status import Status
 from tests.with_django.api import BACKEND, HAS_MAILERS, RecordingApi, configured
+from tests.with_django.messages import message, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 pytestmark = pytest.mark.django_db
 
 
-def message(number: int = 1, **fields: Any) -> EmailMessage:
-    return EmailMessage(f"Subject {number}", "Body", "a@example.com", fields.pop("to", ["b@example.com"]), **fields)
-
-
-def status_of(sent: EmailMessage) -> SendStatus:
-    status = possible_status_of(sent)
-    assert status is not None
-    return status
-
-
 def test_a_message_that_was_not_sent_has_no_status() -> None:
     assert possible_status_of(message()) is None
-
-
-@pytest.fixture
-def backend(api: RecordingApi) -> EmailBackend:
-    return EmailBackend()
-
-
-@pytest.fixture
-def told() -> Iterator[list[dict[str, Any]]]:
-    """What receivers of the two signals were told."""
-    heard: list[dict[str, Any]] = []
-
-    def hear(**given: Any) -> None:
-        heard.append(given)
-
-    for signal in (post_send, send_failed):
-        signal.connect(hear)
-    yield heard
-    for signal in (post_send, send_failed):
-        signal.disconnect(hear)
 
 
 # Through Django's own functions
@@ -380,176 +348,6 @@ def test_a_receiver_that_raises_turns_no_sent_mail_into_an_error(
     finally:
         post_send.disconnect(bad)
     assert [(record.levelname, record.name) for record in caplog.records] == [("WARNING", "poststack.django")]
-
-
-# What is stored
-
-
-def test_the_row_is_there_before_the_call_and_has_its_id_after_it(backend: EmailBackend, api: RecordingApi) -> None:
-    before: list[tuple[str, str, str | None]] = []
-    api.on_send = lambda payload: before.extend(SentEmail.objects.values_list("idempotency_key", "status", "email_id"))
-    one = message(cc=["c@example.com"], bcc=["d@example.com"])
-    vars(one)["tags"] = ["welcome"]
-    backend.send_messages([one])
-
-    key = api.payloads[0]["idempotency_key"]
-    row = SentEmail.objects.get()
-    assert before == [(key, "pending", None)]
-    assert (row.idempotency_key, row.email_id, row.status, row.test_mode) == (key, "em_1", "queued", True)
-    assert (row.subject, row.from_email, row.tags) == ("Subject 1", "a@example.com", ["welcome"])
-    assert row.recipients == ["b@example.com", "c@example.com", "d@example.com"]
-    assert row.sent_at is not None
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        ((422, {"error": "Domain not verified"}), Status.REFUSED),
-        ((401, {"error": "Invalid API key", "code": "unauthorized"}), Status.REFUSED),
-        ((503, {"error": "Down"}), Status.UNKNOWN),
-        ((202, {"unexpected": True}), Status.UNKNOWN),
-    ],
-)
-def test_a_failure_is_stored(
-    backend: EmailBackend, api: RecordingApi, answer: tuple[int, dict[str, object]], status: Status
-) -> None:
-    api.will_answer(*answer)
-    with pytest.raises(PostStackError):
-        backend.send_messages([message()])
-
-    row = SentEmail.objects.get()
-    assert (row.status, row.email_id, row.error_code) == (status, None, answer[1].get("code", ""))
-    assert row.error
-
-
-def test_repeating_with_the_key_of_an_unconfirmed_send_uses_its_row(backend: EmailBackend, api: RecordingApi) -> None:
-    api.will_raise(TransportTimeoutError("read timed out"))
-    one = message()
-    with pytest.raises(PostStackConnectionError):
-        backend.send_messages([one])
-    again = message()
-    vars(again)["idempotency_key"] = status_of(one).idempotency_key
-    api.will_answer(202, {"id": "em_x", "replayed": True})
-    backend.send_messages([again])
-
-    row = SentEmail.objects.get()
-    assert (row.email_id, row.status, row.error) == ("em_x", Status.QUEUED, "")
-    assert status_of(again).replayed is True
-
-
-def test_a_failure_does_not_unsend_what_another_process_sent_meanwhile(
-    backend: EmailBackend, api: RecordingApi
-) -> None:
-    def another_process(payload: dict[str, Any]) -> None:
-        SentEmail.objects.filter(idempotency_key="order-1").update(email_id="em_other", status=Status.QUEUED)
-
-    api.on_send = another_process
-    api.will_raise(TransportTimeoutError("no answer"))
-    repeated = message()
-    vars(repeated)["idempotency_key"] = "order-1"
-    with pytest.raises(PostStackConnectionError):
-        backend.send_messages([repeated])
-
-    row = SentEmail.objects.get()
-    assert (row.email_id, row.status) == ("em_other", Status.QUEUED)
-
-
-def test_a_failed_repetition_does_not_unsend(backend: EmailBackend, api: RecordingApi) -> None:
-    for answer in ({"id": "em_x"}, None):
-        one = message()
-        vars(one)["idempotency_key"] = "order-1"
-        if answer is not None:
-            api.will_answer(202, answer)
-            backend.send_messages([one])
-            continue
-        api.will_answer(422, {"error": "Idempotency key reused"})
-        with pytest.raises(PostStackError):
-            backend.send_messages([one])
-
-    row = SentEmail.objects.get()
-    assert (row.status, row.error) == (Status.QUEUED, "Idempotency key reused")
-
-
-def test_an_event_that_came_first_is_adopted(backend: EmailBackend) -> None:
-    EmailEvent.objects.create(event_id="evt_1", email_id="em_1", type="email.delivered")
-    backend.send_messages([message()])
-
-    row = SentEmail.objects.get()
-    assert row.status == Status.DELIVERED
-    assert [event.event_id for event in row.events.all()] == ["evt_1"]
-
-
-def test_a_database_that_fails_before_does_not_stop_the_mail(
-    backend: EmailBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def down(*_: Any, **__: Any) -> None:
-        raise DatabaseError("down")
-
-    monkeypatch.setattr(SentEmail, "save", down)
-
-    assert backend.send_messages([message()]) == 1
-    assert "Storing an e-mail before sending it failed with DatabaseError" in caplog.text
-
-
-def test_a_database_that_fails_after_does_not_fail_the_mail(
-    backend: EmailBackend, api: RecordingApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def down(*_: Any, **__: Any) -> None:
-        raise DatabaseError("down")
-
-    api.on_send = lambda payload: monkeypatch.setattr(SentEmail, "save", down)
-
-    assert backend.send_messages([message()]) == 1
-    assert "Storing the id em_1 failed" in caplog.text
-
-
-def test_the_callers_transaction_survives_a_failure_to_record(
-    backend: EmailBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def down(*_: Any, **__: Any) -> None:
-        raise DatabaseError("down")
-
-    with transaction.atomic():
-        monkeypatch.setattr(SentEmail, "save", down)
-        backend.send_messages([message()])
-        EmailEvent.objects.create(event_id="evt_own", type="x")
-
-    assert EmailEvent.objects.filter(event_id="evt_own").exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_rollback_takes_the_row_with_it_and_nothing_breaks(backend: EmailBackend, api: RecordingApi) -> None:
-    with transaction.atomic():
-        backend.send_messages([message()])
-        transaction.set_rollback(True)
-
-    assert len(api.payloads) == 1
-    assert SentEmail.objects.count() == 0
-
-
-def test_recording_can_be_switched_off(backend: EmailBackend, api: RecordingApi, settings: Any) -> None:
-    settings.POSTSTACK = {**settings.POSTSTACK, "RECORD": False}
-
-    assert backend.send_messages([message()]) == 1
-    assert SentEmail.objects.count() == 0
-
-
-def test_receivers_are_given_the_row(backend: EmailBackend, told: list[dict[str, Any]]) -> None:
-    one = message()
-    backend.send_messages([one])
-
-    (heard,) = told
-    assert heard["email"] == SentEmail.objects.get()
-    assert (heard["message"], heard["status"], heard["sender"]) == (one, status_of(one), EmailBackend)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_sending_inside_an_event_loop_stores_the_id(backend: EmailBackend) -> None:
-    async def view() -> int:
-        return backend.send_messages([message()])
-
-    assert asyncio.run(view()) == 1
-    assert SentEmail.objects.get().email_id == "em_1"
 
 
 def test_the_dotted_path_is_the_documented_one() -> None:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 if find_spec("starlette") is None or find_spec("jinja2") is None:
     # Without the extra `emulator` there are no pages to test.
     collect_ignore_glob = ["*"]
+elif find_spec("playwright") is not None:
+    from tests.emulator.inbox import browser
+
+    # pytest finds fixtures in the conftest of their folder.
+    chromium, served, elsewhere = browser.chromium, browser.served, browser.elsewhere
+    visit, hostile_visit = browser.visit, browser.hostile_visit
 
 
 @pytest.fixture

@@ -1,128 +1,21 @@
-"""The inbox in a real browser: Chromium, without a window, against a real server.
-
-Uses `POSTSTACK_CHROMIUM` or Debian's `chromium`; without one, skipped in one line, or failed when
-`POSTSTACK_REQUIRE_SERVICES=1`.
-"""
+"""The inbox in a real browser, against a real server."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
-
-if os.environ.get("POSTSTACK_REQUIRE_SERVICES") != "1":
-    pytest.importorskip("playwright", reason="Playwright is not there: the inbox is not tested in a browser.")
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from poststack.emulator.settings import Settings
-from tests.emulator.inbox.hostile import HTML, SCRIPTS, hostile_email
+from tests.emulator.inbox.browser import Visit, overflow, subjects
 from tests.emulator.inbox.receiver import Receiver
 from tests.emulator.inbox.served import Served
 from tests.emulator.inbox.site import attachment
 
 pytestmark = pytest.mark.browser
-
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-# What Chromium says when the frame of a mail is kept from something; anything else on the console is a mistake of ours.
-BLOCKED = re.compile(
-    r"Content Security Policy|Blocked script execution|sandboxed|Unsafe attempt|Blocked form submission|ERR_BLOCKED"
-)
-
-
-def missing(what: str) -> NoReturn:
-    if os.environ.get("POSTSTACK_REQUIRE_SERVICES") == "1":
-        pytest.fail(f"{what} is required and not there.")
-    pytest.skip(f"{what} is not there: the inbox is not tested in a browser.")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    executable = os.environ.get("POSTSTACK_CHROMIUM") or shutil.which("chromium")
-    if executable is None or not Path(executable).exists():
-        missing("Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    with Served() as running:
-        yield running
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-class Visit:
-    """Somebody who looks at the inbox, and everything the browser complained about or asked for meanwhile."""
-
-    def __init__(self, context: BrowserContext, address: str) -> None:
-        self.address = address
-        self.complaints: list[str] = []
-        self.asked_elsewhere: list[str] = []
-        context.set_default_timeout(15_000)
-        context.on("console", lambda message: self._complain(message.type, message.text))
-        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        context.on("request", lambda request: self._asked(request.url))
-        self.page: Page = context.new_page()
-
-    def _complain(self, kind: str, text: str) -> None:
-        if kind in {"error", "warning"}:
-            self.complaints.append(text)
-
-    def _asked(self, url: str) -> None:
-        if not url.startswith((self.address + "/", "data:", "blob:")):
-            self.asked_elsewhere.append(url)
-
-    def open(self, path: str = "/inbox/") -> Page:
-        self.page.goto(self.address + path)
-        return self.page
-
-
-@pytest.fixture
-def visit(chromium: Browser, served: Served) -> Iterator[Visit]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    visit = Visit(context, served.address)
-    yield visit
-    context.close()
-    assert visit.complaints == []
-    assert visit.asked_elsewhere == []
-
-
-@pytest.fixture
-def hostile_visit(chromium: Browser, served: Served) -> Iterator[Visit]:
-    """A visit to mail that asks for things: Chromium says so on the console each time it refuses."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    visit = Visit(context, served.address)
-    yield visit
-    context.close()
-    assert [text for text in visit.complaints if not BLOCKED.search(text)] == []
-
-
-def subjects(page: Page) -> Locator:
-    return page.locator("#messages .subject")
-
-
-def overflow(page: Page) -> int:
-    width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return width
 
 
 def test_new_mail_appears_by_itself_and_disturbs_nothing(visit: Visit, served: Served) -> None:
@@ -226,97 +119,6 @@ def test_a_message_is_shown_at_three_widths(visit: Visit, served: Served) -> Non
         assert abs(box["width"] - width) < 3
         expect(page.frame_locator("#frame").locator("h1")).to_be_visible()
     assert served.emulator.store.unread == 0
-
-
-def test_a_script_in_a_mail_does_not_run_and_reaches_nobody(
-    hostile_visit: Visit, served: Served, elsewhere: Receiver
-) -> None:
-    email_id = served.send(subject="Hostile", html=HTML.format(elsewhere=elsewhere.address))
-    served.send(subject="Other")
-    served.settled()
-    page = hostile_visit.open(f"/inbox/mail/{email_id}")
-    frame = page.frame_locator("#frame")
-    expect(frame.locator("#harmless")).to_be_visible()
-    frame.locator("#ping").click()
-    frame.locator("#script-link").click()
-    frame.locator("#submit").click()
-    frame.locator("#delete-all").click()
-
-    expect(frame.locator("body")).not_to_contain_text("RAN")
-    expect(page).to_have_title("Hostile · PostStack")
-    assert page.evaluate("window.pwned") is None
-    assert page.url == f"{served.address}/inbox/mail/{email_id}"
-    assert served.emulator.store.total == 2
-    # A round trip through the page and the server leaves time for whatever was on its way.
-    served.send(subject="Last")
-    expect(page.locator("#newer")).to_be_visible()
-    assert (elsewhere.connections, elsewhere.calls) == (0, [])
-
-
-def test_the_frame_is_harmless_in_a_tab_of_its_own(hostile_visit: Visit, served: Served, elsewhere: Receiver) -> None:
-    email_id = served.send(html=HTML.format(elsewhere=elsewhere.address))
-    served.settled()
-    page = hostile_visit.open(f"/inbox/mail/{email_id}/frame")
-
-    expect(page.locator("#harmless")).to_be_visible()
-    expect(page.locator("body")).not_to_contain_text("RAN")
-    assert page.evaluate("origin") == "null"
-    assert served.emulator.store.total == 1
-    assert (elsewhere.connections, elsewhere.calls) == (0, [])
-
-
-def test_links_open_in_a_new_tab_that_knows_nothing_of_the_inbox(
-    hostile_visit: Visit, served: Served, elsewhere: Receiver
-) -> None:
-    email_id = served.send(html=f'<a href="{elsewhere.address}/shop" target="_top">Shop</a>')
-    served.settled()
-    page = hostile_visit.open(f"/inbox/mail/{email_id}")
-    with page.context.expect_page() as opened:
-        page.frame_locator("#frame").locator("a").click()
-    opened.value.wait_for_load_state()
-
-    call = next(call for call in elsewhere.calls if call.path == "/shop")
-    assert "referer" not in call.headers
-    assert opened.value.evaluate("opener") is None
-    assert page.url == f"{served.address}/inbox/mail/{email_id}"
-
-
-def test_remote_pictures_load_only_after_a_click(hostile_visit: Visit, served: Served, elsewhere: Receiver) -> None:
-    email_id = served.send(
-        html=f'<img id=far src="{elsewhere.address}/a.gif"><script src="{elsewhere.address}/b"></script>'
-    )
-    served.settled()
-    page = hostile_visit.open(f"/inbox/mail/{email_id}")
-    expect(page.frame_locator("#frame").locator("#far")).to_be_attached()
-    assert elsewhere.connections == 0
-
-    page.get_by_role("link", name="Load them").click()
-    expect(page.get_by_text("Remote images are loaded.")).to_be_visible()
-    served.until(lambda: elsewhere.calls)
-
-    assert {call.path for call in elsewhere.calls} == {"/a.gif"}
-    assert "referer" not in elsewhere.calls[0].headers
-
-
-def test_hostile_fields_are_inert_on_every_page(hostile_visit: Visit, served: Served) -> None:
-    served.emulator.add_webhook("http://127.0.0.1:9/hook", ["*"], 0.0)
-    for number, script in enumerate(SCRIPTS, 1):
-        served.emulator.store.add_email(hostile_email(script, number))
-    page = hostile_visit.page
-    page.on("dialog", lambda dialog: pytest.fail("A mail opened a dialog."))
-    expected = page.context.new_page()
-    expected.close()
-    paths = ["/inbox/", "/inbox/webhooks"]
-    for number in range(1, len(SCRIPTS) + 1):
-        paths += [f"/inbox/mail/em_hostile{number}?view={view}" for view in ("html", "headers", "files")]
-    for path in paths:
-        hostile_visit.open(path)
-        page.wait_for_load_state("load")
-
-        assert page.evaluate("window.pwned") is None, path
-        assert page.url == served.address + path
-        assert page.evaluate("getComputedStyle(document.querySelector('main')).display") == "block"
-        assert page.evaluate("document.querySelectorAll('script').length") == 1
 
 
 @pytest.mark.parametrize("name", ["plan.pdf", "sum <b>&.html", "../Übersicht.svg"])
