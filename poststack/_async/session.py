@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import random
-import uuid
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poststack import _wire
@@ -25,8 +23,6 @@ __all__ = ["AsyncSession"]
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
-
-logger = logging.getLogger("poststack")
 
 
 class AsyncSession:
@@ -88,10 +84,7 @@ class AsyncSession:
                 delay = None  # The wait would outlast the deadline, so the caller hears of the failure now.
             if delay is None:
                 raise failure from cause
-            logger.info(
-                "%s /%s: attempt %d failed with status %d (request %s), next in %.2f s",
-                request.method, request.group, failed_attempts, failure.status_code, failure.request_id, delay,
-            )  # fmt: skip
+            _log_retry(request, failed_attempts, failure, delay)
             await clock.asleep(delay)
 
     def _headers_of(self, request: Request[Any]) -> Mapping[str, str]:
@@ -102,8 +95,24 @@ class AsyncSession:
         key = cast("dict[str, object]", body).get("idempotency_key") if isinstance(body, dict) else None
         # The caller's own key is sent in both places, so it counts whichever of them the API looks at first.
         given = isinstance(key, str) and key.strip()
-        headers["Idempotency-Key"] = _wire.header_key(given) if given else str(uuid.uuid4())
+        headers["Idempotency-Key"] = _wire.header_key(given) if given else _new_key()
         return headers
+
+
+# The two modules below are imported with their first use: together they take as long to load as this package does.
+def _new_key() -> str:
+    from uuid import uuid4
+
+    return str(uuid4())
+
+
+def _log_retry(request: Request[Any], failed_attempts: int, failure: PostStackError, delay: float) -> None:
+    from logging import getLogger
+
+    getLogger("poststack").info(
+        "%s /%s: attempt %d failed with status %d (request %s), next in %.2f s",
+        request.method, request.group, failed_attempts, failure.status_code, failure.request_id, delay,
+    )  # fmt: skip
 
 
 def _no_answer(error: TransportError, base_url: str) -> PostStackConnectionError:
