@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal
 
+from poststack.types import EmailEventType, EmailStatus
+
 __all__ = [
     "Address",
     "Attachment",
@@ -33,20 +35,7 @@ __all__ = [
     "iso",
 ]
 
-EmailStatus = Literal["queued", "sending", "deferred", "delivered", "bounced", "complained", "failed"]
-EventType = Literal[
-    "queued",
-    "sent",
-    "delivered",
-    "deferred",
-    "bounced",
-    "soft_bounced",
-    "opened",
-    "clicked",
-    "complained",
-    "unsubscribed",
-    "failed",
-]
+EventType = EmailEventType
 RecipientState = Literal["pending", "delivered", "deferred", "bounced", "complained", "failed"]
 DeliveryState = Literal["delivered", "retrying", "failed"]
 
