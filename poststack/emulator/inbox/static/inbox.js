@@ -182,7 +182,9 @@
     }
     if (refreshing) await refreshing;
     await refresh();
-    if (focused && !row.isConnected) neighbour?.querySelector(".open")?.focus();
+    // The focus went with the row, unless somebody has moved on to another place meanwhile.
+    const lost = focused && !row.isConnected && document.activeElement === document.body;
+    if (lost) neighbour?.querySelector(".open")?.focus();
   }
 
   function announce(text, isProblem) {
