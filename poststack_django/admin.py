@@ -15,6 +15,7 @@ from poststack_django.models import EmailEvent, SentEmail
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
     EmailAdminBase = admin.ModelAdmin[SentEmail]
@@ -59,7 +60,7 @@ class SentEmailAdmin(_ReadOnly, EmailAdminBase):
     list_display = ("subject_line", "status_badge", "to_line", "created")
     list_display_links = ("subject_line",)
     list_filter = ("status", "created_at", "test_mode", "mailer")
-    search_fields = ("=email_id", "subject", "to__icontains", "cc__icontains", "bcc__icontains", "=idempotency_key")
+    search_fields = ("=email_id", "subject", "recipients__address", "=idempotency_key")
     date_hierarchy = "created_at"
     inlines = (EmailEventInline,)
     fieldsets = (
@@ -73,6 +74,10 @@ class SentEmailAdmin(_ReadOnly, EmailAdminBase):
         """The colours of the badges, for light and dark."""
 
         css = {"all": ("poststack_django/admin.css",)}  # noqa: RUF012  # read by Django in this form only
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SentEmail]:
+        """Return the e-mails with their recipients."""
+        return super().get_queryset(request).prefetch_related("recipients")
 
     @admin.display(description=_("subject"), ordering="subject")
     def subject_line(self, email: SentEmail) -> str:

@@ -1,29 +1,33 @@
 """One client for each configuration and process: connections are reused over all `send_mail()` calls.
 
-A client may be shared by threads and survives a fork, so nothing else is needed for workers of any kind.
+A client may be shared by threads and survives a fork, so nothing else is needed for workers of any kind. All clients
+that are made here share one transport, so a thousand tenants with keys of their own are one pool of connections.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStack
 from poststack_django.settings import ClientSettings, get_settings
 
 if TYPE_CHECKING:
+    from poststack.transports.httpcore import HttpcoreTransport
     from poststack.types import SendEmail, SentEmail
 
-__all__ = ["EmailClient", "EmailGroup", "MissingKeyError", "get_client", "overlaid"]
+__all__ = ["EmailClient", "EmailGroup", "MissingKeyError", "get_client", "overlaid", "with_key_for"]
 
 
 class EmailGroup(Protocol):
-    """The part of a client that sends."""
+    """The part of a client that sends. One that has `batch`, too, as `PostStack` has, sends many in one call."""
 
     def send(self, input: SendEmail, /) -> SentEmail:
         """Send one e-mail."""
@@ -43,8 +47,12 @@ class MissingKeyError(ImproperlyConfigured):
     """There is no API key: nothing can be sent, and everything else works."""
 
 
-_clients: dict[ClientSettings, EmailClient] = {}
+MOST_CLIENTS: Final = 1_000
+"""Clients are small; with more tenants than this, those not used for longest are made anew when they are."""
+
+_clients: OrderedDict[ClientSettings, EmailClient] = OrderedDict()
 _lock = threading.Lock()
+_transport: HttpcoreTransport | None = None
 
 
 def get_client(configuration: ClientSettings | None = None) -> EmailClient:
@@ -57,6 +65,9 @@ def get_client(configuration: ClientSettings | None = None) -> EmailClient:
         client = _clients.get(configuration)
         if client is None:
             client = _clients[configuration] = _make(configuration)
+            if len(_clients) > MOST_CLIENTS:
+                _clients.popitem(last=False)
+        _clients.move_to_end(configuration)
         return client
 
 
@@ -69,25 +80,57 @@ def overlaid(options: Mapping[str, Any]) -> ClientSettings:
     return replace(base, factory=None, **options) if options else base
 
 
+@sensitive_variables()
+def with_key_for(message: Any, configuration: ClientSettings) -> ClientSettings:
+    """Return the configuration for one message: where the key is a function, with the key that it returns.
+
+    Raises `ImproperlyConfigured` when that is no key: an e-mail of one tenant is never sent as another.
+    """
+    if configuration.factory is not None or not callable(configuration.api_key):
+        return configuration
+    key: object = configuration.api_key(message)
+    if not isinstance(key, str) or not key:
+        raise ImproperlyConfigured(
+            f"The function that is `api_key` returned {type(key).__name__ if key else 'nothing'} for a message. Return "
+            "the PostStack API key of its tenant, or raise an error of your own."
+        )
+    return replace(configuration, api_key=key)
+
+
+@sensitive_variables()
 def _make(configuration: ClientSettings) -> EmailClient:
     if configuration.factory is not None:
         made: EmailClient = configuration.factory()
         return made
-    if not configuration.api_key:
+    key = configuration.api_key
+    if callable(key):
+        # Whoever asks for it has no message at hand, which decides the key.
+        raise ImproperlyConfigured("The API key depends on the message, so there is no client without a message.")
+    if not key:
         raise MissingKeyError(
             "No PostStack API key. Set POSTSTACK = {'API_KEY': 'sk_…'} in the settings, or POSTSTACK_API_KEY in the "
             "environment."
         )
     try:
         return PostStack(
-            configuration.api_key,
+            key,
             configuration.base_url,
             configuration.timeout,
             configuration.max_retries,
             deadline=configuration.deadline,
+            transport=_shared_transport(),
         )
     except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(str(error)) from error
+
+
+def _shared_transport() -> HttpcoreTransport:
+    global _transport  # noqa: PLW0603  # one for the process, made when it is first needed
+    if _transport is None:
+        from poststack.transports.httpcore import HttpcoreTransport
+
+        _transport = HttpcoreTransport()
+    return _transport
 
 
 def _forget_clients(*, setting: str, **_: Any) -> None:
@@ -95,11 +138,9 @@ def _forget_clients(*, setting: str, **_: Any) -> None:
     if setting != "POSTSTACK":
         return
     with _lock:
-        clients = list(_clients.values())
         _clients.clear()
-    for client in clients:
-        if isinstance(client, PostStack):
-            client.close()
+        if _transport is not None:
+            _transport.close()
 
 
 setting_changed.connect(_forget_clients, dispatch_uid="poststack_django.clients")

@@ -1,165 +1,210 @@
-"""Rows and events, kept in agreement. Imports models: import it late, and only when the app is installed.
+"""What is stored of an e-mail before, after and without its acceptance.
 
-A row gets its id and an event arrives in any order, perhaps at the same moment in two processes. Each side stores what
-it has first and calls `settle` after: whoever comes second finds what the first one stored, so nothing stays apart.
+Imports models: import it late, and only when the app is installed.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, connections, models, router, transaction
-from django.db.models import F
+from django.db import IntegrityError, transaction
+from django.db.models import Case, DateTimeField, F, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from poststack_django.json_values import storable, without_breakers
-from poststack_django.models import EmailEvent, SentEmail
-from poststack_django.status import Status, status_from
+from poststack_django.models import EmailContent, EmailRecipient, EmailRelation, SentEmail
+from poststack_django.privacy import stored_address
+from poststack_django.settings import get_settings
+from poststack_django.settling import database, inserted, settle_now_and_after_commit
+from poststack_django.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from poststack import WebhookEvent
-    from poststack.types import SendEmail
     from poststack.types import SentEmail as Accepted
+    from poststack_django.outgoing import Outgoing
     from poststack_django.result import SendStatus
 
-__all__ = ["record_accepted", "record_attempt", "record_event", "record_failure", "settle"]
+__all__ = ["BEFORE_ACCEPTANCE", "payload_of", "record_accepted", "record_attempts", "record_failure"]
 
 LONGEST_LINE = 998
 LONGEST_ID = 255
-BEFORE_ACCEPTANCE = (Status.PENDING, Status.UNKNOWN, Status.REFUSED)
-
-Row = TypeVar("Row", bound=models.Model)
+BEFORE_ACCEPTANCE = (Status.PENDING, Status.WAITING, Status.UNKNOWN, Status.REFUSED, Status.GAVE_UP)
 
 
-def record_attempt(payload: SendEmail, mailer: str) -> SentEmail:
-    """Store that this is about to be sent; an earlier row with the same idempotency key is used again."""
-    key = payload.get("idempotency_key", "")
-    row = SentEmail(
-        idempotency_key=key,
-        mailer=mailer[:LONGEST_ID],
-        from_email=payload["from"][:LONGEST_LINE],
-        to=payload["to"],
-        cc=payload.get("cc", []),
-        bcc=payload.get("bcc", []),
-        subject=payload.get("subject", "")[:LONGEST_LINE],
-        tags=payload.get("tags", []),
-    )
-    return _inserted(row, idempotency_key=key) or SentEmail.objects.using(_database()).get(idempotency_key=key)
+def record_attempts(
+    outgoing: Sequence[Outgoing],
+    *,
+    status: Status = Status.PENDING,
+    keep_payload: bool = False,
+    next_attempt_at: datetime | None = None,
+) -> list[SentEmail]:
+    """Store what is about to be sent; return the rows, in order, and set each message's `row`.
+
+    A row that is there already with the same idempotency key is used again, as it is. `keep_payload` stores the call
+    itself, whatever the settings say: the outbox cannot do without it.
+    """
+    using = database()
+    wanted = [_row(one, status, next_attempt_at) for one in outgoing]
+    fresh: list[int] = []
+    with transaction.atomic(using=using):
+        if _all_inserted(wanted):
+            fresh = list(range(len(wanted)))
+        else:
+            for at, row in enumerate(wanted):
+                key = row.idempotency_key
+                if inserted(row, idempotency_key=key) is not None:
+                    fresh.append(at)
+                else:
+                    wanted[at] = SentEmail.objects.using(using).get(idempotency_key=key)
+        _insert_details([(wanted[at], outgoing[at]) for at in fresh], keep_payload=keep_payload)
+    for row, one in zip(wanted, outgoing, strict=True):
+        one.row = row
+    return wanted
 
 
-def record_accepted(row: SentEmail, answer: Accepted) -> None:
-    """Store the id, then adopt the events that were here before it. Updates the row in place."""
-    now = timezone.now()
-    row.email_id, row.test_mode = answer["id"], answer.get("test_mode", False)
-    row.sent_at, row.error, row.error_code = row.sent_at or now, "", ""
-    if row.status in BEFORE_ACCEPTANCE:
-        row.status, row.status_at = Status.QUEUED, now
-    with transaction.atomic(using=_database()):
-        row.save(
-            using=_database(),
-            update_fields=["email_id", "test_mode", "sent_at", "status", "status_at", "error", "error_code"],
+def record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
+    """Store the ids, then adopt the events that were here before them. Updates the rows in place."""
+    if not accepted:
+        return
+    using, now = database(), timezone.now()
+    keys = [row.pk for row, _ in accepted]
+    stored = SentEmail.objects.using(using).filter(pk__in=keys)
+    ids = [When(pk=row.pk, then=Value(answer["id"])) for row, answer in accepted]
+    tests = [row.pk for row, answer in accepted if answer.get("test_mode", False)]
+    with transaction.atomic(using=using):
+        stored.update(
+            email_id=Case(*ids),
+            test_mode=Case(When(pk__in=tests, then=Value(True)), default=Value(False)) if tests else Value(False),
+            sent_at=Coalesce(F("sent_at"), Value(now, output_field=DateTimeField())),
+            error="",
+            error_code="",
+            next_attempt_at=None,
+            claimed_until=None,
+            claim="",
         )
-    settled = _settle_now_and_after_commit(answer["id"])
-    if settled is not None:
-        row.status, row.status_at = settled.status, settled.status_at
+        stored.filter(status__in=BEFORE_ACCEPTANCE).update(status=Status.QUEUED, status_at=now)
+        recipients = EmailRecipient.objects.using(using).filter(sent_email__in=keys, status__in=BEFORE_ACCEPTANCE)
+        recipients.update(status=Status.QUEUED, status_at=now)
+        if not get_settings().store_bodies:
+            EmailContent.objects.using(using).filter(sent_email__in=keys).delete()
+    settled = settle_now_and_after_commit(answer["id"] for _, answer in accepted)
+    for row, answer in accepted:
+        row.email_id, row.test_mode = answer["id"], answer.get("test_mode", False)
+        row.sent_at, row.error, row.error_code = row.sent_at or now, "", ""
+        row.next_attempt_at, row.claimed_until, row.claim = None, None, ""
+        if row.status in BEFORE_ACCEPTANCE:
+            row.status, row.status_at = Status.QUEUED, now
+        if (known := settled.get(answer["id"])) is not None:
+            row.status, row.status_at = known.status, known.status_at
 
 
 def record_failure(row: SentEmail, status: SendStatus) -> None:
     """Store why it was not accepted. A row that has its id from an earlier attempt keeps its status."""
-    row.error, row.error_code = status.error, (status.code or "")[:LONGEST_ID]
-    now = timezone.now()
-    stored = SentEmail.objects.using(_database()).filter(pk=row.pk)
-    with transaction.atomic(using=_database()):
+    using, now = database(), timezone.now()
+    row.error, row.error_code = without_breakers(status.error), without_breakers(status.code or "")[:LONGEST_ID]
+    stored = SentEmail.objects.using(using).filter(pk=row.pk)
+    with transaction.atomic(using=using):
         stored.update(error=row.error, error_code=row.error_code)
         # Asked of the database: another process may have got the id with the same key since `row` was read.
         if stored.filter(email_id=None).update(status=status.status, status_at=now):
+            EmailRecipient.objects.using(using).filter(sent_email=row.pk, status__in=BEFORE_ACCEPTANCE).update(
+                status=status.status, status_at=now
+            )
             row.status, row.status_at = status.status, now
             return
-    row.refresh_from_db(using=_database())
+    row.refresh_from_db(using=using)
 
 
-def record_event(event: WebhookEvent, after_commit: Callable[[SentEmail | None], Any]) -> bool:
-    """Store an event and bring its e-mail up to date. Returns whether it is new.
+def payload_of(content: EmailContent) -> dict[str, object]:
+    """Return the stored call."""
+    payload: dict[str, object] = json.loads(content.payload)
+    return payload
 
-    `after_commit` is called for a new event once it is stored for good, with the row it is about.
-    """
-    database = _database()
-    email_id = without_breakers(event.email_id or "")[:LONGEST_ID]
-    arrived = EmailEvent(
-        event_id=_event_id(event.id),
-        email_id=email_id,
-        type=without_breakers(event.type)[:LONGEST_ID],
-        occurred_at=event.timestamp,
-        data=storable(event.data),
+
+def _row(one: Outgoing, status: Status, next_attempt_at: datetime | None) -> SentEmail:
+    payload, settings = one.payload, get_settings()
+    return SentEmail(
+        idempotency_key=one.key,
+        mailer=one.mailer[:LONGEST_ID],
+        from_email=without_breakers(payload["from"])[:LONGEST_LINE],
+        subject=without_breakers(payload.get("subject", ""))[:LONGEST_LINE] if settings.store_subjects else "",
+        tags=storable(payload.get("tags", [])),
+        metadata=storable(one.metadata),
+        status=status,
+        scheduled_at=_moment(payload.get("scheduled_at")),
+        next_attempt_at=next_attempt_at,
     )
-    created = _inserted(arrived, event_id=arrived.event_id) is not None
-    # A repeated event is settled again: the first delivery may have died between storing and settling.
-    row = _settle_now_and_after_commit(email_id) if email_id else None
-    if created:
-        transaction.on_commit(partial(after_commit, row), using=database, robust=True)
-    return created
 
 
-def settle(email_id: str) -> SentEmail | None:
-    """Bring a row's status in line with its events, adopting those that came before it had its id.
-
-    Calling it again changes nothing. Returns the row, `None` when there is none with this id yet.
-    """
-    database = _database()
-    rows = SentEmail.objects.using(database).filter(email_id=email_id)
-    with transaction.atomic(using=database):
-        if not connections[database].features.has_select_for_update:
-            # SQLite refuses to make a writer of a transaction that has read while another one wrote. When the first
-            # statement writes, it waits for its turn instead.
-            rows.update(status=F("status"))
-        row = rows.select_for_update().first()
-        if row is None:
-            return None
-        events = EmailEvent.objects.using(database).filter(email_id=email_id)
-        events.filter(sent_email=None).update(sent_email=row)
-        known = status_from(events.values_list("type", "occurred_at"))
-        if known is not None:
-            since = known.at or (row.status_at if row.status == str(known.status) else timezone.now())
-            row.status, row.status_at = known.status, since
-            row.save(using=database, update_fields=["status", "status_at"])
-    return row
-
-
-def _settle_now_and_after_commit(email_id: str) -> SentEmail | None:
-    database = _database()
-    row = settle(email_id)
-    if transaction.get_connection(database).in_atomic_block:
-        # Until the surrounding transaction ends, the other side sees nothing of this one.
-        transaction.on_commit(partial(settle, email_id), using=database, robust=True)
-    return row
-
-
-def _inserted(row: Row, **unique: str) -> Row | None:
-    """Insert a row; return it, or `None` when there is one with these unique values already.
-
-    Nothing is read first: SQLite refuses to make a writer of a transaction that has read while another one wrote.
-    """
-    database = _database()
+def _moment(text: str | None) -> datetime | None:
+    # Checked when the message was read; what a client of one's own took is not stored rather than refused now.
     try:
-        with transaction.atomic(using=database):
-            row.save(using=database, force_insert=True)
-    except IntegrityError:
-        if not type(row)._default_manager.using(database).filter(**unique).exists():
-            raise
+        moment = parse_datetime(text) if text else None
+    except ValueError:
         return None
-    return row
+    return moment if moment is None or timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
-def _event_id(given: str) -> str:
-    cleaned = without_breakers(given)
-    if cleaned == given and len(given) <= LONGEST_ID:
-        return given
-    return "sha256:" + sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
+def _all_inserted(rows: Sequence[SentEmail]) -> bool:
+    """Insert all rows in one statement; return `False`, with nothing inserted, when one of the keys is taken."""
+    using = database()
+    if len(rows) == 1:
+        return inserted(rows[0], idempotency_key=rows[0].idempotency_key) is not None
+    try:
+        with transaction.atomic(using=using):
+            SentEmail.objects.using(using).bulk_create(rows)
+    except IntegrityError:
+        for row in rows:
+            row.pk = None
+            row._state.adding = True
+        return False
+    if any(row.pk is None for row in rows):  # Databases without RETURNING.
+        keys = [row.idempotency_key for row in rows]
+        stored = SentEmail.objects.using(using).filter(idempotency_key__in=keys)
+        numbers = dict(stored.values_list("idempotency_key", "pk"))
+        for row in rows:
+            row.pk = numbers[row.idempotency_key]
+    return True
 
 
-def _database() -> str:
-    return router.db_for_write(SentEmail)
+def _insert_details(rows: Sequence[tuple[SentEmail, Outgoing]], *, keep_payload: bool) -> None:
+    using = database()
+    EmailRecipient.objects.using(using).bulk_create(
+        [recipient for row, one in rows for recipient in _recipients(row, one)]
+    )
+    EmailRelation.objects.using(using).bulk_create(
+        [
+            EmailRelation(sent_email=row, model=related.model, object_id=related.object_id[:LONGEST_ID])
+            for row, one in rows
+            for related in dict.fromkeys(one.related_to)
+        ]
+    )
+    if keep_payload or get_settings().store_bodies:
+        EmailContent.objects.using(using).bulk_create(
+            [EmailContent(sent_email=row, payload=_as_json(one.payload)) for row, one in rows]
+        )
+
+
+def _as_json(payload: Mapping[str, object]) -> str:
+    # ASCII: it escapes what a database cannot hold.
+    return json.dumps(payload, ensure_ascii=True, separators=(",", ":"))
+
+
+def _recipients(row: SentEmail, one: Outgoing) -> list[EmailRecipient]:
+    how = get_settings().store_recipients
+    if how == "none":
+        return []
+    everybody = [(kind, address, Status(row.status)) for kind, address in one.recipients]
+    found: dict[tuple[str, str], EmailRecipient] = {}
+    for kind, written, status in [*everybody, *one.left_out]:
+        address = stored_address(written)
+        display = without_breakers(written)[:LONGEST_LINE] if how == "plain" else address
+        found.setdefault(
+            (kind, address),
+            EmailRecipient(sent_email=row, kind=kind, address=address, display=display, status=status),
+        )
+    return list(found.values())

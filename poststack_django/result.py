@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from django.core.mail import EmailMessage
 
-__all__ = ["SendStatus", "status_of"]
+__all__ = ["SendState", "SendStatus", "status_of"]
+
+SendState = Literal["queued", "waiting", "unknown", "refused", "withheld", "canceled", "unsent"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,10 @@ class SendStatus:
     `idempotency_key` of this.
     """
 
-    status: Literal["queued", "unknown", "refused"]
-    """Accepted; not confirmed, so perhaps accepted; or not accepted."""
+    status: SendState
+    """`queued`: accepted by the API. `waiting`: stored in the outbox. `unknown`: not confirmed, so perhaps accepted.
+    `refused`: not accepted. `withheld`: kept back by the staging guard. `canceled`: by a receiver of `pre_send`.
+    `unsent`: not tried, since the failure of another message ended the call."""
     idempotency_key: str
     id: str | None = None
     """The `em_…` id of the e-mail, `None` unless it was accepted."""
@@ -32,6 +36,8 @@ class SendStatus:
     test_mode: bool = False
     error: str = ""
     code: str | None = None
+    left_out: int = 0
+    """How many recipients were kept back by the staging guard or the suppression list; the row names them."""
 
 
 def status_of(message: EmailMessage) -> SendStatus | None:

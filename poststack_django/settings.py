@@ -9,29 +9,33 @@ POSTSTACK = {
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-__all__ = ["ClientSettings", "Settings", "get_settings"]
+from poststack_django import setting_values as values
+
+__all__ = ["ApiKey", "ClientSettings", "OutboxSettings", "Settings", "StoredRecipients", "get_settings"]
 
 DEFAULT_TIMEOUT: Final = 10.0
 # Most application servers end a worker that holds one request for 30 seconds.
 DEFAULT_DEADLINE: Final = 25.0
 DEFAULT_MAX_RETRIES: Final = 3
 
+ApiKey: TypeAlias = "str | Callable[[Any], str] | None"
+"""A key, or a function that returns the key for a message: one for each tenant."""
+StoredRecipients: TypeAlias = Literal["plain", "hashed", "none"]
+
 
 @dataclass(frozen=True)
 class ClientSettings:
     """What a client is made from. Times are in seconds; equal values share one client."""
 
-    api_key: str | None = field(default=None, repr=False)
+    api_key: ApiKey = field(default=None, repr=False)
     base_url: str | None = None
     timeout: float = DEFAULT_TIMEOUT
     deadline: float | None = DEFAULT_DEADLINE
@@ -41,12 +45,58 @@ class ClientSettings:
 
 
 @dataclass(frozen=True)
+class OutboxSettings:
+    """How the outbox is emptied. Times are in seconds. The key of each is its name in capitals, in `OUTBOX`."""
+
+    poll: float = 5.0
+    """How long a drainer that nobody wakes waits before it looks again."""
+    batch_size: int = 50
+    """How many e-mails a drainer takes at a time, at most 100."""
+    lease: float = 120.0
+    """How long they are its own. A drainer that died loses them after that; it must be longer than `DEADLINE`."""
+    horizon: float = 86_400.0
+    """No attempt starts later than this after the first. Keep it inside the log retention of your PostStack plan,
+    for as long as which an idempotency key holds."""
+    longest_delay: float = 900.0
+    """Between two attempts, whatever `Retry-After` says."""
+    first_delay: float = 1.0
+    """The upper bound of the first random delay; it doubles with every attempt."""
+    expires: float | None = None
+    """Give up this long after the e-mail was stored, for mail that is worthless when late."""
+    wait_for_quota: bool = False
+    """Whether a used-up quota is waited for, within the horizon, instead of given up at once."""
+    tasks: bool = False
+    """Whether each e-mail is also enqueued as a Django Task when its transaction commits."""
+    task_queue: str = "default"
+    task_backend: str = "default"
+    task_priority: int = 0
+
+
+@dataclass(frozen=True)
 class Settings:
     """The setting `POSTSTACK`, checked and complete."""
 
     client: ClientSettings
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    webhook_max_age: float | None = None
+    """Seconds after which a signed event is too old to be taken; `None` takes every age, as replays by hand need."""
     record: bool = True
+    send_defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What messages that do not say otherwise are sent with."""
+    allowed_recipients: tuple[str, ...] | None = None
+    """The staging guard: only these addresses and patterns (`*@example.com`) are sent to."""
+    redirect_to: str | None = None
+    """The staging guard: where mail goes instead of to everybody who is not allowed."""
+    suppressions: bool = False
+    """Whether bounces, complaints and unsubscriptions end sending to an address."""
+    store_subjects: bool = True
+    store_recipients: StoredRecipients = "plain"
+    store_bodies: bool = False
+    retention_days: int | None = None
+    """After how many days `manage.py poststack_prune` deletes, if it is not told otherwise."""
+    block_event_loop: bool = False
+    """Whether sending from a running event loop blocks it instead of being refused."""
+    outbox: OutboxSettings = field(default_factory=OutboxSettings)
 
 
 # Django's error reports show no variables of it, nor of what it calls: they hold keys.
@@ -56,28 +106,53 @@ def get_settings() -> Settings:
     given = _given()
     return Settings(
         client=ClientSettings(
-            api_key=_text(given, "API_KEY") or os.environ.get("POSTSTACK_API_KEY") or None,
-            base_url=_text(given, "BASE_URL") or os.environ.get("POSTSTACK_BASE_URL") or None,
-            timeout=_number(given, "TIMEOUT", DEFAULT_TIMEOUT) or DEFAULT_TIMEOUT,
-            deadline=_number(given, "DEADLINE", DEFAULT_DEADLINE),
-            max_retries=_max_retries(given),
-            factory=_factory(given),
+            api_key=values.api_key(given, "API_KEY") or os.environ.get("POSTSTACK_API_KEY") or None,
+            base_url=values.text(given, "BASE_URL") or os.environ.get("POSTSTACK_BASE_URL") or None,
+            timeout=values.seconds(given, "TIMEOUT", DEFAULT_TIMEOUT) or DEFAULT_TIMEOUT,
+            deadline=values.seconds(given, "DEADLINE", DEFAULT_DEADLINE),
+            max_retries=values.whole_number(given, "MAX_RETRIES", DEFAULT_MAX_RETRIES),
+            factory=values.function(given, "CLIENT"),
         ),
-        webhook_secrets=_secrets(given),
-        record=_flag(given, "RECORD", default=True),
+        webhook_secrets=values.secrets(given, "WEBHOOK_SECRETS", os.environ.get("POSTSTACK_WEBHOOK_SECRETS", "")),
+        webhook_max_age=values.seconds(given, "WEBHOOK_MAX_AGE", None),
+        record=values.flag(given, "RECORD", default=True),
+        send_defaults=values.mapping(given, "SEND_DEFAULTS"),
+        allowed_recipients=values.texts(given, "ALLOWED_RECIPIENTS"),
+        redirect_to=values.text(given, "REDIRECT_TO") or None,
+        suppressions=values.flag(given, "SUPPRESSIONS", default=False),
+        store_subjects=values.flag(given, "STORE_SUBJECTS", default=True),
+        store_recipients=cast(
+            "StoredRecipients", values.choice(given, "STORE_RECIPIENTS", ("plain", "hashed", "none"), "plain")
+        ),
+        store_bodies=values.flag(given, "STORE_BODIES", default=False),
+        retention_days=values.positive_or_none(given, "RETENTION_DAYS"),
+        block_event_loop=values.flag(given, "BLOCK_EVENT_LOOP", default=False),
+        outbox=_outbox(values.mapping(given, "OUTBOX")),
     )
 
 
 _KEYS: Final = (
+    "ALLOWED_RECIPIENTS",
     "API_KEY",
     "BASE_URL",
+    "BLOCK_EVENT_LOOP",
     "CLIENT",
     "DEADLINE",
     "MAX_RETRIES",
+    "OUTBOX",
     "RECORD",
+    "REDIRECT_TO",
+    "RETENTION_DAYS",
+    "SEND_DEFAULTS",
+    "STORE_BODIES",
+    "STORE_RECIPIENTS",
+    "STORE_SUBJECTS",
+    "SUPPRESSIONS",
     "TIMEOUT",
+    "WEBHOOK_MAX_AGE",
     "WEBHOOK_SECRETS",
 )
+_OUTBOX_KEYS: Final = tuple(name.upper() for name in OutboxSettings.__dataclass_fields__)
 
 
 def _given() -> Mapping[str, object]:
@@ -87,71 +162,27 @@ def _given() -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise ImproperlyConfigured(f"POSTSTACK is a dictionary, not {type(value).__name__}.")
     given = cast("Mapping[str, object]", value)
-    for key in given:
-        if key not in _KEYS:
-            close = get_close_matches(str(key).upper(), _KEYS, 1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"The keys are {', '.join(_KEYS)}."
-            raise ImproperlyConfigured(f"POSTSTACK has an unknown key {key!r}. {hint}")
+    values.refuse_unknown(given, _KEYS, "POSTSTACK")
     return given
 
 
-def _wrong(key: str, wanted: str, value: object) -> ImproperlyConfigured:
-    # The value stays out of the text: it may be a secret.
-    return ImproperlyConfigured(f"POSTSTACK[{key!r}] is {wanted}, not {type(value).__name__}.")
-
-
-def _text(given: Mapping[str, object], key: str) -> str | None:
-    value = given.get(key)
-    if value is not None and not isinstance(value, str):
-        raise _wrong(key, "text", value)
-    return value
-
-
-def _number(given: Mapping[str, object], key: str, default: float) -> float | None:
-    value = given.get(key, default)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        raise _wrong(key, "a number of seconds", value)
-    if value is not None and not value > 0:
-        raise ImproperlyConfigured(f"POSTSTACK[{key!r}] is more than 0 seconds.")
-    return value
-
-
-def _max_retries(given: Mapping[str, object]) -> int:
-    value = given.get("MAX_RETRIES", DEFAULT_MAX_RETRIES)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong("MAX_RETRIES", "a whole number", value)
-    return value
-
-
-def _flag(given: Mapping[str, object], key: str, *, default: bool) -> bool:
-    value = given.get(key, default)
-    if not isinstance(value, bool):
-        raise _wrong(key, "True or False", value)
-    return value
-
-
-def _secrets(given: Mapping[str, object]) -> tuple[str, ...]:
-    value = given.get("WEBHOOK_SECRETS")
-    if value is None:
-        value = [part.strip() for part in os.environ.get("POSTSTACK_WEBHOOK_SECRETS", "").split(",")]
-    secrets = [value] if isinstance(value, str) else value
-    if not isinstance(secrets, Iterable):
-        raise _wrong("WEBHOOK_SECRETS", "a list of texts", value)
-    listed = list(cast("Iterable[object]", secrets))
-    for secret in listed:
-        if secret is not None and not isinstance(secret, str):
-            raise _wrong("WEBHOOK_SECRETS", "a list of texts", secret)
-    # An unset variable often arrives as "" or None; such a secret must not let anybody sign.
-    return tuple(secret for secret in cast("list[str | None]", listed) if secret)
-
-
-def _factory(given: Mapping[str, object]) -> Callable[[], Any] | None:
-    value = given.get("CLIENT")
-    if isinstance(value, str):
-        try:
-            value = cast("object", import_string(value))
-        except ImportError as error:
-            raise ImproperlyConfigured(f"POSTSTACK['CLIENT'] cannot be imported: {error}") from error
-    if value is None or callable(value):
-        return value
-    raise _wrong("CLIENT", "a function that makes a client, or the dotted path of one", value)
+def _outbox(given: Mapping[str, Any]) -> OutboxSettings:
+    values.refuse_unknown(given, _OUTBOX_KEYS, "POSTSTACK['OUTBOX']")
+    default = OutboxSettings()
+    batch_size = values.whole_number(given, "BATCH_SIZE", default.batch_size)
+    if not 1 <= batch_size <= 100:
+        raise ImproperlyConfigured("POSTSTACK['OUTBOX']['BATCH_SIZE'] is from 1 to 100.")
+    return OutboxSettings(
+        poll=values.seconds(given, "POLL", default.poll) or default.poll,
+        batch_size=batch_size,
+        lease=values.seconds(given, "LEASE", default.lease) or default.lease,
+        horizon=values.seconds(given, "HORIZON", default.horizon) or default.horizon,
+        longest_delay=values.seconds(given, "LONGEST_DELAY", default.longest_delay) or default.longest_delay,
+        first_delay=values.seconds(given, "FIRST_DELAY", default.first_delay) or default.first_delay,
+        expires=values.seconds(given, "EXPIRES", None),
+        wait_for_quota=values.flag(given, "WAIT_FOR_QUOTA", default=False),
+        tasks=values.flag(given, "TASKS", default=False),
+        task_queue=values.text(given, "TASK_QUEUE") or default.task_queue,
+        task_backend=values.text(given, "TASK_BACKEND") or default.task_backend,
+        task_priority=values.whole_number(given, "TASK_PRIORITY", default.task_priority),
+    )

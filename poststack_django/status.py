@@ -6,27 +6,45 @@ late, early and reordered events all end in the same state, and a late `delivere
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["Known", "Status", "status_choices", "status_from"]
+__all__ = [
+    "CANCELED_EVENT",
+    "UNDER_WAY",
+    "Happened",
+    "Known",
+    "Status",
+    "overall_status",
+    "status_choices",
+    "status_from",
+    "statuses_of_recipients",
+]
 
 
 class Status(models.TextChoices):
-    """The states of an e-mail: three before the API has said yes, then the API's own."""
+    """The states of an e-mail and of each of its recipients: ours before the API has said yes, then the API's own."""
 
     PENDING = "pending", _("Pending")
     """Stored, and the call has not ended. It stays so when the process ended first."""
+    WAITING = "waiting", _("In the outbox")
+    """The outbox will send it, or try again."""
     UNKNOWN = "unknown", _("Not confirmed")
     """The call failed in a way that may have left the e-mail accepted. Its idempotency key makes asking again safe."""
     REFUSED = "refused", _("Refused")
     """Never accepted: sending the same again will be refused again."""
+    GAVE_UP = "gave_up", _("Given up")
+    """The outbox tried for as long as it may, and was not once told that the e-mail is accepted."""
+    WITHHELD = "withheld", _("Withheld")
+    """The staging guard kept it back."""
+    SUPPRESSED = "suppressed", _("Suppressed")
+    """Nothing is sent to an address that bounced, complained or unsubscribed before."""
+    CANCELED = "canceled", _("Canceled")
+    """Canceled before it was sent, by a receiver of `pre_send` or while it was scheduled."""
     QUEUED = "queued", _("Accepted")
     SENDING = "sending", _("Sending")
     DEFERRED = "deferred", _("Deferred")
@@ -41,6 +59,14 @@ def status_choices() -> list[tuple[str, str]]:
     return [(one.value, str(one.label)) for one in Status]
 
 
+class Happened(NamedTuple):
+    """One event: its type, when it happened, and at which recipient (empty: at all of them)."""
+
+    type: str
+    at: datetime | None
+    recipient: str = ""
+
+
 class Known(NamedTuple):
     """A status, and since when."""
 
@@ -48,12 +74,16 @@ class Known(NamedTuple):
     at: datetime | None
 
 
+CANCELED_EVENT: Final = "poststack_django.canceled"
+"""Stored when the API has confirmed that a scheduled e-mail is canceled; it sends no event of its own for that."""
+
 # The events of poststack-api §6.1. Whatever else happens to an e-mail, such as a click, was delivered first.
 _MEANING: Final = {
     "email.queued": Status.QUEUED,
     "email.sent": Status.SENDING,
     "email.deferred": Status.DEFERRED,
     "email.soft_bounced": Status.DEFERRED,
+    CANCELED_EVENT: Status.CANCELED,
     "email.delivered": Status.DELIVERED,
     "email.opened": Status.DELIVERED,
     "email.clicked": Status.DELIVERED,
@@ -62,26 +92,67 @@ _MEANING: Final = {
     "email.bounced": Status.BOUNCED,
     "email.complained": Status.COMPLAINED,
 }
-# An end outranks whatever is still under way, and the worse end the better one, whenever they happened: one e-mail
-# can have several recipients. Among states that are under way the latest counts.
+# At one recipient an end outranks whatever is still under way, and the worse end the better one, whenever they
+# happened. Among states that are under way the latest counts.
 _ENDS: Final = {
-    Status.DELIVERED: 1,
-    Status.FAILED: 2,
-    Status.BOUNCED: 3,
-    Status.COMPLAINED: 4,
+    Status.CANCELED: 1,
+    Status.DELIVERED: 2,
+    Status.FAILED: 3,
+    Status.BOUNCED: 4,
+    Status.COMPLAINED: 5,
 }
 _UNDER_WAY: Final = {Status.QUEUED: 0, Status.SENDING: 1, Status.DEFERRED: 2}
+UNDER_WAY: Final[frozenset[Status]] = frozenset(_UNDER_WAY)
+"""Accepted, and not at an end."""
+# An e-mail is as well off as the worst of its recipients, and delivered once it is delivered to all.
+_WORST_FIRST: Final = (
+    Status.COMPLAINED,
+    Status.BOUNCED,
+    Status.FAILED,
+    Status.DEFERRED,
+    Status.SENDING,
+    Status.QUEUED,
+    Status.CANCELED,
+    Status.DELIVERED,
+)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=timezone.utc)
 
 
-def status_from(events: Iterable[tuple[str, datetime | None]]) -> Known | None:
-    """Return the status that these events, `(type, moment)` in any order, add up to; `None` if they say nothing."""
-    told = [(_MEANING[kind], at) for kind, at in events if kind in _MEANING]
+def status_from(events: Iterable[Happened]) -> Known | None:
+    """Return the status that the events at one recipient, in any order, add up to; `None` if they say nothing."""
+    told = [(_MEANING[event.type], event.at) for event in events if event.type in _MEANING]
     if not told:
         return None
     status, _ = max(told, key=lambda one: _weight(*one))
     moments = [at for one, at in told if one is status and at is not None]
     return Known(status, min(moments, default=None))
+
+
+def statuses_of_recipients(events: Iterable[Happened], addresses: Iterable[str] = ()) -> dict[str, Known]:
+    """Return what is known of each address; events that name no recipient happened at all of them.
+
+    Addresses that only events name are part of the answer. Without any address, the one key is "".
+    """
+    happened = list(events)
+    everywhere = [event for event in happened if not event.recipient]
+    known = {}
+    for address in {*addresses, *(event.recipient for event in happened if event.recipient)} or {""}:
+        status = status_from([*everywhere, *(event for event in happened if address and event.recipient == address)])
+        if status is not None:
+            known[address] = status
+    return known
+
+
+def overall_status(recipients: Sequence[Known]) -> Known | None:
+    """Return the status of an e-mail from those of its recipients; `None` if nothing is known of any."""
+    for status in _WORST_FIRST:
+        moments = [known.at for known in recipients if known.status is status]
+        if moments:
+            dated = [at for at in moments if at is not None]
+            # Delivered to all since the last of them was reached; worse, since the first.
+            choose = max if status is Status.DELIVERED else min
+            return Known(status, choose(dated, default=None))
+    return None
 
 
 def _weight(status: Status, at: datetime | None) -> tuple[int, datetime, int]:

@@ -108,7 +108,7 @@ class WebhookView(View):
         if not is_recording():
             self._tell(event, None)
             return
-        from poststack_django.records import record_event
+        from poststack_django.event_records import record_event
 
         if not record_event(event, partial(self._tell, event)):
             logger.info("Event %s had been received before.", event.id)

@@ -20,14 +20,15 @@ from django.views.decorators.debug import sensitive_variables
 from poststack import PostStackError
 from poststack_django.clients import EmailClient, get_client, overlaid
 from poststack_django.database import is_recording, with_orm
+from poststack_django.outgoing import Outgoing
 from poststack_django.payload import payload_from
 from poststack_django.result import SendStatus
 from poststack_django.signals import post_send, send_failed
 
 if TYPE_CHECKING:
-    from poststack.types import SendEmail
     from poststack.types import SentEmail as Accepted
     from poststack_django.models import SentEmail
+    from poststack_django.settings import ClientSettings
 
 __all__ = ["EmailBackend"]
 
@@ -79,6 +80,11 @@ class EmailBackend(BaseEmailBackend):
         self._client: EmailClient | None = None
         self._lock = threading.RLock()
 
+    @property
+    def configuration(self) -> ClientSettings:
+        """What this mailer's client is made from: the settings, and its own options on top."""
+        return overlaid(self._options)
+
     @sensitive_variables()
     def open(self) -> bool:
         """Take the shared client. Returns whether this call did it. Raises `ImproperlyConfigured`, never silenced."""
@@ -86,7 +92,7 @@ class EmailBackend(BaseEmailBackend):
             if self._client is not None:
                 return False
             try:
-                self._client = get_client(overlaid(self._options))
+                self._client = get_client(self.configuration)
             except ImproperlyConfigured as error:
                 named = _with_alias(error, self.alias)
                 if named is error:
@@ -123,7 +129,7 @@ class EmailBackend(BaseEmailBackend):
             return False
         payload = payload_from(message)
         key = payload.setdefault("idempotency_key", str(uuid.uuid4()))
-        row = self._record_attempt(payload)
+        row = self._record_attempt(Outgoing(message, payload, self.alias or ""))
         try:
             answer = client.emails.send(payload)
         except PostStackError as error:
@@ -141,14 +147,14 @@ class EmailBackend(BaseEmailBackend):
         self._accepted(message, row, key, answer)
         return True
 
-    def _record_attempt(self, payload: SendEmail) -> SentEmail | None:
+    def _record_attempt(self, outgoing: Outgoing) -> SentEmail | None:
         if not is_recording():
             return None
-        from poststack_django.records import record_attempt
+        from poststack_django.records import record_attempts
 
-        alias = self.alias or ""
         # Reports of a broken database are e-mails too: they must get out although nothing can be stored.
-        return _logged_not_raised("storing an e-mail before sending it", lambda: record_attempt(payload, alias))
+        _logged_not_raised("storing an e-mail before sending it", lambda: record_attempts([outgoing]))
+        return outgoing.row
 
     def _accepted(self, message: EmailMessage, row: SentEmail | None, key: str, answer: Accepted) -> None:
         status = SendStatus(
@@ -163,7 +169,7 @@ class EmailBackend(BaseEmailBackend):
         if row is not None:
             from poststack_django.records import record_accepted
 
-            _logged_not_raised(f"storing the id {status.id}", lambda: record_accepted(row, answer))
+            _logged_not_raised(f"storing the id {status.id}", lambda: record_accepted([(row, answer)]))
         post_send.send_robust(sender=type(self), message=message, status=status, email=row)
 
     def _failed(self, message: EmailMessage, row: SentEmail | None, status: SendStatus, error: Exception) -> None:

@@ -12,8 +12,9 @@ import pytest
 from django.db import connections, transaction
 
 from poststack.events import parse_event
+from poststack_django.event_records import record_event
 from poststack_django.models import EmailEvent, SentEmail
-from poststack_django.records import record_accepted, record_event
+from poststack_django.records import record_accepted
 from tests.with_django.api import event_body
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def test_an_event_that_arrives_with_the_answer_is_never_left_alone(database: Non
         row = SentEmail.objects.create(idempotency_key=f"k{number}", from_email="a@example.com")
         event = parse_event(event_body("email.delivered", f"em_{number}", number))
         raised = at_once(
-            partial(record_accepted, row, {"id": f"em_{number}"}),
+            partial(record_accepted, [(row, {"id": f"em_{number}"})]),
             partial(record_event, event, ignore),
         )
 
@@ -123,7 +124,7 @@ def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by
     row = SentEmail.objects.create(idempotency_key="k", from_email="a@example.com")
     event = parse_event(event_body("email.delivered"))
     with transaction.atomic(using="postgres"):
-        record_accepted(row, {"id": "em_1"})
+        record_accepted([(row, {"id": "em_1"})])
         raised = at_once(partial(record_event, event, ignore))
         assert raised == []
         assert EmailEvent.objects.get().sent_email is None

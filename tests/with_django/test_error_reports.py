@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
 from poststack.events import SIGNATURE_HEADER, sign
-from poststack_django import records
+from poststack_django import event_records
 from poststack_django.backends import EmailBackend
 from poststack_django.webhooks import WebhookView
 from tests.with_django.api import RecordingApi, event_body
@@ -63,7 +63,7 @@ def test_a_webhook_that_fails_does_not_show_the_secret(settings: Any, monkeypatc
     def fail(*_: object) -> None:
         raise RuntimeError("no database")
 
-    monkeypatch.setattr(records, "record_event", fail)
+    monkeypatch.setattr(event_records, "record_event", fail)
     body = event_body("email.delivered")
     headers = {SIGNATURE_HEADER: sign(body, HIDDEN)}
     request = RequestFactory().post("/", body, content_type="application/json", headers=headers)

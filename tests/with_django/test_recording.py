@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from poststack import PostStackConnectionError, PostStackError
 from poststack.transports.base import TransportTimeoutError
@@ -34,7 +35,8 @@ def test_the_row_is_there_before_the_call_and_has_its_id_after_it(backend: Email
     assert before == [(key, "pending", None)]
     assert (row.idempotency_key, row.email_id, row.status, row.test_mode) == (key, "em_1", "queued", True)
     assert (row.subject, row.from_email, row.tags) == ("Subject 1", "a@example.com", ["welcome"])
-    assert row.recipients == ["b@example.com", "c@example.com", "d@example.com"]
+    assert (row.to, row.cc, row.bcc) == (["b@example.com"], ["c@example.com"], ["d@example.com"])
+    assert {recipient.status for recipient in row.recipients.all()} == {"queued"}
     assert row.sent_at is not None
 
 
@@ -134,7 +136,7 @@ def test_a_database_that_fails_after_does_not_fail_the_mail(
     def down(*_: Any, **__: Any) -> None:
         raise DatabaseError("down")
 
-    api.on_send = lambda payload: monkeypatch.setattr(SentEmail, "save", down)
+    api.on_send = lambda payload: monkeypatch.setattr(QuerySet, "update", down)
 
     assert backend.send_messages([message()]) == 1
     assert "Storing the id em_1 failed" in caplog.text

@@ -7,11 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.db import connection
 
 from poststack.events import parse_event
+from poststack_django.event_records import record_event
 from poststack_django.models import EmailEvent, SentEmail
-from poststack_django.records import record_attempt, record_event
+from poststack_django.outgoing import Outgoing
+from poststack_django.records import record_attempts
 from tests.with_django.api import event_body
 from tests.with_django.test_concurrency import at_once, ignore
 
@@ -58,9 +61,9 @@ def test_events_that_arrive_together_are_all_stored() -> None:
 
 
 def test_emails_that_leave_together_are_all_stored() -> None:
-    payloads: list[SendEmail] = [{**PAYLOAD, "idempotency_key": key} for key in "abc"]
+    outgoing = [Outgoing(EmailMessage(), {**PAYLOAD, "idempotency_key": key}) for key in "abc"]
 
-    raised = inserting_together(*[partial(record_attempt, payload, "") for payload in payloads])
+    raised = inserting_together(*[partial(record_attempts, [one]) for one in outgoing])
 
     assert raised == []
-    assert SentEmail.objects.count() == len(payloads)
+    assert SentEmail.objects.count() == len(outgoing)

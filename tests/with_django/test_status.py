@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poststack_django.status import Status, status_choices, status_from
+from poststack_django.status import Happened, Status, status_choices, status_from
 
 START = datetime(2026, 1, 2, tzinfo=timezone.utc)
 KINDS = [
@@ -30,9 +30,9 @@ KINDS = [
 ]
 
 
-def at(*kinds: str) -> list[tuple[str, datetime | None]]:
+def at(*kinds: str) -> list[Happened]:
     """Events a minute apart."""
-    return [(f"email.{kind}", START + timedelta(minutes=minute)) for minute, kind in enumerate(kinds)]
+    return [Happened(f"email.{kind}", START + timedelta(minutes=minute)) for minute, kind in enumerate(kinds)]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def at(*kinds: str) -> list[tuple[str, datetime | None]]:
         (at("failed", "sent"), Status.FAILED),
     ],
 )
-def test_what_events_add_up_to(events: list[tuple[str, datetime | None]], status: Status) -> None:
+def test_what_events_add_up_to(events: list[Happened], status: Status) -> None:
     known = status_from(events)
 
     assert known is not None
@@ -67,18 +67,18 @@ def test_a_status_holds_since_it_was_first_reached() -> None:
     assert known.at == START + timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("events", [[], at("invented_tomorrow"), [("contact.created", None)]])
-def test_events_that_say_nothing_about_delivery_change_nothing(events: list[tuple[str, datetime | None]]) -> None:
+@pytest.mark.parametrize("events", [[], at("invented_tomorrow"), [Happened("contact.created", None)]])
+def test_events_that_say_nothing_about_delivery_change_nothing(events: list[Happened]) -> None:
     assert status_from(events) is None
 
 
 moments = st.none() | st.integers(0, 5).map(lambda minute: START + timedelta(minutes=minute))
-histories = st.lists(st.tuples(st.sampled_from(KINDS), moments), max_size=8)
+histories = st.lists(st.builds(Happened, st.sampled_from(KINDS), moments), max_size=8)
 
 
 @given(histories.flatmap(lambda events: st.tuples(st.just(events), st.permutations([*events, *events]))))
 def test_order_and_repetition_do_not_matter(
-    case: tuple[list[tuple[str, datetime | None]], list[tuple[str, datetime | None]]],
+    case: tuple[list[Happened], list[Happened]],
 ) -> None:
     events, shuffled = case
 
@@ -86,8 +86,8 @@ def test_order_and_repetition_do_not_matter(
 
 
 @given(histories)
-def test_a_complaint_is_never_hidden(events: list[tuple[str, datetime | None]]) -> None:
-    known = status_from([*events, ("email.complained", START)])
+def test_a_complaint_is_never_hidden(events: list[Happened]) -> None:
+    known = status_from([*events, Happened("email.complained", START)])
 
     assert known is not None
     assert known.status is Status.COMPLAINED

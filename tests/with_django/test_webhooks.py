@@ -19,9 +19,9 @@ from poststack.events import parse_event, sign
 from poststack.testing import emulator
 from poststack_django.backends import EmailBackend
 from poststack_django.models import EmailEvent, SentEmail
-from poststack_django.records import settle
+from poststack_django.settling import settle
 from poststack_django.signals import tracking
-from poststack_django.status import Status, status_from
+from poststack_django.status import Happened, Status, status_from
 from poststack_django.webhooks import WebhookView
 from tests.with_django.api import SECRET, RecordingApi, configured, event_body, signed
 
@@ -264,7 +264,7 @@ def test_every_order_and_repetition_of_a_history_ends_the_same(api: RecordingApi
     ]
     repeated = data.draw(st.lists(st.sampled_from(bodies), max_size=3), label="repeated")
     steps: list[bytes | None] = data.draw(st.permutations([*bodies, *repeated, None]), label="order")
-    expected = status_from((event.type, event.timestamp) for event in map(parse_event, bodies))
+    expected = status_from(Happened(event.type, event.timestamp) for event in map(parse_event, bodies))
 
     with transaction.atomic():
         api.payloads.clear()
