@@ -20,6 +20,8 @@ from tests.with_django.api import event_body
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from poststack_django.telling import Turn
+
 pytestmark = pytest.mark.services
 
 URL = os.environ.get("POSTSTACK_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -27,7 +29,7 @@ NAME = f"poststack_django_{os.getpid()}"
 ROUNDS = 25
 
 
-def ignore(email: SentEmail | None) -> None:
+def ignore(turn: Turn, email: SentEmail | None) -> None:
     """What a test does that asks for no signal."""
 
 
@@ -135,8 +137,12 @@ def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by
 
 def test_one_event_delivered_many_times_at_once_is_stored_and_told_once(database: None) -> None:
     told: list[object] = []
+
+    def tell(turn: Turn, email: SentEmail | None) -> None:
+        told.append(email)
+
     event = parse_event(event_body("email.bounced"))
-    raised = at_once(*[partial(record_event, event, told.append)] * 6)
+    raised = at_once(*[partial(record_event, event, tell)] * 6)
 
     assert raised == []
     assert (EmailEvent.objects.count(), len(told)) == (1, 1)
