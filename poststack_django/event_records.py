@@ -96,8 +96,8 @@ def _row(event: WebhookEvent, email_id: str) -> EmailEvent:
 
 
 def _turn_after(stored: EmailEvent, *, retry_failed: bool) -> Turn | None:
-    left_alone = stored.state == EventState.NEW and stored.received_at < timezone.now() - GRACE
-    if left_alone or (retry_failed and stored.state == EventState.FAILED):
+    left_alone = stored.state == str(EventState.NEW) and stored.received_at < timezone.now() - GRACE
+    if left_alone or (retry_failed and stored.state == str(EventState.FAILED)):
         return taken_over(stored)
     return None
 

@@ -157,7 +157,7 @@ class WebhookView(View):
         if not self.fail_on_receiver_error:
             return _answer(handled=True)
         if recorded.turn is None:  # Another process may be at it, or have died: the next delivery will know.
-            return _answer(handled=recorded.stored.state == EventState.HANDLED)
+            return _answer(handled=recorded.stored.state == str(EventState.HANDLED))
         # Nothing is told yet inside a transaction that somebody has put around this view.
         return _answer(handled=all(told) if told else _in_transaction())
 

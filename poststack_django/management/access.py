@@ -40,12 +40,12 @@ def mailer_called(alias: str | None) -> EmailBackend:
     from poststack_django.backends import EmailBackend
 
     mailers: Any = getattr(mail, "mailers", None)
-    configured: dict[str, Any] = getattr(settings, "MAILERS", {}) if mailers is not None else {}
+    configured: dict[str, Any] = {} if mailers is None else getattr(settings, "MAILERS", {})
     if alias is not None and alias not in configured:
         known = ", ".join(map(repr, configured)) or "none: mailers came with Django 6.1 and the setting MAILERS"
         raise CommandError(f"There is no mailer {alias!r}. Those of this project are {known}.")
     with failures_in_words(), muted_deprecations():
-        made: object = mailers[alias or "default"] if configured else import_string(settings.EMAIL_BACKEND)()
+        made = cast("object", mailers[alias or "default"] if configured else import_string(settings.EMAIL_BACKEND)())
     if not isinstance(made, EmailBackend):
         raise CommandError(
             f"This project sends through {type(made).__module__}.{type(made).__qualname__}, not through PostStack. Set "

@@ -61,6 +61,12 @@ class Settled:
         settle(ID)
 
 
+def arrive(steps: Iterable[Step]) -> None:
+    """Let them arrive one after the other."""
+    for step in steps:
+        step.arrives()
+
+
 def ignore(turn: Turn, email: SentEmail | None) -> None:
     """What is done with an event whose receivers are not asked for."""
 

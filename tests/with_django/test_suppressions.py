@@ -60,7 +60,7 @@ def listed() -> dict[str, str]:
     ],
 )
 def test_the_recipient_of_some_events_is_suppressed(kind: str, data: dict[str, str], reason: str | None) -> None:
-    happen(kind, recipient="Ada <ADA@example.com>", **data)
+    happen(kind, 1, recipient="Ada <ADA@example.com>", **data)
 
     assert listed() == ({ADA: reason} if reason else {})
     assert suppressed_among([ADA]) == ({ADA} if reason else set())

@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 raise CommandError("It is still in the outbox. Is `manage.py poststack_outbox` running?")
             self.stdout.write("It is in the outbox. `manage.py poststack_outbox` sends it.")
             return
-        self.stdout.write(f"{email_id} {'queued' if status.id else 'sent from the outbox'}")
+        self.stdout.write(f"{email_id} queued")
         if wait:
             self._follow(email_id, backend, message, ends_at, verbosity)
 
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         self, email_id: str, backend: EmailBackend, message: EmailMessage, ends_at: float, verbosity: int
     ) -> None:
         client = self._client(backend, message)
-        seen, pause = "", FIRST_PAUSE
+        seen, pause = "queued", FIRST_PAUSE
         while True:
             with failures_in_words():
                 state: str = client.emails.get(email_id)["email"]["status"]
