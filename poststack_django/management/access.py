@@ -45,7 +45,10 @@ def mailer_called(alias: str | None) -> EmailBackend:
         known = ", ".join(map(repr, configured)) or "none: mailers came with Django 6.1 and the setting MAILERS"
         raise CommandError(f"There is no mailer {alias!r}. Those of this project are {known}.")
     with failures_in_words(), muted_deprecations():
-        made = cast("object", mailers[alias or "default"] if configured else import_string(settings.EMAIL_BACKEND)())
+        if mailers is not None and configured:
+            made = cast("object", mailers[alias or "default"])
+        else:
+            made = cast("object", import_string(settings.EMAIL_BACKEND)())
     if not isinstance(made, EmailBackend):
         raise CommandError(
             f"This project sends through {type(made).__module__}.{type(made).__qualname__}, not through PostStack. Set "

@@ -106,7 +106,7 @@ def test_a_sample_event_is_sent(post: EmulatorSession) -> None:
         (["rotate", "7"], "status 404"),
         (["test", "7"], "status 404"),
         (["rotate", "seven"], "invalid int value"),
-        (["--mailer", "other", "list"], "no mailer 'other'"),
+        (["list", "--mailer", "other"], "no mailer 'other'"),
         ([], "required"),
     ],
 )
@@ -254,4 +254,4 @@ def test_a_mailer_can_be_chosen(post: EmulatorSession, settings: Any) -> None:
         run("poststack_send_test", ADA)
 
     assert SentEmail.objects.get().mailer == "own"
-    assert run("poststack_webhook", "--mailer", "own", "list") == ""
+    assert run("poststack_webhook", "list", "--mailer", "own") == ""

@@ -28,14 +28,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the actions."""
-        add_mailer_option(parser)
         actions = parser.add_subparsers(dest="action", required=True)
         create = actions.add_parser("create", help="have PostStack call an address of this project")
         create.add_argument("url", help="the full address, such as https://example.com/webhooks/poststack/")
         create.add_argument(
             "--events", nargs="+", default=["*"], metavar="TYPE", help="such as email.bounced (default: all)"
         )
-        actions.add_parser("list", help="print id, state, address and events of each")
+        listed = actions.add_parser("list", help="print id, state, address and events of each")
         rotate = actions.add_parser("rotate", help="replace the signing secret")
         rotate.add_argument("id", type=int)
         rotate.add_argument(
@@ -46,6 +45,8 @@ class Command(BaseCommand):
         )
         test = actions.add_parser("test", help="have PostStack send a sample event")
         test.add_argument("id", type=int)
+        for action in (create, listed, rotate, test):
+            add_mailer_option(action)
 
     def handle(self, *_: Any, action: str, mailer: str | None, **options: Any) -> None:
         """Run."""
