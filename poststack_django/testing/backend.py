@@ -30,6 +30,9 @@ class EmailBackend(SendingBackend):
     mailer's alias, and `poststack_payload`, what the API would have got.
     """
 
+    # Asynchronous code gets here by `send_messages`, too: there is nothing to wait for.
+    sends_by_calls = False
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._copies: list[tuple[EmailMessage, EmailMessage]] = []
@@ -49,6 +52,10 @@ class EmailBackend(SendingBackend):
                 for message, sent in self._copies:
                     vars(sent)["poststack_status"] = getattr(message, "poststack_status", None)
                 self._copies.clear()
+
+    # Django 5.2 and 6.0 keep the backend on a sent message, and so on its copies.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_copies": []}
 
     def _perform(self, call: Call) -> list[Outcome]:
         outcomes = super()._perform(call)

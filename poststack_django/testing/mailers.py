@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unittest
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final, TypeVar, cast
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.core import mail
 from django.test.utils import TestContextDecorator, override_settings
 
+from poststack_django.muted import muted_deprecations
 from poststack_django.settings import ClientSettings, Settings
 
 __all__ = ["TEST_BACKEND", "mailer_settings", "override_mailer"]
@@ -94,6 +94,5 @@ def mailer_settings(backend: str, alias: str | None, options: Mapping[str, Any])
 
 
 def _email_backend() -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Django 6.1 warns whoever reads the old setting.
+    with muted_deprecations():
         return settings.EMAIL_BACKEND
