@@ -1,4 +1,4 @@
-"""Tests of projects that send through PostStack: a mailer that keeps what it sends, signed webhooks, failures on demand.
+"""For tests of projects that send through PostStack: a mailer that keeps everything, signed webhooks, failures.
 
     from poststack_django.testing import assert_sent, override_mailer
 

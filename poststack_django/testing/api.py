@@ -1,6 +1,6 @@
 """The sending part of the API in memory, for the test mailer: it accepts everything, unless a test says otherwise.
 
-The client in front of it is the real one, so what that refuses is refused in tests as well. Where an idempotency key was
+The client in front of it is the real one, so what that refuses is refused in tests as well. Which idempotency keys were
 used is remembered by `mail.outbox`: a test that empties it, as test runners do before each, begins anew.
 """
 
@@ -77,7 +77,9 @@ class InMemoryApi:
         """Answer one request of the client."""
         path = request.url.partition("://")[2].partition("/")[2].partition("?")[0]
         if request.method != "POST" or path not in {"emails", "emails/batch"}:
-            return _refusal(501, "The test mailer only takes e-mails. For the rest of the API use emulated_poststack().")
+            return _refusal(
+                501, "The test mailer only takes e-mails. For the rest of the API use emulated_poststack()."
+            )
         body = json.loads(request.body or b"{}")
         several = path == "emails/batch"
         with self._lock:
@@ -190,9 +192,7 @@ def _element(result: dict[str, Any] | SendFailure) -> dict[str, Any]:
     return {"error": result.error} if result.code is None else {"error": result.error, "code": result.code}
 
 
-def _refusal(
-    status: int, error: str, code: str | None = None, retry_after: float | None = None
-) -> HttpResponse:
+def _refusal(status: int, error: str, code: str | None = None, retry_after: float | None = None) -> HttpResponse:
     body = {"error": error} if code is None else {"error": error, "code": code}
     return _answer(status, body, {} if retry_after is None else {"retry-after": str(retry_after)})
 

@@ -57,10 +57,11 @@ def assert_sent(
     found = sent_messages(to=to, subject=subject, tag=tag, template_id=template_id)
     if len(found) == count or (count is None and found):
         return found
-    wanted = {"subject": subject, "tag": tag, "template_id": template_id}
+    pattern = subject.pattern if isinstance(subject, re.Pattern) else subject
+    wanted = {"subject": pattern, "tag": tag, "template_id": template_id}
     # The address is left out: failures of tests are kept by build servers.
     described = ["to the address given"] if to is not None else []
-    described += [f"{name} {_shown(value)}" for name, value in wanted.items() if value is not None]
+    described += [f"{name} {value!r}" for name, value in wanted.items() if value is not None]
     what = " with " + ", ".join(described) if described else ""
     expected = "at least one e-mail" if count is None else f"{count} e-mail{'' if count == 1 else 's'}"
     raise AssertionError(f"Expected {expected}{what}; there are {len(found)}. {_summary()}")
@@ -93,7 +94,3 @@ def _address(written: object) -> str:
 
 def _matches(text: str, wanted: str | re.Pattern[str]) -> bool:
     return text == wanted if isinstance(wanted, str) else wanted.search(text) is not None
-
-
-def _shown(value: object) -> str:
-    return repr(value.pattern if isinstance(value, re.Pattern) else value)

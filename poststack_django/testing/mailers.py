@@ -95,4 +95,5 @@ def mailer_settings(backend: str, alias: str | None, options: Mapping[str, Any])
 
 def _email_backend() -> str:
     with muted_deprecations():
-        return settings.EMAIL_BACKEND
+        path: str = settings.EMAIL_BACKEND
+    return path

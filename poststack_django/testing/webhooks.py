@@ -83,8 +83,8 @@ def mounted_path() -> str:
         return reverse("poststack:webhook")
     except NoReverseMatch:
         raise ImproperlyConfigured(
-            "The PostStack webhook is not mounted. Add path('webhooks/poststack/', include('poststack_django.urls')) to "
-            "your urls.py, or give the `path` of your own view."
+            "The PostStack webhook is not mounted. Add path('webhooks/poststack/', include('poststack_django.urls')) "
+            "to your urls.py, or give the `path` of your own view."
         ) from None
 
 
@@ -111,8 +111,8 @@ def _first_secret() -> str:
     secrets = mounted_secrets()
     if not secrets:
         raise ImproperlyConfigured(
-            "There is no webhook secret to sign with. Set POSTSTACK = {'WEBHOOK_SECRETS': ['…']} in the settings of your "
-            "tests, or give `secret`."
+            "There is no webhook secret to sign with. Set POSTSTACK = {'WEBHOOK_SECRETS': ['…']} in the settings of "
+            "your tests, or give `secret`."
         )
     return secrets[0]
 
@@ -125,7 +125,7 @@ def _id_of(email: SentEmail | EmailMessage) -> str:
         found = email.email_id
     if not found:
         raise ValueError(
-            "The e-mail has no id yet, so no event can be about it. Send it first, by a mailer of this package, or give "
-            "`email_id`."
+            "The e-mail has no id yet, so no event can be about it. Send it first, by a mailer of this package, or "
+            "give `email_id`."
         )
     return found

@@ -176,9 +176,7 @@ def test_the_fixtures_work_beside_those_of_pytest_django(tmp_path: Path, order: 
 
 @needs_django
 def test_without_pytest_django(tmp_path: Path) -> None:
-    conftest = (
-        "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'project_settings'\nimport django\ndjango.setup()\n"
-    )
+    conftest = "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'project_settings'\nimport django\ndjango.setup()\n"
     tests = (
         "from django.conf import settings\nfrom django.core.mail import send_mail\n"
         "def test_outbox(poststack_outbox):\n"
@@ -198,7 +196,12 @@ def test_unittest_needs_no_pytest(tmp_path: Path) -> None:
     project(tmp_path, project_settings=SETTINGS, project_urls=URLS, tests=UNITTEST)
     command = [sys.executable, "-W", "error", "-m", "django", "test", "--settings=project_settings"]
     done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stderr

@@ -109,7 +109,8 @@ def test_the_id_is_in_the_outbox_before_receivers_hear_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"headers": {"X-A": "1\n2"}}, {"reply_to": ["a@example.com", "b@example.com"]}, {"to": [], "cc": ["c@d.e"]}]
+    "fields",
+    [{"headers": {"X-A": "1\n2"}}, {"reply_to": ["a@example.com", "b@example.com"]}, {"to": [], "cc": ["c@d.e"]}],
 )
 def test_what_the_real_backend_refuses_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
@@ -158,9 +159,7 @@ def test_keys_are_forgotten_with_the_outbox() -> None:
 def test_threads_share_the_outbox(settings: Any) -> None:
     settings.POSTSTACK = {"RECORD": False}
     backend = EmailBackend()
-    threads = [
-        threading.Thread(target=backend.send_messages, args=([message(n) for n in range(5)],)) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=backend.send_messages, args=([message(n) for n in range(5)],)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -273,7 +272,8 @@ def test_the_tests_own_failure_counts_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"status": 503, "no_answer": True}, {"no_answer": True, "lost_answer": True}, {"status": 200}, {"times": 0}]
+    "arguments",
+    [{"status": 503, "no_answer": True}, {"no_answer": True, "lost_answer": True}, {"status": 200}, {"times": 0}],
 )
 def test_what_cannot_be_meant(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError), fail_next_send(**arguments):

@@ -109,7 +109,8 @@ def test_options(settings: Any) -> None:
 
 @pytest.mark.skipif(HAS_MAILERS, reason="Django 6.1 and later have MAILERS")
 def test_what_a_django_without_mailers_cannot_have() -> None:
-    for arguments in ({"alias": "bulk"}, {"fail_silently": True}):
+    unknown: list[dict[str, Any]] = [{"alias": "bulk"}, {"fail_silently": True}]
+    for arguments in unknown:
         with pytest.raises(ValueError, match=r"version of Django"), override_mailer(BACKEND, **arguments):
             pass
 
@@ -122,7 +123,7 @@ def test_one_mailer_of_several_or_all() -> None:
             assert django_settings.MAILERS["default"] == {"BACKEND": LOCMEM}
             assert mail.mailers["bulk"].fail_silently
             assert send_mail("Hi", "x", "a@example.com", ["b@example.com"], using="bulk") == 1
-            assert mail.outbox[0].sent_using == "bulk"  # type: ignore[attr-defined]
+            assert vars(mail.outbox[0])["sent_using"] == "bulk"
         with override_mailer(alias=None):
             assert {made["BACKEND"] for made in django_settings.MAILERS.values()} == {
                 "poststack_django.testing.EmailBackend"

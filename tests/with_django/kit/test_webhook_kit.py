@@ -29,10 +29,11 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("bug")
 
 
+mounted = [path("", WebhookView.as_view(secrets=["whsec_of_the_view"]), name="webhook")]
 urlpatterns = [
     path("own/", WebhookView.as_view(secrets="whsec_of_the_view_itself")),
     path("broken/", broken),
-    path("mounted/", include(([path("", WebhookView.as_view(secrets=["whsec_of_the_view"]), name="webhook")], "poststack"))),
+    path("mounted/", include((mounted, "poststack"))),
 ]
 
 
