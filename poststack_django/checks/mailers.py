@@ -11,7 +11,7 @@ from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from poststack_django.backends.email import EmailBackend
+from poststack_django.backends import EmailBackend, OutboxEmailBackend
 from poststack_django.muted import muted_deprecations
 from poststack_django.settings import Settings, get_settings
 
@@ -32,10 +32,7 @@ class Mailer:
     @property
     def uses_outbox(self) -> bool:
         """Whether it writes into the outbox."""
-        from poststack_django import backends
-
-        outbox: type | None = getattr(backends, "OutboxEmailBackend", None)
-        return outbox is not None and issubclass(self.backend, outbox)
+        return issubclass(self.backend, OutboxEmailBackend)
 
 
 def own_mailers() -> list[Mailer]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.apps import apps
-from django.conf import settings as django_settings
 from django.core import checks
 from django.core.management import call_command
 from django.test import override_settings
@@ -212,7 +211,7 @@ def test_tasks_that_cannot_be_enqueued(
     settings: Any, monkeypatch: pytest.MonkeyPatch, outbox: dict[str, Any], tasks: Any, problem: str | None
 ) -> None:
     monkeypatch.setattr("poststack_django.checks.outbox.find_spec", lambda name: True)
-    monkeypatch.setattr(django_settings, "TASKS", tasks, raising=False)
+    settings.TASKS = tasks
     settings.POSTSTACK = {"API_KEY": "sk_test_x", "OUTBOX": {"TASKS": True, **outbox}}
 
     found = check_outbox()

@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from poststack.events import construct_event
 from poststack_django.models import EmailEvent, SentEmail
+from poststack_django.outbox import drain
 from poststack_django.testing import emulated_poststack, override_mailer, signed_webhook
 from poststack_django.webhooks import WebhookView
 from tests.with_django.messages import message
@@ -127,6 +128,16 @@ def test_rows_follow_the_emulator(settings: Any, poststack: dict[str, Any]) -> N
         post.clock.advance(60)
         assert list(SentEmail.objects.order_by("id").values_list("status", flat=True)) == ["delivered", "bounced"]
     assert poststack == settings.POSTSTACK
+
+
+def test_rows_of_the_outbox_follow_it_too() -> None:
+    with emulated_poststack("poststack_django.backends.OutboxEmailBackend") as post:
+        send_mail("Hi", "x", "a@example.com", ["b@example.com"])
+        assert (post.sent, SentEmail.objects.get().status) == ([], "waiting")
+
+        assert drain().sent == 1
+        post.clock.advance(60)
+    assert SentEmail.objects.get().status == "delivered"
 
 
 def test_its_clock_starts_now(settings: Any) -> None:
