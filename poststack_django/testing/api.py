@@ -64,9 +64,21 @@ class InMemoryApi:
     """A transport of the client. Threads may share it, as the server thread of a live test does with the test."""
 
     def __init__(self) -> None:
-        self.failures: list[SendFailure] = []
+        self._failures: list[SendFailure] = []
         self._in_flight: dict[str, Accepted] = {}
         self._lock = threading.RLock()
+
+    @contextmanager
+    def failing(self, failure: SendFailure) -> Generator[SendFailure]:
+        """Let this happen inside the block."""
+        with self._lock:
+            self._failures.append(failure)
+        try:
+            yield failure
+        finally:
+            with self._lock:
+                # Not `remove`, which would take an equal one that somebody else has put there.
+                self._failures = [one for one in self._failures if one is not failure]
 
     def take(self, key: str) -> Accepted | None:
         """Return what was accepted with this key since it was last asked, which the caller puts into the outbox."""
@@ -101,7 +113,7 @@ class InMemoryApi:
         """Do nothing: there are no connections."""
 
     def _failure(self, *, of_one: bool) -> SendFailure | None:
-        for failure in self.failures:
+        for failure in self._failures:
             if failure.of_one == of_one and not failure.used_up:
                 failure.hits += 1
                 return failure
@@ -162,11 +174,8 @@ def fail_next_send(
     failure = SendFailure(code=code, retry_after=retry_after, times=times, status=503 if status is None else status)
     failure.kind = "no_answer" if no_answer else "lost_answer" if lost_answer else "answer"
     failure.error = error or failure.error
-    api.failures.append(failure)
-    try:
+    with api.failing(failure):
         yield failure
-    finally:
-        api.failures.remove(failure)
     if not failure.hits:
         raise AssertionError(
             "fail_next_send: nothing was sent through poststack_django.testing.EmailBackend in this block, so nothing "
@@ -176,7 +185,7 @@ def fail_next_send(
 
 def _in_outbox(key: str) -> Accepted | None:
     for message in getattr(mail, "outbox", []):
-        accepted: object = getattr(message, "poststack_accepted", None)
+        accepted: object = getattr(message, "_poststack_accepted", None)
         if isinstance(accepted, Accepted) and accepted.payload.get("idempotency_key") == key:
             return accepted
     return None

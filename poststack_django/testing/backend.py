@@ -65,7 +65,7 @@ class EmailBackend(SendingBackend):
             if accepted is not None:
                 sent = copy.deepcopy(one.message)
                 vars(sent).update(
-                    sent_using=self.alias, poststack_payload=accepted.payload, poststack_accepted=accepted
+                    sent_using=self.alias, poststack_payload=accepted.payload, _poststack_accepted=accepted
                 )
                 mail.outbox.append(sent)
                 self._copies.append((one.message, sent))

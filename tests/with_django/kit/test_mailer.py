@@ -14,6 +14,8 @@ from django.core.mail import EmailMultiAlternatives, send_mail, send_mass_mail
 from poststack import PostStackError
 from poststack_django.models import SentEmail
 from poststack_django.testing import EmailBackend, fail_next_send, override_mailer
+from poststack_django.testing.mailers import TEST_BACKEND
+from tests.with_django.api import CONFIGURATIONS, configured
 from tests.with_django.messages import message, status_of
 
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ def test_sent_messages_are_in_the_outbox() -> None:
 
     (sent,) = outbox()
     assert (sent.subject, sent.to, sent.alternatives[0][0]) == ("Hi", ["b@example.com"], "<p>Text</p>")
+
+
+@pytest.mark.parametrize("how", CONFIGURATIONS)
+def test_it_may_be_configured_either_way(how: str) -> None:
+    with configured(how, backend=TEST_BACKEND):
+        assert send_mail("Hi", "Text", "a@example.com", ["b@example.com"]) == 1
+
+    assert status_of(outbox()[0]).status == "queued"
 
 
 def test_no_two_messages_have_the_same_id() -> None:
