@@ -28,7 +28,7 @@ logger = logging.getLogger("poststack.django")
 
 
 def _task(**places: Any) -> Any:
-    """Return the decorator that makes a task: Django's own from 6.0 on, on 5.2 that of the package with the same API."""
+    """Return the decorator that makes a task: Django's own from 6.0 on, else that of the package with the same API."""
     for name in ("django.tasks", "django_tasks"):
         if find_spec(name.partition(".")[0]) is None:
             continue
