@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
+from django.db import OperationalError, connections, transaction
 from django.db.models import F, Q
 from django.db.models.deletion import ProtectedError, RestrictedError
 
@@ -104,7 +104,7 @@ def _locked(rows: QuerySet[SentEmail], keys: Sequence[int]) -> list[int]:
     return list(found.values_list("pk", flat=True))
 
 
-def _prune_emails(old: QuerySet[SentEmail], keys: Sequence[int], done: Pruned) -> None:
+def _prune_emails(old: QuerySet[SentEmail], keys: Sequence[int], done: Pruned, attempts: int = 3) -> None:
     try:
         _delete_together(old, keys, done)
     except (ProtectedError, RestrictedError):
@@ -113,13 +113,21 @@ def _prune_emails(old: QuerySet[SentEmail], keys: Sequence[int], done: Pruned) -
             return
         for key in keys:
             _prune_emails(old, [key], done)
+    except OperationalError:
+        # A deadlock with an event that is arriving: databases end one of the two, and ours can be repeated.
+        if attempts <= 1 or connections[database()].in_atomic_block:
+            raise
+        _prune_emails(old, keys, done, attempts - 1)
 
 
 def _delete_together(old: QuerySet[SentEmail], keys: Sequence[int], done: Pruned) -> None:
     using = database()
     with transaction.atomic(using=using):
         free = _locked(old, keys)
-        events = EmailEvent.objects.using(using).filter(sent_email__in=free).delete()[0]
+        theirs = EmailEvent.objects.using(using).filter(sent_email__in=free)
+        # By their keys: MariaDB would also lock the gaps between those of the e-mails.
+        keys_of_events = list(theirs.order_by().values_list("pk", flat=True))
+        events = EmailEvent.objects.using(using).filter(pk__in=keys_of_events).delete()[0]
         SentEmail.objects.using(using).filter(pk__in=free).delete()
     done.events += events
     done.emails += len(free)
