@@ -40,8 +40,8 @@ def settle(email_id: str) -> SentEmail | None:
     key = SentEmail.objects.using(using).filter(email_id=email_id).values_list("pk", flat=True).first()
     if key is None:
         return None
-    # Locked by the primary key, as everybody else does: MariaDB locks an index that is used before it locks the row, and
-    # two that lock in different orders end each other.
+    # Locked by the primary key, as everywhere: MariaDB locks an index that is used before it locks the row, and two that
+    # lock in different orders deadlock.
     rows = SentEmail.objects.using(using).filter(pk=key)
     with transaction.atomic(using=using):
         if not connections[using].features.has_select_for_update:
