@@ -6,7 +6,6 @@ it has first and calls `settle` after: whoever comes second finds what the first
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import IntegrityError, connections, models, router, transaction
@@ -73,7 +72,8 @@ def settle_now_and_after_commit(email_ids: Iterable[str]) -> dict[str, SentEmail
     wanted = list(email_ids)
     settled = _settle_those_with_events(wanted)
     if transaction.get_connection(using).in_atomic_block:
-        transaction.on_commit(partial(_settle_those_with_events, wanted), using=using, robust=True)
+        # A function with a name: Django 6.0 and older cannot report the failure of a `partial`, and raise instead.
+        transaction.on_commit(lambda: _settle_those_with_events(wanted), using=using, robust=True)
     return settled
 
 
