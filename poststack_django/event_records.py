@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from email.utils import getaddresses
-from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,7 +61,8 @@ def record_event(
     stored = arrived if is_new else EmailEvent.objects.using(using).get(event_id=arrived.event_id)
     turn = first_turn(stored) if is_new else _turn_after(stored, retry_failed=retry_failed)
     if turn is not None:
-        transaction.on_commit(partial(after_commit, turn, row), using=using, robust=True)
+        # No `partial`: Django 6.0 and older cannot report its failure, and raise instead.
+        transaction.on_commit(lambda: after_commit(turn, row), using=using, robust=True)
     return Recorded(stored, is_new, turn)
 
 

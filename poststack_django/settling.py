@@ -6,7 +6,6 @@ it has first and calls `settle` after: whoever comes second finds what the first
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connections, transaction
@@ -37,11 +36,13 @@ def settle(email_id: str) -> SentEmail | None:
     there is none with this id yet.
     """
     using = database()
+    # Asked before the transaction, whose first reading must be the lock. On MariaDB a locking read finds what is not
+    # committed yet, and would hold the webhook until the sender's transaction ends; the sender settles by itself then.
+    # Locked by the primary key, as everywhere: there an index is locked before the row, and two that lock in different
+    # orders deadlock.
     key = SentEmail.objects.using(using).filter(email_id=email_id).values_list("pk", flat=True).first()
     if key is None:
         return None
-    # Locked by the primary key, as everywhere: MariaDB locks an index that is used before it locks the row, and two that
-    # lock in different orders deadlock.
     rows = SentEmail.objects.using(using).filter(pk=key)
     with transaction.atomic(using=using):
         if not connections[using].features.has_select_for_update:
@@ -54,8 +55,11 @@ def settle(email_id: str) -> SentEmail | None:
         recipients = list(row.recipients.using(using).exclude(status__in=_LEFT_OUT))
         addresses = {recipient.address for recipient in recipients}
         events = EmailEvent.objects.using(using).filter(email_id=email_id)
-        suppressions.suppress_after_unaddressed(events.filter(sent_email=None), addresses)
-        events.filter(sent_email=None).update(sent_email=row)
+        # By key: looking for them while locking, MySQL and MariaDB would wait for events of other e-mails, and those
+        # for this one's.
+        alone = events.filter(pk__in=list(events.filter(sent_email=None).values_list("pk", flat=True)))
+        suppressions.suppress_after_unaddressed(alone, addresses)
+        alone.update(sent_email=row)
         happened = [
             Happened(kind, at, _as_listed(recipient, addresses))
             for kind, at, recipient in events.order_by().values_list("type", "occurred_at", "recipient")
@@ -79,7 +83,8 @@ def settle_now_and_after_commit(email_ids: Iterable[str]) -> dict[str, SentEmail
     wanted = list(email_ids)
     settled = _settle_those_with_events(wanted)
     if transaction.get_connection(using).in_atomic_block:
-        transaction.on_commit(partial(_settle_those_with_events, wanted), using=using, robust=True)
+        # A function with a name: Django 6.0 and older cannot report the failure of a `partial`, and raise instead.
+        transaction.on_commit(lambda: _settle_those_with_events(wanted), using=using, robust=True)
     return settled
 
 
