@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.deletion import ProtectedError
 from django.db.models.signals import pre_delete
 from django.utils import timezone
@@ -192,3 +193,22 @@ def test_an_email_that_starts_to_wait_meanwhile_stays() -> None:
 
     assert (done.emails, done.events, len(statements)) == (0, 0, 1)
     assert keys() == {"resent"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("deadlocks", "left"), [(2, set[str]()), (3, {"old"})])
+def test_a_batch_that_the_database_ended_is_tried_again_but_not_for_ever(deadlocks: int, left: set[str]) -> None:
+    email("old")
+    ended: list[str] = []
+
+    def end_some(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("DELETE") and len(ended) < deadlocks:
+            ended.append(sql)
+            raise OperationalError("deadlock")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(end_some), nullcontext() if not left else pytest.raises(OperationalError):
+        prune(days_ago(90))
+
+    assert keys() == left
+    assert EmailEvent.objects.count() == len(left)
