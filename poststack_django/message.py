@@ -92,13 +92,17 @@ class PostStackEmail(PostStackMixin, EmailMultiAlternatives):
         super().__init__(subject, body, from_email, to, **rest)
         if html is not None:
             self.attach_alternative(html, "text/html")
-        self.tags = tags
-        self.template_id = template_id
-        self.variables = variables
-        self.scheduled_at = scheduled_at
-        self.idempotency_key = idempotency_key
-        self.unsubscribe = unsubscribe
-        self.tracking = tracking
-        self.signature = signature
-        self.metadata = metadata
-        self.related_to = related_to
+        given = {
+            "tags": tags,
+            "template_id": template_id,
+            "variables": variables,
+            "scheduled_at": scheduled_at,
+            "idempotency_key": idempotency_key,
+            "unsubscribe": unsubscribe,
+            "tracking": tracking,
+            "signature": signature,
+            "metadata": metadata,
+            "related_to": related_to,
+        }
+        # What is not given stays as a subclass may have it: `class Receipt(PostStackEmail): tags = ["receipt"]`.
+        vars(self).update({name: value for name, value in given.items() if value is not None})

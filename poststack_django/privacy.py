@@ -12,6 +12,7 @@ from email.utils import parseaddr
 from typing import Any, Final, cast
 
 from django.utils.crypto import salted_hmac
+from django.utils.encoding import punycode
 
 from poststack_django.settings import get_settings
 
@@ -23,9 +24,17 @@ _ADDRESS: Final = re.compile(r"[^\s<>\"',;:()]+@[^\s<>\"',;:()]+")
 
 
 def bare_address(address: str) -> str:
-    """Return what two spellings of one mailbox have in common: no name, lower case."""
+    """Return what two spellings of one mailbox have in common: no name, lower case, its domain in ASCII."""
     # The local part could be case-sensitive by RFC 5321 §2.4; no provider in use makes a difference.
-    return (parseaddr(address)[1] or address).strip().lower()
+    bare = (parseaddr(address)[1] or address).strip().lower()
+    if bare.isascii():
+        return bare
+    # The API is given domains in ASCII; people ask for them as they are written.
+    local, at, domain = bare.rpartition("@")
+    try:
+        return f"{local}{at}{punycode(domain)}"
+    except UnicodeError:
+        return bare
 
 
 def fingerprint(address: str) -> str:
