@@ -136,7 +136,7 @@ def _outcome(result: object) -> Outcome:
     text, code = fields.get("error"), fields.get("code")
     if isinstance(fields.get("id"), str) or not isinstance(text, str):
         try:
-            return _accepted(result)
+            return _accepted(cast("object", result))
         except PostStackResponseError as error:
             return error
     # An element has no status of its own; what is not a quota would be refused again (poststack-api §3.4).

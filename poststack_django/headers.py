@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from poststack_django.addresses import refuse_line_breaks
 
@@ -50,7 +50,7 @@ def headers_from(given: Mapping[object, object]) -> dict[str, str]:
         if not _NAME.fullmatch(name):
             raise ValueError("`headers` has a name that is no header name: printable ASCII without spaces and colons.")
         if value is None or isinstance(value, (bytes, dict, list, tuple, set)):
-            raise ValueError(f"`headers[{name!r}]` is text, not {_kind(value)}.")
+            raise ValueError(f"`headers[{name!r}]` is text, not {_kind(cast('object', value))}.")
         seen.add(folded)
         headers[_SPELLINGS.get(folded, name)] = text = str(value)
         refuse_line_breaks(text, f"headers[{name!r}]")
