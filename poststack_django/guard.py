@@ -49,9 +49,12 @@ def checked_redirect(given: object) -> str | None:
     if given is None or given == "":
         return None
     try:
-        return address_from(given, "REDIRECT_TO")
+        address = address_from(given, "REDIRECT_TO") if isinstance(given, str) else ""
     except ValueError as error:
         raise ImproperlyConfigured(str(error)) from None
+    if "@" not in address:
+        raise ImproperlyConfigured("REDIRECT_TO is one e-mail address, such as 'test@example.com'.")
+    return address
 
 
 def guard(payload: SendEmail, allowed: Sequence[str] | None, redirect_to: str | None) -> list[LeftOut]:

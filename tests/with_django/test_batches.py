@@ -118,7 +118,7 @@ def test_a_generator_is_read_once(backend: EmailBackend, api: RecordingApi) -> N
 def test_one_refused_message_does_not_keep_the_others_back(backend: EmailBackend, api: RecordingApi) -> None:
     api.will_refuse("Subject 1", "Domain not verified")
     three = messages(3)
-    with pytest.raises(NotAllSentError, match="1 of 3 messages were not sent.*Domain not verified") as caught:
+    with pytest.raises(NotAllSentError, match=r"1 of 3 messages were not sent.*Domain not verified") as caught:
         backend.send_messages(three)
 
     assert states(three) == ["queued", "refused", "queued"]
