@@ -10,10 +10,11 @@ puts them. Mailers of other packages, such as the one of Django's test runner, a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
@@ -123,7 +124,9 @@ async def _perform(backend: EmailBackend, call: Call) -> list[Outcome]:
         # A client of the project's own is synchronous, and need not be tied to one thread.
         client = backend.client_for(call.client)
         return await sync_to_async(perform, thread_sensitive=False)(client, call)
-    return await aperform(_client(call.client), call)
+    client = _client(call.client)
+    await _let_go_when_the_loop_ends()
+    return await aperform(client, call)
 
 
 def _backend(using: str | None) -> Any:
@@ -166,21 +169,43 @@ def _client(configuration: ClientSettings) -> AsyncPostStack:
         return client
 
 
-def _unlock() -> None:
+_ends: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
+
+
+async def _let_go_when_the_loop_ends() -> None:
+    # Under WSGI every request has a loop of its own, whose connections nobody would close.
+    loop = asyncio.get_running_loop()
+    if loop not in _ends:
+        for ended in [one for one in list(_ends) if one.is_closed()]:
+            _ends.pop(ended, None)
+        _ends[loop] = end = _at_the_end(loop)
+        await anext(end)
+
+
+async def _at_the_end(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
+    """Wait: before a loop is closed, asyncio ends the generators that have begun in it."""
+    try:
+        yield
+    finally:
+        _ends.pop(loop, None)
+        if _transport is not None:
+            await _transport.aclose()
+
+
+def _start_anew() -> None:
     global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
     _lock = threading.Lock()
+    _ends.clear()
 
 
 if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
-    os.register_at_fork(after_in_child=_unlock)
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 def _forget_clients(*, setting: str, **_: Any) -> None:
-    global _transport  # noqa: PLW0603
     if setting == "POSTSTACK":
         with _lock:
             _clients.clear()
-            _transport = None
 
 
 setting_changed.connect(_forget_clients, dispatch_uid="poststack_django.aio")

@@ -194,7 +194,7 @@ def test_a_mailers_options_count_over_the_settings(api: RecordingApi, settings: 
 def test_a_redirection_to_no_address_is_found_at_the_opening(api: RecordingApi, settings: Any, wrong: Any) -> None:
     with pytest.raises(ImproperlyConfigured, match="REDIRECT_TO") as caught:
         EmailBackend(redirect_to=wrong).open()
-    assert "example.com" not in str(caught.value).replace("name@example.com", "")
+    assert "a@example.com" not in str(caught.value)
     settings.POSTSTACK["REDIRECT_TO"] = wrong
     with pytest.raises(ImproperlyConfigured, match="REDIRECT_TO"):
         EmailBackend(fail_silently=True).send_messages([message()])
