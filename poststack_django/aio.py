@@ -122,11 +122,10 @@ def _advance(steps: Any, outcomes: list[Outcome] | None) -> Call | int:
 async def _perform(backend: EmailBackend, call: Call) -> list[Outcome]:
     if call.client.factory is not None or type(backend).client_for is not EmailBackend.client_for:
         # A client of the project's own is synchronous, and need not be tied to one thread.
-        client = backend.client_for(call.client)
-        return await sync_to_async(perform, thread_sensitive=False)(client, call)
-    client = _client(call.client)
+        own = backend.client_for(call.client)
+        return await sync_to_async(perform, thread_sensitive=False)(own, call)
     await _let_go_when_the_loop_ends()
-    return await aperform(client, call)
+    return await aperform(_client(call.client), call)
 
 
 def _backend(using: str | None) -> Any:

@@ -132,11 +132,11 @@ def _outcomes(answer: BatchAnswer, expected: int) -> list[Outcome]:
 
 
 def _outcome(result: object) -> Outcome:
-    fields = cast("Mapping[str, object]", result if isinstance(result, Mapping) else {})
+    fields = _fields(result)
     text, code = fields.get("error"), fields.get("code")
     if isinstance(fields.get("id"), str) or not isinstance(text, str):
         try:
-            return _accepted(cast("object", result))
+            return _accepted(result)
         except PostStackResponseError as error:
             return error
     # An element has no status of its own; what is not a quota would be refused again (poststack-api §3.4).
@@ -144,10 +144,13 @@ def _outcome(result: object) -> Outcome:
     return PostStackError(429 if quota else 422, text, code if isinstance(code, str) else None)
 
 
+def _fields(answer: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", answer) if isinstance(answer, Mapping) else {}
+
+
 def _accepted(answer: object) -> SentEmail:
     """Return the answer to one e-mail; raise for one that does not say under which id it was accepted."""
-    if isinstance(answer, Mapping):
-        email_id: object = cast("Mapping[str, object]", answer).get("id")
-        if isinstance(email_id, str) and email_id:
-            return cast("SentEmail", answer)
+    email_id = _fields(answer).get("id")
+    if isinstance(email_id, str) and email_id:
+        return cast("SentEmail", answer)
     raise PostStackResponseError(202, "The API answered an e-mail without an id, so whether it is accepted is unknown.")

@@ -33,6 +33,14 @@ pytestmark = pytest.mark.django_db
 GIVEN = ("Subject", "Body", "a@example.com", ["b@example.com"])
 
 
+def wrong_key(message: EmailMessage) -> str:
+    return "kéy"
+
+
+def key_by_subject(message: EmailMessage) -> str:
+    return f"sk_test_{str(message.subject)[-1]}"
+
+
 class Service:
     """The API at a real socket: what it is asked, and when it may answer."""
 
@@ -211,7 +219,7 @@ def test_a_call_without_an_answer_is_unknown(settings: Any) -> None:
 def test_mistakes_and_wrong_settings_are_found_first(server: Server, settings: Any) -> None:
     with pytest.raises(ValueError, match=r"messages\[1\]"):
         async_to_sync(asend_messages)([message(), message(headers={"X-A": "1\n2"})])
-    settings.POSTSTACK["API_KEY"] = lambda message: "kéy"
+    settings.POSTSTACK["API_KEY"] = wrong_key
     with pytest.raises(ImproperlyConfigured):
         async_to_sync(asend)(message())
     settings.POSTSTACK = {}
@@ -245,7 +253,7 @@ def test_fifty_at_once_share_one_client(server: Server) -> None:
 
 
 def test_tenants_share_the_connections(server: Server, settings: Any) -> None:
-    settings.POSTSTACK["API_KEY"] = lambda message: f"sk_test_{message.subject[-1]}"
+    settings.POSTSTACK["API_KEY"] = key_by_subject
 
     async def one_after_the_other() -> None:
         for number in range(3):

@@ -94,7 +94,11 @@ def test_a_receiver_that_raises_keeps_every_message_back(api: RecordingApi, rece
 
 def test_receivers_hear_of_no_message_without_recipients(backend: EmailBackend, receive: Any) -> None:
     heard: list[str] = []
-    receive(lambda message, **_: heard.append(message.subject))
+
+    def hear(message: Any, **_: Any) -> None:
+        heard.append(message.subject)
+
+    receive(hear)
     backend.send_messages([message(1, to=[]), message(2)])
 
     assert heard == ["Subject 2"]

@@ -343,7 +343,14 @@ def rich() -> PostStackEmail:
     )
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def pickled(one: PostStackEmail) -> Any:
+    return pickle.loads(pickle.dumps(one))
+
+
+COPIES: list[Any] = [copy.copy, copy.deepcopy, pickled]
+
+
+@pytest.mark.parametrize("copied", COPIES)
 def test_a_copy_says_the_same(backend: EmailBackend, api: RecordingApi, copied: Any) -> None:
     original = rich()
     other = copied(original)

@@ -12,6 +12,8 @@ from poststack_django.models import SentEmail
 from tests.with_django.messages import message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.core.mail import EmailMessage
 
     from tests.with_django.api import RecordingApi
@@ -43,7 +45,7 @@ def with_attribute(name: str, value: object) -> EmailMessage:
     return one
 
 
-PLACES: dict[str, Any] = {
+PLACES: dict[str, Callable[[str], EmailMessage]] = {
     "subject": lambda text: with_attribute("subject", text),
     "header name": lambda text: message(headers={text: "1"}),
     "header value": lambda text: message(headers={"X-A": text}),

@@ -36,6 +36,10 @@ def key_of(message: Any) -> str:
     return KEYS[message.extra_headers["X-Tenant"]]
 
 
+def wrong_key(message: EmailMessage) -> str:
+    return KEYS["red"] + "\u00e9"
+
+
 def of(tenant: str, number: int = 1) -> EmailMessage:
     return message(number, headers={"X-Tenant": tenant})
 
@@ -114,7 +118,10 @@ def test_the_lists_of_the_error_are_in_the_order_of_the_messages(settings: Any) 
 
 @pytest.mark.parametrize("wrong", [None, "", 7, b"sk_test_x", "k\u00e9y", "two\nlines"])
 def test_a_wrong_key_is_found_before_anything_leaves(server: Server, settings: Any, wrong: Any) -> None:
-    settings.POSTSTACK["API_KEY"] = lambda message: wrong if message.subject == "Subject 9" else KEYS["red"]
+    def wrong_for_one(message: EmailMessage) -> Any:
+        return wrong if message.subject == "Subject 9" else KEYS["red"]
+
+    settings.POSTSTACK["API_KEY"] = wrong_for_one
     with pytest.raises(ImproperlyConfigured):
         EmailBackend(fail_silently=True).send_messages([of("red", 1), of("blue", 9)])
 
@@ -186,7 +193,7 @@ def test_nor_in_reports_of_mistakes(server: Server, settings: Any, wrong: str) -
         EmailBackend().send_messages(pair)
 
     if wrong == "key":
-        settings.POSTSTACK["API_KEY"] = lambda message: KEYS["red"] + "\u00e9"
+        settings.POSTSTACK["API_KEY"] = wrong_key
     report = report_of(send)
 
     for hidden in (*KEYS.values(), BODY, ADDRESS):
