@@ -33,12 +33,13 @@ def backend_of(email: SentEmail) -> EmailBackend:
 
     if not email.mailer:
         with muted_deprecations():
-            # With MAILERS there is none: then the e-mail was stored before the project had them.
-            path: str = getattr(settings, "EMAIL_BACKEND", None) or "poststack_django.backends.EmailBackend"
-            configured: Any = import_string(path)
+            # Refused on Django 6.1 where there are MAILERS, as after a change from one to the other.
+            path: str = getattr(settings, "EMAIL_BACKEND", "")
+            configured: Any = import_string(path) if path else None
             # One of the project's own, made from ours, may have a client of its own.
-            is_own = isinstance(configured, type) and issubclass(configured, EmailBackend)
-            return configured() if is_own else EmailBackend()
+            if isinstance(configured, type) and issubclass(configured, EmailBackend):
+                return configured()
+            return EmailBackend()
     mailers: Any = getattr(mail, "mailers", None)
     made: object = mailers[email.mailer] if email.mailer in getattr(settings, "MAILERS", {}) else None
     if not isinstance(made, EmailBackend):
