@@ -95,9 +95,8 @@ def tell_failed(one: Outgoing, error: Exception, sender: type) -> None:
     """Put the failure on the message, store it, and tell the receivers. Raises nothing."""
     left_out = len(one.left_out)
     if isinstance(error, PostStackError):
-        # Over a quota or a rate limit nothing was accepted, although the same may be accepted later.
-        is_unknown = error.transient and error.status_code != 429
-        state: SendState = "unknown" if is_unknown else "refused"
+        # Over a quota nothing was accepted, although the same may be accepted next month.
+        state: SendState = "unknown" if error.transient and not error.quota_exceeded else "refused"
         status = SendStatus(state, one.key, error=error.error, code=error.code, left_out=left_out)
     elif isinstance(error, ValueError):  # The client found the payload wrong, and nothing was sent.
         status = SendStatus("refused", one.key, error=str(error), left_out=left_out)

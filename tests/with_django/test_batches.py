@@ -187,6 +187,15 @@ def test_a_key_that_is_refused_leaves_the_later_calls_untried(backend: EmailBack
     assert len(api.requests) == 1
 
 
+def test_a_used_up_quota_is_a_refusal_of_one_message_too(backend: EmailBackend, api: RecordingApi) -> None:
+    api.will_answer(429, {"error": "Monthly limit reached", "code": "monthly_limit_exceeded"})
+    one = message()
+    with pytest.raises(PostStackError):
+        backend.send_messages([one])
+
+    assert (status_of(one).status, SentEmail.objects.get().status) == ("refused", "refused")
+
+
 # What is unknown
 
 
