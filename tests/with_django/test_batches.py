@@ -15,11 +15,9 @@ from poststack_django.backends import EmailBackend
 from poststack_django.errors import NotAllSentError
 from poststack_django.models import SentEmail
 from tests.with_django.api import RecordingApi
-from tests.with_django.messages import message, status_of
+from tests.with_django.messages import TimeLimit, keyed, message, messages, states, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_django import DjangoAssertNumQueries
 
     from poststack.testing import EmulatorSession
@@ -27,23 +25,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 
-def messages(count: int) -> list[EmailMessage]:
-    return [message(number) for number in range(count)]
-
-
-def states(of: Iterable[EmailMessage]) -> list[str]:
-    return [status_of(one).status for one in of]
-
-
 def sizes(api: RecordingApi) -> list[int]:
     bodies = [json.loads(request.body or b"{}") for request in api.requests]
     return [len(body["emails"]) if "emails" in body else 1 for body in bodies]
-
-
-def keyed(number: int, key: str) -> EmailMessage:
-    one = message(number)
-    vars(one)["idempotency_key"] = key
-    return one
 
 
 # What leaves
@@ -238,10 +222,6 @@ def test_an_answer_that_does_not_say_what_became_of_each_is_unknown(
     assert list(SentEmail.objects.values_list("status", flat=True)) == ["unknown", "unknown"]
 
 
-class TimeLimit(Exception):
-    """What task queues raise into a task that takes too long."""
-
-
 @pytest.mark.parametrize("silently", [False, True])
 def test_a_time_limit_is_neither_swallowed_nor_silenced(settings: Any, silently: bool) -> None:
     def interrupted(payload: object) -> None:
@@ -295,131 +275,6 @@ def test_an_earlier_status_does_not_outlive_an_interrupted_send(backend: EmailBa
         backend.send_messages([one])
 
     assert (status_of(one).status, status_of(one).id) == ("unknown", None)
-
-
-# A client of the project's own
-
-
-class OneByOne:
-    """Sends, and knows no batches."""
-
-    def __init__(self, *answers: object) -> None:
-        self.emails = self
-        self.answers = list(answers)
-        self.subjects: list[str] = []
-
-    def send(self, input: dict[str, Any], /) -> object:
-        self.subjects.append(input["subject"])
-        answer = self.answers.pop(0) if self.answers else {"id": f"em_{len(self.subjects)}"}
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def test_a_client_without_batches_sends_one_by_one(settings: Any) -> None:
-    client = OneByOne()
-    settings.POSTSTACK = {"CLIENT": lambda: client}
-    three = messages(3)
-
-    assert EmailBackend().send_messages(three) == 3
-    assert client.subjects == ["Subject 0", "Subject 1", "Subject 2"]
-    assert [status_of(one).id for one in three] == ["em_1", "em_2", "em_3"]
-
-
-@pytest.mark.parametrize(
-    "failure", [PostStackConnectionError(0, "no answer"), TimeLimit(), PostStackError(403, "No permission")]
-)
-def test_a_client_without_batches_is_not_called_after_a_failure(settings: Any, failure: Exception) -> None:
-    client = OneByOne({"id": "em_1"}, failure)
-    settings.POSTSTACK = {"CLIENT": lambda: client}
-    four = messages(4)
-    with pytest.raises(type(failure) if isinstance(failure, TimeLimit) else NotAllSentError):
-        EmailBackend().send_messages(four)
-
-    assert len(client.subjects) == 2
-    assert states(four)[0] == "queued"
-    assert states(four)[2:] == ["unsent", "unsent"]
-    assert SentEmail.objects.count() == 2
-
-
-@pytest.mark.parametrize("refusal", [PostStackError(422, "No"), ValueError("wrong payload")])
-def test_a_client_without_batches_goes_on_after_a_refusal(settings: Any, refusal: Exception) -> None:
-    client = OneByOne(refusal)
-    settings.POSTSTACK = {"CLIENT": lambda: client}
-    three = messages(3)
-    with pytest.raises(type(refusal)):
-        EmailBackend().send_messages(three)
-
-    assert states(three) == ["refused", "queued", "queued"]
-
-
-@pytest.mark.parametrize("answer", [7, {}, {"id": None}, {"id": ""}, "em_1"])
-def test_a_client_that_names_no_id_leaves_the_email_unconfirmed(settings: Any, answer: object) -> None:
-    settings.POSTSTACK = {"CLIENT": lambda: OneByOne(answer)}
-    one = message()
-    with pytest.raises(PostStackResponseError):
-        EmailBackend().send_messages([one])
-
-    assert status_of(one).status == "unknown"
-
-
-# Keys
-
-
-def test_the_same_key_twice_in_one_call_is_one_email(poststack_emulator: EmulatorSession, settings: Any) -> None:
-    settings.POSTSTACK = {"CLIENT": poststack_emulator.client}
-    pair = [keyed(1, "order-1"), keyed(1, "order-1")]
-
-    assert EmailBackend().send_messages(pair) == 2
-    assert len(poststack_emulator.sent) == 1
-    assert [status_of(one).replayed for one in pair] == [False, True]
-    row = SentEmail.objects.get()
-    assert (row.email_id, row.status) == (status_of(pair[0]).id, "queued")
-
-
-def test_the_same_key_for_other_content_is_refused_and_the_first_stays_sent(
-    poststack_emulator: EmulatorSession, settings: Any
-) -> None:
-    settings.POSTSTACK = {"CLIENT": poststack_emulator.client}
-    pair = [keyed(1, "order-1"), keyed(2, "order-1")]
-    with pytest.raises(NotAllSentError):
-        EmailBackend().send_messages(pair)
-
-    assert states(pair) == ["queued", "refused"]
-    assert SentEmail.objects.get().status == "queued"
-
-
-def test_an_unconfirmed_call_repeated_with_its_keys_uses_its_rows(
-    poststack_emulator: EmulatorSession, settings: Any
-) -> None:
-    settings.POSTSTACK = {"CLIENT": lambda: poststack_emulator.client(max_retries=0)}
-    poststack_emulator.fail(lost_answer=True, times=1)
-    first = messages(5)
-    with pytest.raises(NotAllSentError):
-        EmailBackend().send_messages(first)
-    again = [keyed(number, status_of(one).idempotency_key) for number, one in enumerate(first)]
-
-    assert EmailBackend().send_messages(again) == 5
-    assert len(poststack_emulator.sent) == 5
-    assert all(status_of(one).replayed for one in again)
-    assert list(SentEmail.objects.values_list("status", flat=True)) == ["queued"] * 5
-
-
-def test_a_refused_email_that_is_sent_again_with_its_key_is_stored_as_it_is_now(
-    backend: EmailBackend, api: RecordingApi
-) -> None:
-    api.will_answer(422, {"error": "Domain not verified", "code": "unprocessable_entity"})
-    with pytest.raises(PostStackError):
-        backend.send_messages([keyed(1, "order-1")])
-    seen: list[tuple[str, str]] = []
-    api.on_send = lambda payload: seen.extend(SentEmail.objects.values_list("status", "error"))
-    changed = keyed(2, "order-1")
-    changed.to = ["new@example.com"]
-    backend.send_messages([changed])
-
-    row = SentEmail.objects.get()
-    assert seen == [("pending", "")]
-    assert (row.status, row.subject, row.to, row.error_code) == ("queued", "Subject 2", ["new@example.com"], "")
 
 
 # Mistakes
