@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
@@ -88,7 +88,7 @@ def with_key_for(message: Any, configuration: ClientSettings) -> ClientSettings:
     """
     if configuration.factory is not None or not callable(configuration.api_key):
         return configuration
-    key: object = configuration.api_key(message)
+    key = cast("object", configuration.api_key(message))
     if not isinstance(key, str) or not key:
         raise ImproperlyConfigured(
             f"The function that is `api_key` returned {type(key).__name__ if key else 'nothing'} for a message. Return "

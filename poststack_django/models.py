@@ -133,7 +133,7 @@ class SentEmail(models.Model):
 
     def _recipients(self, kind: RecipientKind) -> list[str]:
         # Filtered here, so that rows fetched with `prefetch_related("recipients")` cost no query each.
-        return [recipient.display for recipient in self.recipients.all() if recipient.kind == kind]
+        return [recipient.display for recipient in self.recipients.all() if recipient.kind == kind.value]
 
 
 class EmailRecipient(models.Model):

@@ -135,7 +135,7 @@ def statuses_of_recipients(events: Iterable[Happened], addresses: Iterable[str] 
     """
     happened = list(events)
     everywhere = [event for event in happened if not event.recipient]
-    known = {}
+    known: dict[str, Known] = {}
     for address in {*addresses, *(event.recipient for event in happened if event.recipient)} or {""}:
         status = status_from([*everywhere, *(event for event in happened if address and event.recipient == address)])
         if status is not None:
