@@ -19,6 +19,7 @@ from poststack._version import __version__
 if TYPE_CHECKING:
     from poststack import attachments, errors, events, types
     from poststack._async.client import AsyncPostStack
+    from poststack._checks import checked_email
     from poststack._sync.client import PostStack
     from poststack.errors import (
         APIError,
@@ -42,6 +43,7 @@ __all__ = [
     "WebhookSignatureError",
     "__version__",
     "attachments",
+    "checked_email",
     "errors",
     "events",
     "types",
@@ -59,6 +61,7 @@ _HOMES = {
     "PostStackTimeoutError": "poststack.errors",
     "WebhookEvent": "poststack.events",
     "WebhookSignatureError": "poststack.errors",
+    "checked_email": "poststack._checks",
 }
 
 

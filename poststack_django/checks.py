@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 import django
@@ -23,6 +22,7 @@ from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.module_loading import import_string
 
 from poststack_django.clients import MissingKeyError
+from poststack_django.muted import muted_deprecations
 from poststack_django.settings import get_settings
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def _own_backends() -> Iterator[tuple[str, Any]]:
             if _is_own(options.get("BACKEND", "")):
                 yield f"MAILERS[{alias!r}]", lambda alias=alias: mailers[alias]
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Django 6.1 warns whoever reads the old setting.
+    with muted_deprecations():
         path = settings.EMAIL_BACKEND
     if _is_own(path):
         yield "EMAIL_BACKEND", import_string(path)

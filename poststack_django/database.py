@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from django.apps import apps
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from poststack_django.settings import get_settings
@@ -14,7 +16,7 @@ from poststack_django.settings import get_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_recording", "with_orm"]
+__all__ = ["is_recording", "refuse_in_event_loop", "with_orm"]
 
 Result = TypeVar("Result")
 
@@ -22,6 +24,23 @@ Result = TypeVar("Result")
 def is_recording() -> bool:
     """Return whether the app is installed and the settings want its tables filled."""
     return apps.ready and apps.is_installed("poststack_django") and get_settings().record
+
+
+def refuse_in_event_loop() -> None:
+    """Raise `SynchronousOnlyOperation` when an event loop runs in this thread: a call to the API would hold it up.
+
+    As for Django's own queries, the environment variable `DJANGO_ALLOW_ASYNC_UNSAFE` allows it: a notebook is a loop.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE"):
+        raise SynchronousOnlyOperation(
+            "Sending an e-mail would hold up the event loop until PostStack has answered. Nothing was sent. Use `await "
+            "asend_mail(…)` or `await asend(message)` of poststack_django.aio; or let this mailer hold up the loop: "
+            "POSTSTACK = {'BLOCK_EVENT_LOOP': True}, or the option 'block_event_loop'."
+        )
 
 
 def with_orm(function: Callable[[], Result]) -> Result:

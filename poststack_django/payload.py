@@ -5,13 +5,15 @@ The message is only read. No error text contains what the message says: texts of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.conf import settings
 from django.utils.encoding import force_str
 
+from poststack import checked_email
 from poststack_django.addresses import address_from, addresses_from, refuse_line_breaks, same_addresses
+from poststack_django.extras import add_extras
 from poststack_django.files import attachment_from
 
 if TYPE_CHECKING:
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
 
     from poststack.types import SendEmail
 
-__all__ = ["LONGEST_IDEMPOTENCY_KEY", "payload_from"]
-
-LONGEST_IDEMPOTENCY_KEY: Final = 255
+__all__ = ["payload_from"]
 
 # What PostStack writes into an e-mail by itself; a second one would contradict it (RFC 5322 §3.6, RFC 2045 §3).
 _STRUCTURAL: Final = frozenset(
@@ -40,11 +40,12 @@ _STRUCTURAL: Final = frozenset(
 )
 
 
-def payload_from(message: EmailMessage) -> SendEmail:
+def payload_from(message: EmailMessage, defaults: Mapping[str, Any] | None = None) -> SendEmail:
     """Return what `emails.send` takes. Raises `ValueError` for anything that the API has no words for.
 
-    Beside what Django knows, `message.tags` (a list of texts) and `message.idempotency_key` are sent.
+    Beside what Django knows, the attributes of `poststack_django.extras` are sent; `defaults` are for those.
     """
+    defaults = defaults or {}
     headers = _headers(message)
     recipients = _recipients(message, headers)
     payload: SendEmail = {
@@ -61,11 +62,14 @@ def payload_from(message: EmailMessage) -> SendEmail:
     if message.attachments:
         charset = _charset(message)
         payload["attachments"] = [attachment_from(item, at, charset) for at, item in enumerate(message.attachments)]
-    if tags := _tags(message):
-        payload["tags"] = tags
-    if key := getattr(message, "idempotency_key", None):
-        payload["idempotency_key"] = _idempotency_key(key)
-    return payload
+    add_extras(payload, message, defaults)
+    if "template_id" in payload:
+        # The template supplies what the message leaves empty; empty texts would stand in for it.
+        fields = cast("dict[str, object]", payload)
+        for name in ("subject", "text", "html"):
+            if not fields.get(name):
+                fields.pop(name, None)
+    return checked_email(payload)
 
 
 _SPELLINGS: Final = {"from": "From", "to": "To", "cc": "Cc", "reply-to": "Reply-To"}
@@ -152,17 +156,3 @@ def _line(value: object, field: str) -> str:
 
 def _charset(message: EmailMessage) -> str:
     return str(message.encoding or settings.DEFAULT_CHARSET)
-
-
-def _tags(message: EmailMessage) -> list[str]:
-    tags: object = getattr(message, "tags", None) or []
-    if isinstance(tags, str) or not isinstance(tags, Iterable):
-        raise ValueError(f"`tags` is a list of texts, not {type(tags).__name__}.")
-    return [_line(tag, "tags") for tag in cast("Iterable[object]", tags)]
-
-
-def _idempotency_key(key: object) -> str:
-    text = str(key)
-    if len(text) > LONGEST_IDEMPOTENCY_KEY:
-        raise ValueError(f"`idempotency_key` has {len(text)} characters; {LONGEST_IDEMPOTENCY_KEY} are stored.")
-    return text

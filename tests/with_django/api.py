@@ -31,6 +31,7 @@ class RecordingApi:
         self.payloads: list[dict[str, Any]] = []
         self.requests: list[HttpRequest] = []
         self.answers: list[HttpResponse | Exception] = []
+        self.refused: dict[str, dict[str, str]] = {}
         self.on_send: Callable[[dict[str, Any]], None] = lambda payload: None
         self._lock = threading.Lock()
 
@@ -40,20 +41,33 @@ class RecordingApi:
     def will_answer(self, status: int, body: Mapping[str, object]) -> None:
         self.answers.append(HttpResponse(status, {"x-request-id": "req_1"}, json.dumps(body).encode()))
 
+    def will_refuse(self, subject: str, error: str, code: str | None = None) -> None:
+        """Refuse the e-mails of batches that have this subject."""
+        self.refused[subject] = {"error": error, **({"code": code} if code else {})}
+
     def will_raise(self, error: Exception) -> None:
         self.answers.append(error)
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        payload = json.loads(request.body or b"{}")
+        body = json.loads(request.body or b"{}")
+        is_batch = request.url.endswith("/emails/batch")
+        payloads: list[dict[str, Any]] = body["emails"] if is_batch else [body]
         with self._lock:
             self.requests.append(request)
-            self.payloads.append(payload)
-            number = len(self.payloads)
+            first = len(self.payloads) + 1
+            self.payloads += payloads
             answer = self.answers.pop(0) if self.answers else None
-        self.on_send(payload)
+        for payload in payloads:
+            self.on_send(payload)
         if isinstance(answer, Exception):
             raise answer
-        return answer or HttpResponse(202, {}, json.dumps({"id": f"em_{number}", "test_mode": True}).encode())
+        accepted: list[dict[str, Any]] = [
+            {"id": f"em_{number}", "test_mode": True} for number in range(first, first + len(payloads))
+        ]
+        data = [
+            self.refused.get(payload.get("subject", ""), one) for payload, one in zip(payloads, accepted, strict=True)
+        ]
+        return answer or HttpResponse(202, {}, json.dumps({"data": data} if is_batch else accepted[0]).encode())
 
     def close(self) -> None:
         pass
