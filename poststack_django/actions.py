@@ -5,28 +5,34 @@ Imports models: import it late, and only when the app is installed. None of them
 
 from __future__ import annotations
 
+import copy
 import uuid
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStackError
 from poststack_django.choices import EventState
-from poststack_django.clients import get_client, with_key_for
+from poststack_django.clients import with_key_for
+from poststack_django.delivery import Call, perform
+from poststack_django.guard import guard, leave_out
 from poststack_django.models import EmailContent, EmailEvent, EmailRecipient, SentEmail
 from poststack_django.outgoing import Outgoing, Related
 from poststack_django.reconciling import askable, refresh
-from poststack_django.records import BEFORE_ACCEPTANCE, record_accepted, record_attempts, record_failure
-from poststack_django.result import SendStatus
+from poststack_django.records import BEFORE_ACCEPTANCE, record_accepted, record_attempts
+from poststack_django.sending import tell_accepted, tell_failed
 from poststack_django.settings import get_settings
 from poststack_django.settling import database, inserted, settle
 from poststack_django.status import CANCELED_EVENT, UNDER_WAY, Status
 from poststack_django.stored import backend_of, message_of, stored_payload
+from poststack_django.suppressions import suppressed_among
 
 if TYPE_CHECKING:
     from poststack.types import SendEmail
+    from poststack_django.backends.email import EmailBackend
 
 __all__ = ["NotPossibleError", "cancel", "key_still_holds", "refresh", "resend"]
 
@@ -55,6 +61,7 @@ def cancel(email: SentEmail) -> SentEmail:
     return SentEmail.objects.using(database()).get(pk=email.pk)
 
 
+@sensitive_variables()
 def resend(email: SentEmail, *, as_new: bool = False) -> SentEmail:
     """Send an e-mail again from its stored content, and return the row of the one that was sent.
 
@@ -63,19 +70,23 @@ def resend(email: SentEmail, *, as_new: bool = False) -> SentEmail:
     canceled, and every one with `as_new=True`, becomes a new row with a new key, the same related objects, and the old
     id as `resend_of` in its metadata; what was scheduled is then sent at once.
 
+    The staging guard and the suppressions apply as they are now, and the signals are those of any sending, except for
+    `pre_send`: what is sent is what was stored.
+
     Raises `NotPossibleError` when no content is stored or it must not be sent, `poststack.PostStackError` when the API
     refuses or does not answer (the row says so, too), and `ImproperlyConfigured` when the mailer is gone.
     """
     stored = SentEmail.objects.using(database()).get(pk=email.pk)
     payload = stored_payload(stored)
-    _refuse_resending(stored, payload, as_new=as_new)
+    _refuse_resending(stored, as_new=as_new)
     if payload is None:
         raise NotPossibleError(
             "The content of the e-mail is not stored. Set POSTSTACK['STORE_BODIES'] = True to be able to send later "
             "e-mails again; send this one with the code that sent it."
         )
     again = as_new or stored.email_id is not None or stored.status == Status.CANCELED.value
-    return _send(_copy(stored, payload) if again else _same(stored, payload))
+    backend = backend_of(stored)
+    return _send(_copy(stored, payload, backend) if again else _same(stored, payload, backend), backend)
 
 
 def key_still_holds(email: SentEmail) -> bool:
@@ -124,14 +135,11 @@ def _cancel_scheduled(email: SentEmail, email_id: str) -> None:
     settle(email_id)
 
 
-def _refuse_resending(email: SentEmail, payload: SendEmail | None, *, as_new: bool) -> None:
+def _refuse_resending(email: SentEmail, *, as_new: bool) -> None:
     if email.next_attempt_at is not None and email.email_id is None:
         raise NotPossibleError("The e-mail waits in the outbox, which sends it.")
     if email.status == Status.WITHHELD.value:
-        raise NotPossibleError(
-            "The staging guard withheld the e-mail. Add its recipients to POSTSTACK['ALLOWED_RECIPIENTS'] and send it "
-            "with the code that made it."
-        )
+        raise _withheld()
     if email.email_id is None and email.status in BEFORE_ACCEPTANCE and not as_new and not key_still_holds(email):
         raise NotPossibleError(
             "The e-mail may have been accepted, so long ago that PostStack may have forgotten its key: sending it "
@@ -140,38 +148,68 @@ def _refuse_resending(email: SentEmail, payload: SendEmail | None, *, as_new: bo
         )
 
 
-def _same(email: SentEmail, payload: SendEmail) -> Outgoing:
+def _withheld() -> NotPossibleError:
+    return NotPossibleError(
+        "The staging guard keeps the e-mail back. Add its recipients to POSTSTACK['ALLOWED_RECIPIENTS'], or send it "
+        "from the system that may."
+    )
+
+
+def _same(email: SentEmail, payload: SendEmail, backend: EmailBackend) -> Outgoing:
+    """Return the very same call. Another one under the same key would be refused."""
     payload["idempotency_key"] = email.idempotency_key
+    rules = backend.rules
+    to_be = copy.deepcopy(payload)
+    kept_back = guard(to_be, rules.allowed_recipients, rules.redirect_to)
+    if any(one.address != rules.redirect_to for one in kept_back):
+        raise _withheld()
+    if _suppressed(payload):
+        raise NotPossibleError(
+            "One of the recipients is suppressed by now. poststack_django.actions.resend(email, as_new=True) sends "
+            "to the others, under a new key."
+        )
     message = message_of(email, payload)
-    return Outgoing(message, payload, email.mailer, client=with_key_for(message, backend_of(email).configuration))
+    return Outgoing(message, payload, email.mailer, client=with_key_for(message, rules.client))
 
 
-def _copy(email: SentEmail, payload: SendEmail) -> Outgoing:
+def _copy(email: SentEmail, payload: SendEmail, backend: EmailBackend) -> Outgoing:
     payload["idempotency_key"] = str(uuid.uuid4())
     payload.pop("scheduled_at", None)
+    rules = backend.rules
+    left_out = guard(payload, rules.allowed_recipients, rules.redirect_to)
+    suppressed = _suppressed(payload)
+    left_out += leave_out(payload, suppressed.__contains__, Status.SUPPRESSED)
+    if not payload["to"]:
+        if suppressed:
+            raise NotPossibleError("All recipients are suppressed. Delete their suppressions to send to them again.")
+        raise _withheld()
     message = message_of(email, payload)
-    vars(message).pop("scheduled_at", None)
     vars(message)["idempotency_key"] = payload["idempotency_key"]
     relations = email.relations.using(database()).values_list("model", "object_id")
     return Outgoing(
         message,
         payload,
         email.mailer,
-        client=with_key_for(message, backend_of(email).configuration),
+        client=with_key_for(message, rules.client),
         metadata={**email.metadata, "resend_of": email.email_id or email.idempotency_key},
         related_to=[Related(*relation) for relation in relations],
+        left_out=left_out,
     )
 
 
-def _send(outgoing: Outgoing) -> SentEmail:
-    row = record_attempts([outgoing])[0]
-    try:
-        answer = get_client(outgoing.client).emails.send(outgoing.payload)
-    except PostStackError as error:
-        failed = SendStatus(
-            "unknown" if error.transient else "refused", outgoing.key, error=error.error, code=error.code
-        )
-        record_failure(row, failed)
-        raise
-    record_accepted([(row, answer)])
+def _suppressed(payload: SendEmail) -> set[str]:
+    if not get_settings().suppressions:
+        return set()
+    return suppressed_among([*payload["to"], *payload.get("cc", []), *payload.get("bcc", [])])
+
+
+def _send(one: Outgoing, backend: EmailBackend) -> SentEmail:
+    row = record_attempts([one])[0]
+    configuration = one.client or backend.configuration
+    outcome = perform(backend.client_for(configuration), Call(configuration, [one]))[0]
+    if isinstance(outcome, Exception):
+        tell_failed(one, outcome, type(backend))
+        raise outcome
+    record_accepted([(row, outcome)])
+    tell_accepted(one, outcome, type(backend))
     return SentEmail.objects.using(database()).get(pk=row.pk)
