@@ -74,7 +74,13 @@ class SentEmail(models.Model):
         _("scheduled for"), null=True, blank=True, default=None
     )
     # A row waits in the outbox as long as `next_attempt_at` is set, and belongs to one sender until `claimed_until`.
+    queued_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("put into the outbox"), null=True, blank=True, default=None
+    )
     attempts: models.PositiveIntegerField[int, int] = models.PositiveIntegerField(_("attempts"), default=0)
+    first_attempt_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("first attempt"), null=True, blank=True, default=None
+    )
     next_attempt_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         _("next attempt"), null=True, blank=True, default=None
     )

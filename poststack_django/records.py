@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from poststack_django.outgoing import Outgoing
     from poststack_django.result import SendStatus
 
-__all__ = ["BEFORE_ACCEPTANCE", "payload_of", "record_accepted", "record_attempts", "record_failure"]
+__all__ = ["BEFORE_ACCEPTANCE", "payload_as_json", "payload_of", "record_accepted", "record_attempts", "record_failure"]
 
 LONGEST_LINE = 998
 LONGEST_ID = 255
@@ -40,15 +40,15 @@ def record_attempts(
     *,
     status: Status = Status.PENDING,
     keep_payload: bool = False,
-    next_attempt_at: datetime | None = None,
+    queued_at: datetime | None = None,
 ) -> list[SentEmail]:
     """Store what is about to be sent; return the rows, in order, and set each message's `row`.
 
     A row that is there already with the same idempotency key is used again, as it is. `keep_payload` stores the call
-    itself, whatever the settings say: the outbox cannot do without it.
+    itself, whatever the settings say: the outbox, where the rows are due at `queued_at`, cannot do without it.
     """
     using = database()
-    wanted = [_row(one, status, next_attempt_at) for one in outgoing]
+    wanted = [_row(one, status, queued_at) for one in outgoing]
     fresh: list[int] = []
     with transaction.atomic(using=using):
         if _all_inserted(wanted):
@@ -125,7 +125,7 @@ def payload_of(content: EmailContent) -> dict[str, object]:
     return payload
 
 
-def _row(one: Outgoing, status: Status, next_attempt_at: datetime | None) -> SentEmail:
+def _row(one: Outgoing, status: Status, queued_at: datetime | None) -> SentEmail:
     payload, settings = one.payload, get_settings()
     return SentEmail(
         idempotency_key=one.key,
@@ -136,7 +136,8 @@ def _row(one: Outgoing, status: Status, next_attempt_at: datetime | None) -> Sen
         metadata=storable(one.metadata),
         status=status,
         scheduled_at=_moment(payload.get("scheduled_at")),
-        next_attempt_at=next_attempt_at,
+        queued_at=queued_at,
+        next_attempt_at=queued_at,
     )
 
 
@@ -185,11 +186,12 @@ def _insert_details(rows: Sequence[tuple[SentEmail, Outgoing]], *, keep_payload:
     )
     if keep_payload or get_settings().store_bodies:
         EmailContent.objects.using(using).bulk_create(
-            [EmailContent(sent_email=row, payload=_as_json(one.payload)) for row, one in rows]
+            [EmailContent(sent_email=row, payload=payload_as_json(one.payload)) for row, one in rows]
         )
 
 
-def _as_json(payload: Mapping[str, object]) -> str:
+def payload_as_json(payload: Mapping[str, object]) -> str:
+    """Return a call as it is stored."""
     # ASCII: it escapes what a database cannot hold.
     return json.dumps(payload, ensure_ascii=True, separators=(",", ":"))
 

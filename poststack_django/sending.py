@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from poststack.types import SentEmail as Accepted
 
-__all__ = ["logged_not_raised", "sending", "tell_accepted", "tell_failed", "tell_not_sent"]
+__all__ = ["logged_not_raised", "sending", "set_status", "tell_accepted", "tell_failed", "tell_not_sent"]
 
 Result = TypeVar("Result")
 
@@ -49,7 +49,7 @@ def sending(
     errors: dict[Outgoing, Exception | None] = {}
     for message, one in zip(messages, outgoing, strict=True):
         if one is None:
-            _set_status(message, SendStatus("canceled", ""))
+            set_status(message, SendStatus("canceled", ""))
             logger.info("An e-mail was canceled by a receiver of pre_send.")
     ready: list[Outgoing] = []
     for one in (one for one in outgoing if one is not None):
@@ -62,7 +62,7 @@ def sending(
         if call.client in broken:
             for one in call.messages:
                 errors[one] = None
-                _set_status(one.message, SendStatus("unsent", one.key))
+                set_status(one.message, SendStatus("unsent", one.key))
             continue
         _record(call.messages)
         outcomes = yield call
@@ -90,7 +90,7 @@ def tell_accepted(one: Outgoing, answer: Accepted, sender: type) -> None:
         test_mode=bool(answer.get("test_mode", False)),
         left_out=len(one.left_out),
     )
-    _set_status(one.message, status)
+    set_status(one.message, status)
     logger.info("E-mail %s was accepted.", status.id)
     post_send.send_robust(sender=sender, message=one.message, status=status, email=one.row)
 
@@ -104,7 +104,7 @@ def tell_failed(one: Outgoing, error: Exception, sender: type) -> None:
         status = SendStatus("refused", one.key, error=str(error))
     else:
         status = SendStatus("unknown", one.key, error=type(error).__name__)
-    _set_status(one.message, status)
+    set_status(one.message, status)
     # A warning, not an error: errors may be sent by e-mail, and this is the failure of an e-mail.
     logger.warning(
         "An e-mail was not sent: %s, status %s, request %s.",
@@ -123,7 +123,7 @@ def tell_not_sent(one: Outgoing, sender: type) -> SuppressedRecipientsError | No
     """Store and tell that a message has nobody left to go to; return the error, if being withheld is not all of it."""
     if all(left_out.status is Status.WITHHELD for left_out in one.left_out):
         _record([one], Status.WITHHELD)
-        _set_status(one.message, SendStatus("withheld", one.key, left_out=len(one.left_out)))
+        set_status(one.message, SendStatus("withheld", one.key, left_out=len(one.left_out)))
         logger.info("An e-mail was withheld: none of its recipients is in ALLOWED_RECIPIENTS.")
         return None
     error = SuppressedRecipientsError()
@@ -188,5 +188,6 @@ def _raise_first(
     raise NotAllSentError(first, [one.message for one in sent], unsent) from first
 
 
-def _set_status(message: Any, status: SendStatus) -> None:
+def set_status(message: Any, status: SendStatus) -> None:
+    """Say on the message what became of it."""
     message.poststack_status = status

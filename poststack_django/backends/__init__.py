@@ -1,5 +1,6 @@
 """The backends to name in `EMAIL_BACKEND` or `MAILERS`."""
 
 from poststack_django.backends.email import EmailBackend
+from poststack_django.backends.outbox import OutboxEmailBackend
 
-__all__ = ["EmailBackend"]
+__all__ = ["EmailBackend", "OutboxEmailBackend"]

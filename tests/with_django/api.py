@@ -80,13 +80,13 @@ class RecordingApi:
 
 
 @contextmanager
-def configured(how: str, **options: Any) -> Generator[None]:
+def configured(how: str, *, backend: str = BACKEND, **options: Any) -> Generator[None]:
     """Send through PostStack, configured by `EMAIL_BACKEND` or by `MAILERS`."""
     with warnings.catch_warnings():
         # Django 6.1 warns the project, here the tests, that the older way goes.
         warnings.filterwarnings("ignore", "The EMAIL_BACKEND setting is deprecated")
-        mailers = {"default": {"BACKEND": BACKEND, "OPTIONS": options}}
-        override = override_settings(MAILERS=mailers) if how == "MAILERS" else override_settings(EMAIL_BACKEND=BACKEND)
+        mailers = {"default": {"BACKEND": backend, "OPTIONS": options}}
+        override = override_settings(MAILERS=mailers) if how == "MAILERS" else override_settings(EMAIL_BACKEND=backend)
         override.enable()
     try:
         yield

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     pass
 
 
-def message(number: int = 1, **fields: Any) -> EmailMessage:
+def message(number: int | str = 1, **fields: Any) -> EmailMessage:
     return EmailMessage(f"Subject {number}", "Body", "a@example.com", fields.pop("to", ["b@example.com"]), **fields)
 
 

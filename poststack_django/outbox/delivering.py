@@ -1,0 +1,293 @@
+"""Sending claimed rows and writing down what came of it. Imports models: import it late."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, cast
+
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from poststack import PostStackConnectionError, PostStackError
+from poststack_django.backends.email import EmailBackend
+from poststack_django.clients import with_key_for
+from poststack_django.delivery import Call, Outcome, calls, perform
+from poststack_django.models import EmailRecipient, SentEmail
+from poststack_django.outbox.claims import claim_due, release
+from poststack_django.outbox.pauses import Pauses
+from poststack_django.outgoing import Outgoing
+from poststack_django.records import BEFORE_ACCEPTANCE, payload_of, record_accepted
+from poststack_django.result import SendStatus
+from poststack_django.sending import tell_accepted
+from poststack_django.settings import ClientSettings, get_settings
+from poststack_django.settling import database
+from poststack_django.signals import send_failed
+from poststack_django.status import Status
+from poststack_django.stored import backend_of, message_of
+from poststack_tasks.policy import GiveUp, Limits, RetryLater, decide
+
+if TYPE_CHECKING:
+    from poststack.types import SendEmail
+
+__all__ = ["Drained", "deliver", "drain"]
+
+logger = logging.getLogger("poststack.django")
+
+ALL_AT_ONCE: Final = 1_000_000
+
+
+@dataclass
+class Drained:
+    """What became of e-mails of the outbox."""
+
+    sent: int = 0
+    put_off: int = 0
+    """They stay in the outbox, and are tried again later."""
+    given_up: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return how many were tried."""
+        return self.sent + self.put_off + self.given_up
+
+    def __iadd__(self, other: Drained) -> Drained:
+        self.sent += other.sent
+        self.put_off += other.put_off
+        self.given_up += other.given_up
+        return self
+
+
+def drain(
+    limit: int | None = None, *, stopping: Callable[[], bool] = lambda: False, pauses: Pauses | None = None
+) -> Drained:
+    """Send what is due, at most so many e-mails, until nothing is or `stopping` says to."""
+    drained, pauses = Drained(), pauses or Pauses(get_settings().outbox.longest_delay)
+    left = ALL_AT_ONCE if limit is None else limit
+    while left > 0 and not stopping():
+        rows = claim_due(min(left, get_settings().outbox.batch_size), without_mailers=pauses.mailers())
+        if not rows:
+            break
+        left -= len(rows)
+        drained += deliver(rows, stopping=stopping, pauses=pauses)
+    return drained
+
+
+@sensitive_variables()
+def deliver(
+    rows: Sequence[SentEmail], *, stopping: Callable[[], bool] = lambda: False, pauses: Pauses | None = None
+) -> Drained:
+    """Send rows that this process has claimed. What goes wrong is stored with them, and never raised."""
+    drained = Drained()
+    by_mailer: dict[str, list[SentEmail]] = {}
+    for row in rows:
+        by_mailer.setdefault(row.mailer, []).append(row)
+    for theirs in by_mailer.values():
+        try:
+            backend = backend_of(theirs[0])
+            outgoing, broken = _outgoing(theirs, backend)
+        except ImproperlyConfigured as error:
+            # A deployment in between can cause this, and the next one can mend it: nothing is given up for it at once.
+            drained += _failed(theirs, PostStackConnectionError(0, str(error)), EmailBackend)
+            continue
+        drained += broken
+        drained += _deliver(outgoing, backend, stopping, pauses or Pauses(get_settings().outbox.longest_delay))
+    return drained
+
+
+def _deliver(
+    outgoing: Sequence[Outgoing], backend: EmailBackend, stopping: Callable[[], bool], pauses: Pauses
+) -> Drained:
+    drained = Drained()
+    down: dict[ClientSettings, PostStackError] = {}
+    interruption: Exception | None = None
+    for call in calls(outgoing, _without_retries(backend.configuration), get_settings().outbox.batch_size):
+        rows = [cast("SentEmail", one.row) for one in call.messages]
+        if interruption is not None or stopping():
+            release(rows)
+            continue
+        if (error := down.get(call.client)) is not None:
+            # It has just failed for a reason that would fail this call, too; these were not tried.
+            drained += _failed(rows, error, type(backend), tried=False)
+            continue
+        outcomes = perform(backend.client_for(call.client), call)
+        drained += _record(call, outcomes, type(backend))
+        failure = next((one for one in outcomes if isinstance(one, PostStackError) and one.transient), None)
+        if failure is None:
+            pauses.succeeded(rows[0].mailer)
+        elif not failure.quota_exceeded:
+            down[call.client] = failure
+            # Being throttled is one tenant's own affair; no answer, or a broken one, is everybody's.
+            if failure.status_code != 429 or not callable(backend.configuration.api_key):
+                pauses.failed(rows[0].mailer, failure.retry_after)
+        unexpected = (one for one in outcomes if isinstance(one, Exception))
+        interruption = next((one for one in unexpected if not isinstance(one, (PostStackError, ValueError))), None)
+    if interruption is not None:  # Such as the time limit of the task that this runs in. The rows are put off.
+        raise interruption
+    return drained
+
+
+def _record(call: Call, outcomes: Sequence[Outcome], sender: type) -> Drained:
+    drained = Drained()
+    pairs = [(cast("SentEmail", one.row), one, outcome) for one, outcome in zip(call.messages, outcomes, strict=True)]
+    accepted = [(row, outcome) for row, _, outcome in pairs if not isinstance(outcome, Exception)]
+    # Raised, not logged, if the database fails: the lease ends, the row is tried again, and the same key finds the id.
+    record_accepted(accepted)
+    for row, one, outcome in pairs:
+        if isinstance(outcome, Exception):
+            drained += _failed([row], outcome, sender)
+        else:
+            tell_accepted(one, outcome, sender)
+            drained.sent += 1
+    return drained
+
+
+def _failed(rows: Iterable[SentEmail], error: Exception, sender: type, *, tried: bool = True) -> Drained:
+    """Decide for each row whether it is tried again, by the policy that all queues share."""
+    counted: Counter[str] = Counter()
+    for row in rows:
+        known = _as_poststack_error(error)
+        decision = (
+            GiveUp("it is not a payload that can be sent")
+            if known is None
+            else decide(known, attempt=row.attempts, age=_age(row), random=random.random, limits=_limits(row))
+        )
+        if isinstance(decision, RetryLater):
+            _put_off(row, decision, error, tried=tried)
+            counted["put_off"] += 1
+        else:
+            reason = decision.reason if isinstance(decision, GiveUp) else ""
+            _give_up(row, error, reason, transient=known is not None and known.transient, sender=sender)
+            counted["given_up"] += 1
+    return Drained(put_off=counted["put_off"], given_up=counted["given_up"])
+
+
+def _put_off(row: SentEmail, decision: RetryLater, error: Exception, *, tried: bool) -> None:
+    logger.warning("An e-mail stays in the outbox for %.1f s: %s.", decision.delay, decision.reason)
+    _update(
+        row,
+        claim="",
+        claimed_until=None,
+        next_attempt_at=timezone.now() + timedelta(seconds=decision.delay),
+        attempts=row.attempts if tried else row.attempts - 1,
+        error=_text(error),
+        error_code=(getattr(error, "code", None) or "")[:255],
+    )
+
+
+def _give_up(row: SentEmail, error: Exception, reason: str, *, transient: bool, sender: type) -> None:
+    state = Status.GAVE_UP if transient else Status.REFUSED
+    logger.warning("An e-mail of the outbox was given up: %s.", reason)
+    changed = _update(
+        row,
+        claim="",
+        claimed_until=None,
+        next_attempt_at=None,
+        error=f"{_text(error)} ({reason})" if reason else _text(error),
+        error_code=(getattr(error, "code", None) or "")[:255],
+        status=state,
+        status_at=timezone.now(),
+    )
+    if not changed:
+        return
+    recipients = EmailRecipient.objects.using(database()).filter(sent_email=row.pk, status__in=BEFORE_ACCEPTANCE)
+    recipients.update(status=state, status_at=timezone.now())
+    status = SendStatus(
+        "unknown" if transient else "refused", row.idempotency_key, error=_text(error), code=row.error_code or None
+    )
+    try:
+        message = message_of(row, _payload(row))
+    except (ObjectDoesNotExist, ValueError):
+        message = message_of(row)
+    send_failed.send_robust(sender=sender, message=message, status=status, error=error, email=row)
+
+
+def _update(row: SentEmail, **changes: object) -> bool:
+    """Change a row that is still this process's own. Another one that took it over since then knows more."""
+    mine = SentEmail.objects.using(database()).filter(pk=row.pk, claim=row.claim, email_id=None)
+    changed = bool(mine.update(**changes))
+    if changed:
+        for name, value in changes.items():
+            setattr(row, name, value)
+    return changed
+
+
+def _outgoing(rows: Sequence[SentEmail], backend: EmailBackend) -> tuple[list[Outgoing], Drained]:
+    made: list[Outgoing] = []
+    broken = Drained()
+    for row in rows:
+        if (reason := _too_late(row)) is not None:
+            _give_up(row, PostStackError(0, "It was not sent."), reason, transient=True, sender=type(backend))
+            broken.given_up += 1
+            continue
+        try:
+            payload = _payload(row)
+            message = message_of(row, payload)
+        except (ObjectDoesNotExist, ValueError):
+            broken += _failed([row], ValueError("The stored content of the e-mail is gone or damaged."), type(backend))
+            continue
+        try:
+            client = _without_retries(with_key_for(message, backend.configuration))
+        except Exception as error:  # noqa: BLE001  # the project's own function; the other tenants' mail goes on
+            broken += _failed([row], PostStackConnectionError(0, _text(error)), type(backend))
+            continue
+        made.append(Outgoing(message, payload, row.mailer, client, row=row))
+    return made, broken
+
+
+def _too_late(row: SentEmail) -> str | None:
+    """Return why a row is not to be tried any more, `None` while it may be."""
+    outbox, now = get_settings().outbox, timezone.now()
+    if outbox.expires is not None and (now - (row.queued_at or row.created_at)).total_seconds() > outbox.expires:
+        return "it has expired"
+    # However long it waited for its first attempt: only an attempt can have used the key.
+    return "the horizon has ended" if row.attempts > 1 and _age(row) > outbox.horizon else None
+
+
+def _age(row: SentEmail) -> float:
+    """Return the seconds since the first attempt: as long as the API must remember the key."""
+    return max(0.0, (timezone.now() - (row.first_attempt_at or timezone.now())).total_seconds())
+
+
+def _payload(row: SentEmail) -> SendEmail:
+    return cast("SendEmail", payload_of(row.content))
+
+
+def _without_retries(configuration: ClientSettings) -> ClientSettings:
+    # The outbox waits between attempts, so that the next e-mail need not.
+    return configuration if configuration.factory is not None else replace(configuration, max_retries=0)
+
+
+def _as_poststack_error(error: Exception) -> PostStackError | None:
+    if isinstance(error, PostStackError):
+        return error
+    if isinstance(error, ValueError):  # The client found the payload wrong, and will again.
+        return None
+    return PostStackConnectionError(0, type(error).__name__)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, (PostStackError, ValueError)):
+        return str(error).replace("\x00", "\ufffd")
+    return type(error).__name__
+
+
+def _limits(row: SentEmail) -> Limits:
+    outbox = get_settings().outbox
+    expires = outbox.expires
+    if expires is not None and row.first_attempt_at is not None:
+        # Counted from when it was stored, where the policy counts from the first attempt.
+        waited = (row.first_attempt_at - (row.queued_at or row.created_at)).total_seconds()
+        expires = max(0.0, expires - waited)
+    return Limits(
+        first_delay=outbox.first_delay,
+        longest_delay=outbox.longest_delay,
+        horizon=outbox.horizon,
+        expires=expires,
+        wait_for_quota=outbox.wait_for_quota,
+    )

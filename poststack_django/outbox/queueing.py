@@ -1,0 +1,65 @@
+"""Putting e-mails into the outbox. Imports models: import it late, and only when the app is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from poststack_django.models import EmailContent, EmailRecipient, SentEmail
+from poststack_django.outbox.wake import wake
+from poststack_django.records import BEFORE_ACCEPTANCE, payload_as_json, record_attempts
+from poststack_django.settling import database
+from poststack_django.status import Status
+
+if TYPE_CHECKING:
+    from poststack_django.outgoing import Outgoing
+
+__all__ = ["put_into_outbox"]
+
+
+def put_into_outbox(outgoing: Sequence[Outgoing]) -> list[SentEmail]:
+    """Store e-mails to be sent after the commit; return their rows, in order.
+
+    One whose idempotency key has a row already is not stored a second time: sent, it stays sent; waiting, it goes on
+    waiting; given up or refused, it waits again, with what the message says now.
+    """
+    using, now = database(), timezone.now()
+    with transaction.atomic(using=using):
+        rows = record_attempts(outgoing, status=Status.WAITING, keep_payload=True, queued_at=now)
+        for row, one in zip(rows, outgoing, strict=True):
+            if row.email_id is None and row.next_attempt_at is None:
+                _put_back(row, one)
+        waiting = [row.pk for row in rows if row.email_id is None]
+        if waiting:
+            transaction.on_commit(partial(wake, waiting, using), using=using, robust=True)
+    return rows
+
+
+def _put_back(row: SentEmail, one: Outgoing) -> None:
+    using, now = database(), timezone.now()
+    changes = {
+        "status": Status.WAITING,
+        "status_at": now,
+        "queued_at": now,
+        "next_attempt_at": now,
+        "first_attempt_at": None,
+        "attempts": 0,
+        "claim": "",
+        "claimed_until": None,
+    }
+    idle = SentEmail.objects.using(using).filter(pk=row.pk, email_id=None, next_attempt_at=None)
+    if not idle.update(**changes):  # Another process was quicker.
+        row.refresh_from_db(using=using)
+        return
+    for name, value in changes.items():
+        setattr(row, name, value)
+    EmailContent.objects.using(using).update_or_create(
+        sent_email=row, defaults={"payload": payload_as_json(one.payload)}
+    )
+    EmailRecipient.objects.using(using).filter(sent_email=row.pk, status__in=BEFORE_ACCEPTANCE).update(
+        status=Status.WAITING, status_at=now
+    )
