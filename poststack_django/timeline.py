@@ -63,14 +63,15 @@ def timeline_of(email: SentEmail, events: Iterable[EmailEvent] | None = None) ->
     """
     written = {recipient.address: str(recipient) for recipient in email.recipients.all()}
     found = list(email.events.all() if events is None else events)
-    own = list(_own_moments(email, accepted=any(event.type == "email.queued" for event in found)))
-    told = [_moment(event, written) for event in found]
-    # Stable: what happened in the same moment stays in the order in which it is stored.
-    return sorted([*own, *told], key=lambda moment: moment.at or _LONG_AGO)
+    own = _own_moments(email, accepted=any(event.type == "email.queued" for event in found))
+    later = [*own, *(_moment(event, written) for event in found)]
+    # It comes first whatever the clocks say: the API has another one. The sort is stable, so that what happened in the
+    # same moment stays in the order in which it is stored.
+    stored = Moment(str(_("Stored, about to be sent")), email.created_at, Status.PENDING)
+    return [stored, *sorted(later, key=lambda moment: moment.at or _LONG_AGO)]
 
 
 def _own_moments(email: SentEmail, *, accepted: bool) -> Iterable[Moment]:
-    yield Moment(str(_("Stored, about to be sent")), email.created_at, Status.PENDING)
     if email.sent_at is not None and not accepted:
         yield Moment(title_of("email.queued"), email.sent_at, Status.QUEUED)
     if email.email_id is None and email.status in _BEFORE_THE_API:

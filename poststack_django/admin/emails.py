@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from poststack_django.admin.common import STYLES, ReadOnly, badge, short
@@ -33,15 +35,14 @@ __all__ = ["SentEmailAdmin"]
 
 MOST_EVENTS = 200
 """Events on the page of one e-mail; links lead to the others."""
-_SHOWN_TAGS = 3
-_SHOWN_RECIPIENTS = 3
+_SHOWN_RECIPIENTS = 2
+_SHOWN_OF_FINGERPRINTS = 15
 
 
 @admin.register(SentEmail)
 class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
     """E-mails, newest first. Nothing can be added or changed by hand."""
 
-    list_display = ("subject_line", "status_badge", "recipient_line", "tag_line", "mailer", "created")
     list_display_links = ("subject_line",)
     list_filter = ("status", "created_at", "test_mode", ("mailer", MailerFilter), TagFilter)
     search_fields = ("=email_id", "subject", "recipients__address", "=idempotency_key")
@@ -55,6 +56,13 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
         return super().media + STYLES
 
     # The list
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Return the columns; the mailer's where there are several."""
+        columns = ["subject_line", "status_badge", "recipient_line", "tag_line", "mailer", "created"]
+        if len(getattr(settings, "MAILERS", None) or {}) < 2:
+            columns.remove("mailer")
+        return columns
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SentEmail]:
         """Return the e-mails with their recipients."""
@@ -86,9 +94,12 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
         return badge(email.status, email.get_status_display())
 
     @admin.display(description=_("recipients"))
-    def recipient_line(self, email: SentEmail) -> str:
-        """Return the first recipients in one line, and how many more there are."""
-        return _some([recipient.display or recipient.address for recipient in email.recipients.all()])
+    def recipient_line(self, email: SentEmail) -> SafeString | str:
+        """Return the first addresses, and how many more there are."""
+        everybody = [recipient.address for recipient in email.recipients.all()]
+        shown = [_breakable(address) for address in everybody[:_SHOWN_RECIPIENTS]]
+        more = [f"+{len(everybody) - len(shown)}"] if len(everybody) > len(shown) else []
+        return format_html_join(mark_safe("<br>"), "{}", ((one,) for one in [*shown, *more])) or "-"
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, email: SentEmail) -> str:
@@ -106,20 +117,15 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
         """Return the fields that say something about this e-mail."""
         if obj is None:
             return super().get_fieldsets(request, obj)
-        given = [
-            *(["cc_line"] if obj.cc else []),
-            *(["bcc_line"] if obj.bcc else []),
-            *(["tag_line"] if obj.tags else []),
-        ]
         about = ["scheduled_at"] if obj.scheduled_at else []
         about += [name for name in ("error", "error_code") if getattr(obj, name)]
         about += ["next_attempt_at"] if obj.next_attempt_at else []
+        tags = ["tag_line"] if obj.tags else []
         metadata = ["metadata_text"] if obj.metadata else []
         return (
-            (None, {"fields": ("status_badge", "status_at", *about)}),
-            (_("Envelope"), {"fields": ("from_email", "to_line", *given)}),
+            (None, {"fields": ("status_badge", "status_at", *about, "from_email", *tags)}),
             (
-                _("For those who look closer"),
+                _("Technical details"),
                 {
                     "fields": (
                         "email_id",
@@ -138,22 +144,7 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
 
     def get_readonly_fields(self, request: HttpRequest, obj: SentEmail | None = None) -> Any:
         """Return what is no field of the model."""
-        return ("status_badge", "to_line", "cc_line", "bcc_line", "tag_line", "created_at", "metadata_text")
-
-    @admin.display(description=_("to"))
-    def to_line(self, email: SentEmail) -> str:
-        """Return the visible recipients in one line."""
-        return ", ".join(email.to) or "-"
-
-    @admin.display(description=_("cc"))
-    def cc_line(self, email: SentEmail) -> str:
-        """Return the copied recipients in one line."""
-        return ", ".join(email.cc)
-
-    @admin.display(description=_("bcc"))
-    def bcc_line(self, email: SentEmail) -> str:
-        """Return the hidden recipients in one line."""
-        return ", ".join(email.bcc)
+        return ("status_badge", "tag_line", "created_at", "metadata_text")
 
     @admin.display(description=_("metadata"))
     def metadata_text(self, email: SentEmail) -> SafeString:
@@ -175,7 +166,7 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
             context.update(
                 recipients=obj.recipients.all(),
                 timeline=[
-                    (moment, _as_json(moment.event.data) if moment.event else "", badge_of(moment.status))
+                    (moment, _as_json(moment.event.data) if moment.event else "", _kind_of(moment.status))
                     for moment in timeline_of(obj, events[:MOST_EVENTS])
                 ],
                 more_events=len(events) > MOST_EVENTS,
@@ -187,16 +178,17 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
 
-def badge_of(status: str) -> str:
+def _breakable(address: str) -> SafeString | str:
+    local, at, domain = address.partition("@")
+    if not at:
+        return address[:_SHOWN_OF_FINGERPRINTS] + "…"
+    return format_html("{}@<wbr>{}", local, domain)
+
+
+def _kind_of(status: str) -> str:
     """Return the class that colours a moment."""
     return f"poststack-{status}" if status else ""
 
 
 def _as_json(data: object) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, default=str) if data else ""
-
-
-def _some(texts: list[str]) -> str:
-    more = len(texts) - _SHOWN_RECIPIENTS
-    shown = ", ".join(texts[:_SHOWN_RECIPIENTS])
-    return f"{shown} +{more}" if more > 0 else shown or "-"

@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from poststack_django.admin.common import STYLES, ReadOnly, badge, short
@@ -35,11 +37,11 @@ class EmailEventAdmin(ReadOnly, EventAdminBase):
     date_hierarchy = "received_at"
     ordering = ("-received_at", "-id")
     fieldsets = (
-        (None, {"fields": ("type", "about", "recipient", "occurred_at", "received_at")}),
+        (None, {"fields": ("type", "about_link", "recipient", "occurred_at", "received_at")}),
         (_("Receivers"), {"fields": ("state_badge", "failure_list")}),
-        (_("For those who look closer"), {"fields": ("event_id", "email_id", "data_text"), "classes": ("collapse",)}),
+        (_("Technical details"), {"fields": ("event_id", "email_id", "data_text"), "classes": ("collapse",)}),
     )
-    readonly_fields = ("about", "state_badge", "failure_list", "data_text")
+    readonly_fields = ("about_link", "state_badge", "failure_list", "data_text")
 
     @property
     def media(self) -> Media:
@@ -50,6 +52,15 @@ class EmailEventAdmin(ReadOnly, EventAdminBase):
     def about(self, event: EmailEvent) -> str:
         """Return the e-mail's subject, its id when it was not sent from here."""
         return str(event.sent_email or event.email_id or "-")
+
+    @admin.display(description=_("about"))
+    def about_link(self, event: EmailEvent) -> SafeString | str:
+        """Return the same as a link to the e-mail."""
+        if event.sent_email_id is None:
+            return self.about(event)
+        site = self.admin_site.name
+        address = reverse("admin:poststack_sentemail_change", args=[event.sent_email_id], current_app=site)
+        return format_html('<a href="{}">{}</a>', address, self.about(event))
 
     @admin.display(description=_("receivers"), ordering="state")
     def state_badge(self, event: EmailEvent) -> SafeString:
@@ -67,7 +78,7 @@ class EmailEventAdmin(ReadOnly, EventAdminBase):
         if not event.failures:
             return "-"
         rows = ((" · ".join(str(value) for value in failure.values()),) for failure in event.failures)
-        return format_html('<ul class="poststack-plain">{}</ul>', format_html_join("", "<li>{}</li>", rows))
+        return format_html_join(mark_safe("<br>"), "{}", rows)
 
     @admin.display(description=_("data"))
     def data_text(self, event: EmailEvent) -> SafeString:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.utils.translation import gettext_lazy as _
 
 from poststack_django.admin.common import short
@@ -29,9 +30,13 @@ class SuppressionForm(SuppressionFormBase):
     """Takes an address as people write it, and stores it as the settings say."""
 
     address = forms.EmailField(
-        label=_("address"),
+        label=_("Address"),
         max_length=LONGEST_ADDRESS,
-        help_text=_("Nothing is sent there any more from this project, until the entry is deleted."),
+        widget=AdminEmailInputWidget,
+        help_text=_(
+            "Nothing is sent there any more from this project, until the entry is deleted. PostStack has a list of its "
+            "own, which this does not change."
+        ),
     )
 
     class Meta:

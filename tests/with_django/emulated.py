@@ -48,7 +48,9 @@ def heard() -> Iterator[list[str]]:
 
 def send(**fields: Any) -> SentEmail:
     """Send one message through the backend and return its row."""
-    extras = {name: fields.pop(name) for name in ("scheduled_at", "related_to", "tags", "metadata") if name in fields}
+    extras: dict[str, Any] = {
+        name: fields.pop(name) for name in ("scheduled_at", "related_to", "tags", "metadata") if name in fields
+    }
     html = fields.pop("html", None)
     message = EmailMessage(
         fields.pop("subject", "Hello"),
