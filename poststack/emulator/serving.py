@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable, Collection
@@ -58,8 +59,10 @@ class _AnnouncingServer(uvicorn.Server):
 def _reset(transport: asyncio.Transport) -> None:
     connection: socket.socket | None = transport.get_extra_info("socket")
     if connection is not None:
-        # Lingering for 0 seconds makes closing a reset, as from a process that died.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Lingering for 0 seconds makes closing a reset, as from a process that died. One whose client has gone is
+        # closed.
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
 
