@@ -91,7 +91,7 @@ def resend(email: SentEmail, *, as_new: bool = False) -> SentEmail:
 
 def key_still_holds(email: SentEmail) -> bool:
     """Return whether sending with the same key cannot double an e-mail that may have been accepted."""
-    age = (timezone.now() - email.created_at).total_seconds()
+    age = (timezone.now() - (email.first_attempt_at or email.created_at)).total_seconds()
     return email.status == Status.REFUSED.value or age < get_settings().outbox.horizon
 
 

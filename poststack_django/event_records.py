@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from poststack_django.json_values import storable, without_breakers
+from poststack_django.late_webhooks import adopted
 from poststack_django.models import EmailEvent, SentEmail
 from poststack_django.privacy import redacted, stored_address
 from poststack_django.settings import get_settings
@@ -41,7 +42,8 @@ def record_event(event: WebhookEvent, after_commit: Callable[[SentEmail | None],
         occurred_at=event.timestamp,
         data=storable(event.data if plain else redacted(event.data)),
     )
-    created = inserted(arrived, event_id=arrived.event_id) is not None
+    with transaction.atomic(using=using):
+        created = not adopted(arrived) and inserted(arrived, event_id=arrived.event_id) is not None
     # A repeated event is settled again: the first delivery may have died between storing and settling.
     row = settle_now_and_after_commit([email_id]).get(email_id) if email_id else None
     if created:

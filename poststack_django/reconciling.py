@@ -11,14 +11,14 @@ from datetime import timezone as datetime_timezone
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, transaction
-from django.db.models import F
+from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from poststack import WebhookEvent
 from poststack_django.choices import EventState
 from poststack_django.event_records import recipient_of, record_event
+from poststack_django.late_webhooks import ASKED, wait_for_turn
 from poststack_django.models import EmailEvent, EmailRecipient, SentEmail
 from poststack_django.privacy import stored_address
 from poststack_django.records import BEFORE_ACCEPTANCE
@@ -27,6 +27,7 @@ from poststack_django.settling import database, inserted, settle
 from poststack_django.signals import tracking
 from poststack_django.status import UNDER_WAY, Happened, Status, status_from
 from poststack_django.stored import client_of
+from poststack_django.webhooks import WebhookView
 
 if TYPE_CHECKING:
     from poststack.types import Email, EmailAnswer, Success
@@ -90,23 +91,13 @@ def refresh(email: SentEmail) -> SentEmail:
     told = askable(email).get(email.email_id)["email"]
     using = database()
     with transaction.atomic(using=using):
-        _wait_for_turn(email.email_id)
+        wait_for_turn(email.email_id)
         _mark_dropped(email, told)
         _store_events(email.email_id, told.get("events") or [])
         settled = settle(email.email_id)
         if settled is not None and _take_status(settled, told):
             settle(email.email_id)
     return SentEmail.objects.using(using).get(pk=email.pk)
-
-
-def _wait_for_turn(email_id: str) -> None:
-    # Two that refresh at the same moment must not both find an event missing.
-    using = database()
-    rows = SentEmail.objects.using(using).filter(email_id=email_id)
-    if connections[using].features.has_select_for_update:
-        list(rows.select_for_update().values_list("pk"))
-    else:
-        rows.update(status=F("status"))
 
 
 def _mark_dropped(email: SentEmail, told: Email) -> None:
@@ -139,7 +130,8 @@ def _store_events(email_id: str, told: Iterable[Mapping[str, Any]]) -> None:
 
 def _record(event: WebhookEvent) -> None:
     def tell(row: SentEmail | None) -> None:
-        tracking.send_robust(sender=SentEmail, event=event, email=row)
+        tracking.send_robust(sender=WebhookView, event=event, email=row)
+        EmailEvent.objects.using(database()).filter(event_id=event.id).update(state=EventState.HANDLED)
 
     record_event(event, tell)
 
@@ -210,7 +202,7 @@ def _happened(event: WebhookEvent) -> Happened:
 
 
 def _own_id(email_id: str, number: str) -> str:
-    return f"api:{email_id}:{number}"
+    return f"{ASKED}{email_id}:{number}"
 
 
 def _moment(text: object) -> datetime | None:

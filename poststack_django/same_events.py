@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from poststack_django.status import Happened
 
-__all__ = ["is_same", "not_among"]
+__all__ = ["closest", "is_same", "not_among"]
 
 _CLOSE: Final = timedelta(seconds=2)
 # These happen once at a recipient, so that a clock that differs makes no second one of them.
@@ -43,12 +43,18 @@ def not_among(told: Sequence[Happened], known: Iterable[Happened]) -> list[int]:
     missing: list[int] = []
     # Those that name a recipient choose first: the others go with anything.
     for at in sorted(range(len(told)), key=lambda at: not told[at].recipient):
-        candidates = [other for other in left if is_same(told[at], other)]
-        if candidates:
-            left.remove(min(candidates, key=lambda other: _distance(told[at], other)))
-        else:
+        found = closest(told[at], left)
+        if found is None:
             missing.append(at)
+        else:
+            del left[found]
     return sorted(missing)
+
+
+def closest(one: Happened, others: Sequence[Happened]) -> int | None:
+    """Return the position of the one that is the same, the most alike among several, `None` if none is."""
+    same = [at for at, other in enumerate(others) if is_same(one, other)]
+    return min(same, key=lambda at: _distance(one, others[at]), default=None)
 
 
 def _distance(one: Happened, other: Happened) -> tuple[bool, timedelta]:

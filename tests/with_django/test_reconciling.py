@@ -11,10 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
 from poststack import PostStackError
+from poststack.events import parse_event
+from poststack_django.event_records import record_event
 from poststack_django.models import EmailEvent, SentEmail
 from poststack_django.reconciling import refresh
 from poststack_django.same_events import not_among
 from poststack_django.status import Happened, Status
+from tests.with_django.api import event_body
 from tests.with_django.emulated import made_earlier, send, with_webhooks
 
 if TYPE_CHECKING:
@@ -65,6 +68,30 @@ def test_one_of_two_webhooks_is_missing(emu: EmulatorSession, heard: list[str]) 
     refresh(email)
     assert heard == ["email.delivered"]
     assert EmailEvent.objects.filter(recipient="bob@example.com").get().event_id.startswith("api:em_")
+
+
+def test_webhooks_that_come_after_all_are_repetitions(emu: EmulatorSession, heard: list[str]) -> None:
+    email = send(to=["ada@example.com", "bob@example.com"])
+    emu.clock.advance(60)
+    refresh(email)
+    told, before = list(heard), EmailEvent.objects.count()
+    assert set(EmailEvent.objects.values_list("state", flat=True)) == {"handled"}
+    for number, recipient in enumerate(("bob@example.com", "ada@example.com", "ada@example.com")):
+        # The last of them is a repetition; the first two are about the two that are stored.
+        body = event_body("email.delivered", email.email_id or "", f"late_{min(number, 1)}", recipient=recipient)
+        record_event(parse_event(body), lambda row: heard.append("told twice"))
+
+    assert (heard, EmailEvent.objects.count()) == (told, before)
+    delivered = EmailEvent.objects.filter(type="email.delivered")
+    assert dict(delivered.values_list("recipient", "event_id")) == {
+        "bob@example.com": "evt_late_0",
+        "ada@example.com": "evt_late_1",
+    }
+    assert refresh(email).status == Status.DELIVERED
+    assert EmailEvent.objects.count() == before
+    body = event_body("email.delivered", email.email_id or "", "other", recipient="carl@example.com")
+    record_event(parse_event(body), lambda row: heard.append("carl"))
+    assert heard == [*told, "carl"]
 
 
 def test_recipients_that_the_api_dropped_are_marked(emu: EmulatorSession) -> None:
