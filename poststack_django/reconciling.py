@@ -5,13 +5,14 @@ Imports models: import it late, and only when the app is installed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from datetime import timezone as datetime_timezone
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -24,15 +25,17 @@ from poststack_django.privacy import stored_address
 from poststack_django.records import BEFORE_ACCEPTANCE
 from poststack_django.same_events import not_among
 from poststack_django.settling import database, inserted, settle
-from poststack_django.signals import tracking
 from poststack_django.status import UNDER_WAY, Happened, Status, status_from
 from poststack_django.stored import client_of
 from poststack_django.webhooks import WebhookView
 
 if TYPE_CHECKING:
     from poststack.types import Email, EmailAnswer, Success
+    from poststack_django.telling import Turn
 
 __all__ = ["AskableGroup", "askable", "refresh"]
+
+logger = logging.getLogger("poststack.django")
 
 _READ_PREFIX: Final = "status:"
 # What the API's status says about an e-mail, in the words of its events.
@@ -129,9 +132,11 @@ def _store_events(email_id: str, told: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _record(event: WebhookEvent) -> None:
-    def tell(row: SentEmail | None) -> None:
-        tracking.send_robust(sender=WebhookView, event=event, email=row)
-        EmailEvent.objects.using(database()).filter(event_id=event.id).update(state=EventState.HANDLED)
+    def tell(turn: Turn, row: SentEmail | None) -> None:
+        try:
+            turn.tell(event, row, WebhookView)
+        except DatabaseError as error:  # The event stays as if nobody had been told.
+            logger.warning("Telling of the event %s failed with %s.", event.id, type(error).__name__, exc_info=error)
 
     record_event(event, tell)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from poststack_django.models import EmailEvent, SentEmail
 
-__all__ = ["Moment", "timeline_of", "title_of"]
+__all__ = ["Moment", "failure_text", "timeline_of", "title_of"]
 
 _TITLES: Final[Mapping[str, Promise]] = {
     "email.queued": _("Accepted by PostStack"),
@@ -49,6 +49,17 @@ class Moment:
     """As it was written; empty for all of them."""
     detail: str = ""
     event: EmailEvent | None = field(default=None, repr=False)
+
+    @property
+    def failures(self) -> list[str]:
+        """Return which receivers of the project have failed, one line each."""
+        return [failure_text(failure) for failure in self.event.failures] if self.event else []
+
+
+def failure_text(failure: Mapping[str, str]) -> str:
+    """Return which receiver failed and with what, in one line."""
+    names = [failure[name] for name in ("receiver", "error") if failure.get(name)]
+    return " · ".join(names)
 
 
 def title_of(type: str) -> str:

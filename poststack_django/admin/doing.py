@@ -11,21 +11,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from poststack import PostStackError
 from poststack_django import actions
-from poststack_django.admin.common import LISTED_BREADCRUMBS, has_permission
+from poststack_django.admin.common import badge, has_permission
+from poststack_django.admin.question import Row, is_confirmed, question
 from poststack_django.models import EmailContent, SentEmail
 from poststack_django.status import UNDER_WAY
 
@@ -182,7 +181,7 @@ class ActionPages(PagesBase):
             text = _("Select at most %(most)d e-mails at a time. For more, there is manage.py poststack_reconcile.")
             self.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
             return None
-        if request.POST.get("confirmed") != "yes":
+        if not is_confirmed(request):
             return self._question(request, doing, emails, back=request.get_full_path(), several=True)
         self._do(request, emails, doing)
         return None
@@ -190,22 +189,27 @@ class ActionPages(PagesBase):
     def _question(
         self, request: HttpRequest, doing: Doing, emails: list[SentEmail], *, back: str, several: bool = False
     ) -> HttpResponse:
-        context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
-            "title": doing.question,
-            "subtitle": None,
-            "doing": doing,
-            "emails": emails,
-            "email": None if several else emails[0],
-            "back": back,
-            "action": f"{doing.name}_selected" if several else "",
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "listed_breadcrumbs": LISTED_BREADCRUMBS,
-            "opts": self.opts,
-            "media": self.media,
-        }
-        vars(request)["current_app"] = self.admin_site.name
-        return TemplateResponse(request, "poststack_django/admin/question.html", context)
+        rows = [
+            Row(
+                email.pk,
+                email.subject or _("(no subject)"),
+                badge(email.status, email.get_status_display()),
+                ", ".join(email.to),
+            )
+            for email in emails
+        ]
+        return question(
+            self,
+            request,
+            rows,
+            title=doing.question,
+            explanation=doing.explanation,
+            button=doing.button,
+            back=back,
+            action=f"{doing.name}_selected" if several else "",
+            email=None if several else emails[0],
+            is_grave=doing.is_grave,
+        )
 
     def _do(self, request: HttpRequest, emails: Iterable[SentEmail], doing: Doing) -> SentEmail | None:
         """Do it to each, and say what came of it. Returns the last that it was done to."""

@@ -11,8 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from poststack_django.admin import events
 from poststack_django.models import EmailEvent, SentEmail, Suppression
 from poststack_django.privacy import fingerprint
+from poststack_django.signals import receiver_name, tracking
 from poststack_django.timeline import timeline_of
 from tests.with_django.emulated import send, with_webhooks
 
@@ -266,6 +268,54 @@ def test_events_have_a_list_of_their_own(admin_client: Client, email: SentEmail)
     assert "1 e-mail event\n" in admin_client.get(EVENTS, {"state__exact": "handled"}).content.decode()
     other = EmailEvent.objects.get(event_id="evt_2")
     assert "&quot;reason&quot;: &quot;x&quot;" in admin_client.get(f"{EVENTS}{other.pk}/change/").content.decode()
+
+
+def test_failed_receivers_can_be_called_again(admin_client: Client, email: SentEmail) -> None:
+    heard: list[str] = []
+    broken = True
+
+    def flag(event: Any, **_: Any) -> None:
+        heard.append(event.id)
+        if broken:
+            raise ZeroDivisionError("ada@example.com")
+
+    def choose(**extra: str) -> Any:
+        chosen = [event.pk for event in EmailEvent.objects.all()]
+        data = {"action": "retry_receivers", "_selected_action": chosen, **extra}
+        return admin_client.post(EVENTS, data, follow=True)
+
+    def said() -> list[str]:
+        return [str(message) for message in choose(confirmed="yes").context["messages"]]
+
+    EmailEvent.objects.create(event_id="evt_new", type="email.sent")
+    event = email.events.get()
+    event.state = "failed"
+    event.failures = [{"signal": "tracking", "receiver": receiver_name(flag), "error": "E", "at": ""}]
+    event.save()
+    tracking.connect(flag)
+    try:
+        page = choose().content.decode()
+        assert ("email.bounced" in page, "Call them" in page, heard) == (True, True, [])
+        assert said() == ["Receivers of 1 event still fail; the log says why."]
+        broken = False
+        assert said() == ["1 event is dealt with."]
+        assert heard == ["evt_1", "evt_1"]
+        assert said() == ["The receivers of all these have dealt with them."]
+    finally:
+        tracking.disconnect(flag)
+
+
+def test_calling_receivers_again_needs_its_permission(
+    client: Client, email: SentEmail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = clerk(client, "view_emailevent")
+    assert "retry_receivers" not in client.get(EVENTS).content.decode()
+    user.user_permissions.add(Permission.objects.get(codename="change_emailevent"))
+    assert "retry_receivers" in client.get(EVENTS).content.decode()
+    monkeypatch.setattr(events, "MOST_AT_ONCE", 0)
+    EmailEvent.objects.update(state="failed")
+    data = {"action": "retry_receivers", "_selected_action": [email.events.get().pk]}
+    assert "Select at most 0" in client.post(EVENTS, data, follow=True).content.decode()
 
 
 def test_rows_name_themselves(email: SentEmail) -> None:

@@ -16,6 +16,7 @@ from poststack_django.event_records import record_event
 from poststack_django.models import EmailEvent, SentEmail
 from poststack_django.reconciling import refresh
 from poststack_django.same_events import not_among
+from poststack_django.signals import tracking
 from poststack_django.status import Happened, Status
 from tests.with_django.api import event_body
 from tests.with_django.emulated import made_earlier, send, with_webhooks
@@ -79,7 +80,7 @@ def test_webhooks_that_come_after_all_are_repetitions(emu: EmulatorSession, hear
     for number, recipient in enumerate(("bob@example.com", "ada@example.com", "ada@example.com")):
         # The last of them is a repetition; the first two are about the two that are stored.
         body = event_body("email.delivered", email.email_id or "", f"late_{min(number, 1)}", recipient=recipient)
-        record_event(parse_event(body), lambda row: heard.append("told twice"))
+        record_event(parse_event(body), lambda turn, row: heard.append("told twice"))
 
     assert (heard, EmailEvent.objects.count()) == (told, before)
     delivered = EmailEvent.objects.filter(type="email.delivered")
@@ -90,8 +91,23 @@ def test_webhooks_that_come_after_all_are_repetitions(emu: EmulatorSession, hear
     assert refresh(email).status == Status.DELIVERED
     assert EmailEvent.objects.count() == before
     body = event_body("email.delivered", email.email_id or "", "other", recipient="carl@example.com")
-    record_event(parse_event(body), lambda row: heard.append("carl"))
+    record_event(parse_event(body), lambda turn, row: heard.append("carl"))
     assert heard == [*told, "carl"]
+
+
+def test_a_receiver_that_fails_is_called_again_later(emu: EmulatorSession, heard: list[str]) -> None:
+    def fail(event: Any, **_: Any) -> None:
+        raise ZeroDivisionError
+
+    email = send()
+    emu.clock.advance(60)
+    tracking.connect(fail)
+    try:
+        assert refresh(email).status == Status.DELIVERED
+    finally:
+        tracking.disconnect(fail)
+    assert set(EmailEvent.objects.values_list("state", flat=True)) == {"failed"}
+    assert heard == ["email.queued", "email.sent", "email.delivered"]
 
 
 def test_recipients_that_the_api_dropped_are_marked(emu: EmulatorSession) -> None:
