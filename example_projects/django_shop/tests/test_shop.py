@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
-import django
 from django.contrib.auth.models import User
-from django.test import Client, TransactionTestCase, override_settings
+from django.test import TransactionTestCase
 
 from example_projects.django_shop.store.mail import invoice
 from example_projects.django_shop.store.models import Letter, Order, Product
-from poststack.testing import emulator
 from poststack_django.models import SentEmail
-
-SECRET = "the secret of the shop's webhook"
-BACKEND = "poststack_django.backends.EmailBackend"
-# Django's test runner replaces every mailer by one that keeps mail in a list; here the real one is under test.
-MAIL = {"MAILERS": {"default": {"BACKEND": BACKEND}}} if django.VERSION >= (6, 1) else {"EMAIL_BACKEND": BACKEND}
+from poststack_django.testing import emulated_poststack, override_mailer
 
 
 class ShopTest(TransactionTestCase):
     """A visitor, and the world outside the shop."""
 
     def setUp(self) -> None:
-        world = ExitStack()
-        self.addCleanup(world.close)
-        self.post = world.enter_context(emulator())
-        self.post.on_webhook(self.receive, secret=SECRET)
-        poststack = {"CLIENT": self.client_of_the_api, "WEBHOOK_SECRETS": SECRET}
-        world.enter_context(override_settings(**MAIL, POSTSTACK=poststack))
+        # Django's test runner replaces every mailer by one that keeps mail in a list; here the real one is under test.
+        world = emulated_poststack()
+        self.post = world.__enter__()
+        self.addCleanup(world.__exit__, None, None, None)
         self.tea = Product.objects.create(slug="test", name="Test Tea", price="9.50", colour="#123456")
-
-    def client_of_the_api(self) -> object:
-        return self.post.client(max_retries=0)
-
-    def receive(self, body: bytes, headers: dict[str, str]) -> int:
-        """Pass a webhook of the emulator on to the shop."""
-        answer = Client().post("/webhooks/poststack/", body, content_type="application/json", headers=headers)
-        return answer.status_code
 
     def sign_up(self, email: str = "ada@example.com") -> str:
         form = {"name": "Ada", "email": email, "password": "a long password"}
@@ -160,12 +142,7 @@ class PageTests(ShopTest):
         self.assertContains(self.client.get("/admin/poststack/sentemail/"), "Your order")
 
     def test_mail_of_another_backend_is_not_remembered(self) -> None:
-        with override_settings(**{name: _locmem(value) for name, value in MAIL.items()}):
+        with override_mailer("django.core.mail.backends.locmem.EmailBackend"):
             self.sign_up()
 
         self.assertEqual(Letter.objects.count(), 0)
-
-
-def _locmem(value: object) -> object:
-    backend = "django.core.mail.backends.locmem.EmailBackend"
-    return {"default": {"BACKEND": backend}} if isinstance(value, dict) else backend
