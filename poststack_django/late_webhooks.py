@@ -27,8 +27,8 @@ def wait_for_turn(email_id: str) -> None:
     using = database()
     rows = SentEmail.objects.using(using).filter(email_id=email_id)
     if connections[using].features.has_select_for_update:
-        # Found first, then locked by key: MySQL and MariaDB would wait for the sender whose transaction has stored the id
-        # and goes on. Nobody can have asked about a row that is not there for others yet.
+        # Found first, then locked by key: MySQL and MariaDB would wait for a sender whose transaction has stored the id
+        # and goes on. Nobody can have asked about a row that others do not see yet.
         keys = list(rows.order_by().values_list("pk", flat=True))
         list(SentEmail.objects.using(using).select_for_update().filter(pk__in=keys).order_by().values_list("pk"))
     else:
