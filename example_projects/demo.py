@@ -109,7 +109,7 @@ class Demo:
         )
         _done(f"e-mail “{subject}” accepted as {email_id}")
         delivered = (
-            "status = 'delivered' AND EXISTS (SELECT 1 FROM poststack_emailevent e WHERE e.sent_email_id = m.id)"
+            "m.status = 'delivered' AND EXISTS (SELECT 1 FROM poststack_emailevent e WHERE e.sent_email_id = m.id)"
         )
         _, at = self.wait_for(
             f"a webhook to say that {email_id} is delivered", lambda: self.stored(subject, recipient, delivered)
@@ -118,11 +118,13 @@ class Demo:
 
     def stored(self, subject: str, recipient: str, condition: str) -> tuple[str, str] | None:
         """Return id and time of status of an e-mail in the shop's own database, `None` if there is none like that."""
-        query = f"SELECT email_id, status_at FROM poststack_sentemail m WHERE subject LIKE ? AND {condition}"
+        query = (
+            "SELECT email_id, m.status_at FROM poststack_sentemail m "
+            "JOIN poststack_emailrecipient r ON r.sent_email_id = m.id AND r.address = ? "
+            f"WHERE subject LIKE ? AND {condition}"
+        )
         with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as connection:
-            found: tuple[str, str] | None = connection.execute(
-                f'{query} AND "to" LIKE ?', (f"{subject}%", f"%{recipient}%")
-            ).fetchone()
+            found: tuple[str, str] | None = connection.execute(query, (recipient, f"{subject}%")).fetchone()
         return found
 
     def wait_for(self, what: str, question: Callable[[], Any]) -> Any:
