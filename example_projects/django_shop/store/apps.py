@@ -9,3 +9,10 @@ class StoreConfig(AppConfig):
     name = "example_projects.django_shop.store"
     label = "store"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to what becomes of the mail."""
+        from example_projects.django_shop.store.customers import follow_bounces
+        from poststack_django.signals import tracking
+
+        tracking.connect(follow_bounces)
