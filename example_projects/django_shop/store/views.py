@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import login
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
@@ -107,6 +108,6 @@ class NewPassword(PasswordResetConfirmView):
     template_name = "store/new_password.html"
     success_url = reverse_lazy("log-in")
 
-    def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
+    def form_valid(self, form: SetPasswordForm[AbstractBaseUser]) -> HttpResponse:
         messages.success(self.request, "Your new password is stored. Log in with it.")
         return super().form_valid(form)
