@@ -9,8 +9,10 @@ from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
+from django.utils.module_loading import import_string
 
 from poststack_django.clients import get_client, with_key_for
+from poststack_django.muted import muted_deprecations
 
 if TYPE_CHECKING:
     from poststack.types import SendEmail
@@ -30,7 +32,11 @@ def backend_of(email: SentEmail) -> EmailBackend:
     from poststack_django.backends.email import EmailBackend
 
     if not email.mailer:
-        return EmailBackend()
+        with muted_deprecations():
+            configured: Any = import_string(settings.EMAIL_BACKEND)
+            # One of the project's own, made from ours, may have a client of its own.
+            is_own = isinstance(configured, type) and issubclass(configured, EmailBackend)
+            return configured() if is_own else EmailBackend()
     mailers: Any = getattr(mail, "mailers", None)
     made: object = mailers[email.mailer] if email.mailer in getattr(settings, "MAILERS", {}) else None
     if not isinstance(made, EmailBackend):

@@ -81,5 +81,4 @@ def _claimed(due: SentEmailQuerySet, limit: int) -> list[SentEmail]:
         taken = take(keys) if keys else 0
     if not taken:
         return []
-    mine = rows.filter(claim=token).select_related("content").prefetch_related("recipients")
-    return list(mine.order_by("queued_at", "pk"))
+    return list(rows.filter(claim=token).prefetch_related("recipients").order_by("queued_at", "pk"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models.functions import Length
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -18,7 +19,7 @@ from poststack import PostStackConnectionError, PostStackError
 from poststack_django.backends.email import EmailBackend
 from poststack_django.clients import with_key_for
 from poststack_django.delivery import Call, Outcome, calls, perform
-from poststack_django.models import EmailRecipient, SentEmail
+from poststack_django.models import EmailContent, EmailRecipient, SentEmail
 from poststack_django.outbox.claims import claim_due, release
 from poststack_django.outbox.pauses import Pauses
 from poststack_django.outgoing import Outgoing
@@ -29,7 +30,7 @@ from poststack_django.settings import ClientSettings, get_settings
 from poststack_django.settling import database
 from poststack_django.signals import send_failed
 from poststack_django.status import Status
-from poststack_django.stored import backend_of, message_of
+from poststack_django.stored import backend_of, message_of, stored_payload
 from poststack_tasks.policy import GiveUp, Limits, RetryLater, decide
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ __all__ = ["Drained", "deliver", "drain"]
 logger = logging.getLogger("poststack.django")
 
 ALL_AT_ONCE: Final = 1_000_000
+LARGEST_PART: Final = 50_000_000
+"""Characters of stored calls that are read at a time; one e-mail with many files can have more than half of it."""
 
 
 @dataclass
@@ -83,21 +86,38 @@ def deliver(
     rows: Sequence[SentEmail], *, stopping: Callable[[], bool] = lambda: False, pauses: Pauses | None = None
 ) -> Drained:
     """Send rows that this process has claimed. What goes wrong is stored with them, and never raised."""
-    drained = Drained()
-    by_mailer: dict[str, list[SentEmail]] = {}
-    for row in rows:
-        by_mailer.setdefault(row.mailer, []).append(row)
-    for theirs in by_mailer.values():
+    drained, pauses = Drained(), pauses or Pauses(get_settings().outbox.longest_delay)
+    for part in _parts(rows):
+        if stopping():
+            release(part)
+            continue
         try:
-            backend = backend_of(theirs[0])
-            outgoing, broken = _outgoing(theirs, backend)
+            backend = backend_of(part[0])
         except ImproperlyConfigured as error:
             # A deployment in between can cause this, and the next one can mend it: nothing is given up for it at once.
-            drained += _failed(theirs, PostStackConnectionError(0, str(error)), EmailBackend)
+            drained += _failed(part, PostStackConnectionError(0, str(error)), EmailBackend)
             continue
+        outgoing, broken = _outgoing(part, backend)
         drained += broken
-        drained += _deliver(outgoing, backend, stopping, pauses or Pauses(get_settings().outbox.longest_delay))
+        drained += _deliver(outgoing, backend, stopping, pauses)
     return drained
+
+
+def _parts(rows: Sequence[SentEmail]) -> Iterator[list[SentEmail]]:
+    """Yield the rows of one mailer after the other, no more at a time than may be in memory."""
+    contents = EmailContent.objects.using(database()).filter(pk__in=[row.pk for row in rows])
+    sizes = dict(contents.values_list("pk", Length("payload")))
+    part: list[SentEmail] = []
+    size = 0
+    for row in sorted(rows, key=lambda row: row.mailer):  # The sort is stable: each mailer's keep their order.
+        own = sizes.get(row.pk, 0)
+        if part and (part[0].mailer != row.mailer or size + own > LARGEST_PART):
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += own
+    if part:
+        yield part
 
 
 def _deliver(
@@ -162,8 +182,8 @@ def _failed(rows: Iterable[SentEmail], error: Exception, sender: type, *, tried:
             counted["put_off"] += 1
         else:
             reason = decision.reason if isinstance(decision, GiveUp) else ""
-            _give_up(row, error, reason, transient=known is not None and known.transient, sender=sender)
-            counted["given_up"] += 1
+            transient = known is not None and known.transient
+            counted["given_up"] += _give_up(row, error, reason, transient=transient, sender=sender)
     return Drained(put_off=counted["put_off"], given_up=counted["given_up"])
 
 
@@ -180,9 +200,9 @@ def _put_off(row: SentEmail, decision: RetryLater, error: Exception, *, tried: b
     )
 
 
-def _give_up(row: SentEmail, error: Exception, reason: str, *, transient: bool, sender: type) -> None:
+def _give_up(row: SentEmail, error: Exception, reason: str, *, transient: bool, sender: type) -> bool:
+    """Take a row out of the outbox, visibly. Returns whether it was still there, and this process's own."""
     state = Status.GAVE_UP if transient else Status.REFUSED
-    logger.warning("An e-mail of the outbox was given up: %s.", reason)
     changed = _update(
         row,
         claim="",
@@ -194,17 +214,19 @@ def _give_up(row: SentEmail, error: Exception, reason: str, *, transient: bool, 
         status_at=timezone.now(),
     )
     if not changed:
-        return
+        return False
+    logger.warning("An e-mail of the outbox was given up: %s.", reason)
     recipients = EmailRecipient.objects.using(database()).filter(sent_email=row.pk, status__in=BEFORE_ACCEPTANCE)
     recipients.update(status=state, status_at=timezone.now())
     status = SendStatus(
         "unknown" if transient else "refused", row.idempotency_key, error=_text(error), code=row.error_code or None
     )
     try:
-        message = message_of(row, _payload(row))
-    except (ObjectDoesNotExist, ValueError):
+        message = message_of(row, stored_payload(row))
+    except ValueError:
         message = message_of(row)
     send_failed.send_robust(sender=sender, message=message, status=status, error=error, email=row)
+    return True
 
 
 def _update(row: SentEmail, **changes: object) -> bool:
@@ -220,21 +242,22 @@ def _update(row: SentEmail, **changes: object) -> bool:
 def _outgoing(rows: Sequence[SentEmail], backend: EmailBackend) -> tuple[list[Outgoing], Drained]:
     made: list[Outgoing] = []
     broken = Drained()
+    contents = EmailContent.objects.using(database()).in_bulk([row.pk for row in rows])
     for row in rows:
         if (reason := _too_late(row)) is not None:
-            _give_up(row, PostStackError(0, "It was not sent."), reason, transient=True, sender=type(backend))
-            broken.given_up += 1
+            error = PostStackError(0, "It was not sent.")
+            broken.given_up += _give_up(row, error, reason, transient=True, sender=type(backend))
             continue
         try:
-            payload = _payload(row)
+            payload = cast("SendEmail", payload_of(contents[row.pk]))
             message = message_of(row, payload)
-        except (ObjectDoesNotExist, ValueError):
+        except (KeyError, ValueError):
             broken += _failed([row], ValueError("The stored content of the e-mail is gone or damaged."), type(backend))
             continue
         try:
             client = _without_retries(with_key_for(message, backend.configuration))
-        except Exception as error:  # noqa: BLE001  # the project's own function; the other tenants' mail goes on
-            broken += _failed([row], PostStackConnectionError(0, _text(error)), type(backend))
+        except Exception as failure:  # noqa: BLE001  # the project's own function; the other tenants' mail goes on
+            broken += _failed([row], PostStackConnectionError(0, _text(failure)), type(backend))
             continue
         made.append(Outgoing(message, payload, row.mailer, client, row=row))
     return made, broken
@@ -252,10 +275,6 @@ def _too_late(row: SentEmail) -> str | None:
 def _age(row: SentEmail) -> float:
     """Return the seconds since the first attempt: as long as the API must remember the key."""
     return max(0.0, (timezone.now() - (row.first_attempt_at or timezone.now())).total_seconds())
-
-
-def _payload(row: SentEmail) -> SendEmail:
-    return cast("SendEmail", payload_of(row.content))
 
 
 def _without_retries(configuration: ClientSettings) -> ClientSettings:

@@ -1,0 +1,110 @@
+"""Whether the outbox has its table, its time, and the tasks it is to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any, Final, cast
+
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+from django.utils.module_loading import import_string
+
+from poststack_django.checks.mailers import Mailer, own_mailers, readable_settings
+from poststack_django.settings import OutboxSettings, Settings
+
+__all__ = ["check_outbox"]
+
+SECONDS_OF_A_DAY: Final = 86_400
+# Of Django's tasks: every backend refuses others.
+PRIORITIES: Final = range(-100, 101)
+
+
+def check_outbox(**_: Any) -> list[checks.CheckMessage]:
+    """Check the outbox where a mailer uses it."""
+    known = readable_settings()
+    if known is None:
+        return []
+    mailers = [mailer for mailer in own_mailers() if mailer.uses_outbox]
+    if not mailers:
+        return []
+    found = [*_table(known, mailers), *_times(known, mailers)]
+    if known.outbox.tasks:
+        found += _tasks(known.outbox)
+    return found
+
+
+def _table(known: Settings, mailers: list[Mailer]) -> Iterator[checks.CheckMessage]:
+    if apps.is_installed("poststack_django") and known.record:
+        return
+    for mailer in mailers:
+        yield checks.Error(
+            "The mailer uses the outbox, which is a table of the app poststack_django, and nothing is stored.",
+            hint="Add 'poststack_django' to INSTALLED_APPS, run `manage.py migrate`, and do not set "
+            "POSTSTACK['RECORD'] to False.",
+            obj=mailer.name,
+            id="poststack.E003",
+        )
+
+
+def _times(known: Settings, mailers: list[Mailer]) -> Iterator[checks.CheckMessage]:
+    for mailer in mailers:
+        deadline: object = mailer.options.get("deadline", known.client.deadline)
+        if not isinstance(deadline, (int, float)) or deadline >= known.outbox.lease:
+            yield checks.Warning(
+                "A call of the mailer may take longer than POSTSTACK['OUTBOX']['LEASE'], after which another drainer "
+                "sends the same e-mails.",
+                hint="Let DEADLINE, or the mailer's option 'deadline', be shorter than LEASE.",
+                obj=mailer.name,
+                id="poststack.W007",
+            )
+    days = known.retention_days
+    if days is not None and days * SECONDS_OF_A_DAY < known.outbox.horizon:
+        yield checks.Warning(
+            "RETENTION_DAYS is shorter than POSTSTACK['OUTBOX']['HORIZON'], for which the outbox tries to send.",
+            hint="Keep e-mails at least as long as they may wait.",
+            id="poststack.W008",
+        )
+
+
+def _tasks(outbox: OutboxSettings) -> Iterator[checks.CheckMessage]:
+    if find_spec("django.tasks") is None and find_spec("django_tasks") is None:
+        yield checks.Error(
+            "POSTSTACK['OUTBOX'] has TASKS, and this project has no tasks.",
+            hint="Install django-tasks, use Django 6.0 or newer, or run `manage.py poststack_outbox` without TASKS.",
+            id="poststack.E005",
+        )
+        return
+    problem = _problem(outbox)
+    if problem is not None:
+        yield checks.Error(
+            f"The tasks of the outbox cannot be enqueued: {problem}",
+            hint="Compare TASK_BACKEND, TASK_QUEUE and TASK_PRIORITY in POSTSTACK['OUTBOX'] with the setting TASKS.",
+            id="poststack.E006",
+        )
+
+
+def _problem(outbox: OutboxSettings) -> str | None:
+    declared: object = getattr(settings, "TASKS", None) or {"default": {}}
+    given: object = (
+        cast("Mapping[str, Any]", declared).get(outbox.task_backend) if isinstance(declared, Mapping) else None
+    )
+    if not isinstance(given, Mapping):
+        return f"TASKS has no backend {outbox.task_backend!r}."
+    backend = cast("Mapping[str, Any]", given)
+    queues: Any = backend.get("QUEUES", ["default"])
+    if queues and outbox.task_queue not in queues:
+        return f"the backend {outbox.task_backend!r} has no queue {outbox.task_queue!r}."
+    if outbox.task_priority not in PRIORITIES:
+        return f"a priority is from {PRIORITIES[0]} to {PRIORITIES[-1]}."
+    if outbox.task_priority and not _takes_priorities(backend.get("BACKEND")):
+        return f"the backend {outbox.task_backend!r} has no priorities."
+    return None
+
+
+def _takes_priorities(path: object) -> bool:
+    try:
+        return bool(getattr(import_string(path), "supports_priority", True)) if isinstance(path, str) else True
+    except Exception:  # noqa: BLE001  # a backend that cannot be imported is reported by Django's own check
+        return True
