@@ -67,8 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def demonstrate(folder: Path, once: bool, stop: threading.Event) -> None:
     """Start the programs, be their customer, show what happens."""
-    with running(folder, once, stop) as demo:
-        customer = Customer(demo)
+    with running(folder, once, stop) as demo, Customer(demo) as customer:
         customer.sign_up()
         _done(f"signed up {customer.email}, over HTTP")
         demo.follow("Welcome to Kettle & Leaf", customer.email)
@@ -159,21 +158,28 @@ class Demo:
 class Customer:
     """Somebody with a browser."""
 
-    def __init__(self, demo: Demo) -> None:
+    def __init__(self, demo: Demo, email: str = "ada@example.com") -> None:
         self.demo = demo
-        self.email = "ada@example.com"
+        self.email = email
         self.password = secrets.token_urlsafe(9)
         self.browser = httpx.Client(base_url=demo.shop, follow_redirects=True, timeout=SOON, trust_env=False)
 
+    def __enter__(self) -> Customer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.browser.close()
+
     def sign_up(self) -> None:
         """Fill in the form."""
-        self._fill_in("/sign-up/", "/sign-up/", name="Ada Lovelace", email=self.email, password=self.password)
+        self.fill_in("/sign-up/", "/sign-up/", name="Ada Lovelace", email=self.email, password=self.password)
 
     def order(self, tea: str) -> None:
         """Order two tins."""
-        self._fill_in(f"/tea/{tea}/", f"/tea/{tea}/order/", quantity="2")
+        self.fill_in(f"/tea/{tea}/", f"/tea/{tea}/order/", quantity="2")
 
-    def _fill_in(self, page: str, target: str, **fields: str) -> None:
+    def fill_in(self, page: str, target: str, *, then: str = "/account/", **fields: str) -> str:
+        """Look at a page, send its form, return the page that follows. Raises `DemoError` if that is another one."""
         self.demo.check()
         try:
             self.browser.get(page).raise_for_status()
@@ -182,8 +188,9 @@ class Customer:
             answer.raise_for_status()
         except (httpx.HTTPError, KeyError) as error:
             raise DemoError(f"The shop did not serve {target}: {error}{self.demo.said()}") from error
-        if answer.url.path != "/account/":
+        if answer.url.path != then:
             raise DemoError(f"The shop did not accept the form at {target}.{self.demo.said()}")
+        return answer.text
 
 
 @contextlib.contextmanager
