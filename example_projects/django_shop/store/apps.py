@@ -12,7 +12,8 @@ class StoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to what becomes of the mail."""
-        from example_projects.django_shop.store.customers import follow_bounces
-        from poststack_django.signals import tracking
+        from example_projects.django_shop.store.customers import follow_mail
+        from poststack_django.signals import post_send, tracking
 
-        tracking.connect(follow_bounces)
+        tracking.connect(follow_mail)
+        post_send.connect(follow_mail)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth.models import User
 
 from example_projects.django_shop.store.models import CustomerProfile
 from poststack_django.models import SentEmail
 
-if TYPE_CHECKING:
-    from poststack import WebhookEvent
 
+def follow_mail(email: SentEmail | None, **kwargs: Any) -> None:
+    """Receive `tracking` and `post_send`: flag customers whose mail has bounced, unflag those whose later mail arrives.
 
-def follow_bounces(sender: type, event: WebhookEvent, email: SentEmail | None, **kwargs: Any) -> None:
-    """Flag the customer whose mail has bounced, and unflag the one whose later mail has arrived."""
-    if email is not None and event.type in {"email.bounced", "email.delivered"}:
+    Both are needed. A bounce may be quicker than the answer of the call that sent the e-mail: then nobody can tell
+    which one it is about when it comes, and only `post_send` finds it.
+    """
+    if email is not None:
         for recipient in email.recipients.all():
             update_reachability(recipient.address)
 
@@ -23,7 +24,7 @@ def follow_bounces(sender: type, event: WebhookEvent, email: SentEmail | None, *
 def update_reachability(address: str) -> None:
     """Store whether the last e-mail to an address has arrived or bounced.
 
-    Asks what is stored, not what an event says: events may come twice and in any order.
+    Asks what is stored, not what one event says: events may come twice and in any order.
     """
     ended = SentEmail.objects.sent_to(address).filter(status__in=["bounced", "delivered"])
     last = ended.order_by("status_at").last()

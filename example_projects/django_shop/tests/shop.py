@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from django.test import TransactionTestCase, override_settings
+from django.utils import timezone
 
 from example_projects.django_shop.store.models import Product
+from poststack_django.models import SentEmail
 from poststack_django.outbox import drain
 from poststack_django.testing import emulated_poststack
 
@@ -27,6 +29,11 @@ class ShopTest(TransactionTestCase):
         """Send what is in the outbox, and let it arrive."""
         drain()
         self.post.clock.advance(60)
+
+    def deliver_later(self) -> None:
+        """Let the delay before another attempt be over."""
+        SentEmail.objects.filter(status="waiting").update(next_attempt_at=timezone.now())
+        self.deliver()
 
     def page(self, path: str = "/account/") -> str:
         return self.client.get(path).content.decode()

@@ -24,6 +24,15 @@ class ReachabilityTests(ShopTest):
             self.assertEqual(self.page(path).count(UNREACHABLE), 1, path)
         self.assertIn('data-status="bounced"', self.page())
 
+    def test_a_bounce_that_is_quicker_than_the_answer_of_the_call_counts(self) -> None:
+        self.post.fail(lost_answer=True, times=1)
+        self.sign_up(self.wrong)
+        self.deliver()
+        self.assertNotIn(UNREACHABLE, self.page())
+
+        self.deliver_later()
+        self.assertIn(UNREACHABLE, self.page())
+
     def test_others_are_not(self) -> None:
         self.sign_up(self.wrong)
         self.client.logout()
