@@ -57,7 +57,7 @@ class OrderAdmin(OrderAdminBase):
 
 @admin.register(User)
 class CustomerAdmin(UserAdminBase):
-    list_display = ("email", "first_name", "reachable", "is_staff", "date_joined")
+    list_display = ("username", "first_name", "reachable", "is_staff")
     list_filter = (("profile__unreachable_since", admin.EmptyFieldListFilter), "is_staff", "is_active")
     list_select_related = ("profile",)
 
