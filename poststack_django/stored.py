@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 from django.utils.module_loading import import_string
 
-from poststack_django.clients import get_client, with_key_for
+from poststack_django.clients import with_key_for
 from poststack_django.muted import muted_deprecations
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ def backend_of(email: SentEmail) -> EmailBackend:
 
     if not email.mailer:
         with muted_deprecations():
-            configured: Any = import_string(settings.EMAIL_BACKEND)
+            # Refused on Django 6.1 where there are MAILERS, as after a change from one to the other.
+            path: str = getattr(settings, "EMAIL_BACKEND", "")
+            configured: Any = import_string(path) if path else None
             # One of the project's own, made from ours, may have a client of its own.
-            is_own = isinstance(configured, type) and issubclass(configured, EmailBackend)
-            return configured() if is_own else EmailBackend()
+            if isinstance(configured, type) and issubclass(configured, EmailBackend):
+                return configured()
+            return EmailBackend()
     mailers: Any = getattr(mail, "mailers", None)
     made: object = mailers[email.mailer] if email.mailer in getattr(settings, "MAILERS", {}) else None
     if not isinstance(made, EmailBackend):
@@ -52,7 +55,8 @@ def client_of(email: SentEmail) -> EmailClient:
 
     Raises `ImproperlyConfigured` when there is none.
     """
-    return get_client(with_key_for(message_of(email), backend_of(email).configuration))
+    backend = backend_of(email)
+    return backend.client_for(with_key_for(message_of(email), backend.configuration))
 
 
 def stored_payload(email: SentEmail) -> SendEmail | None:

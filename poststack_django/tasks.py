@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -22,17 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = ["enqueue", "send_stored_email"]
 
-try:
-    from django.tasks import task
-except ImportError:
-    try:
-        from django_tasks import task  # type: ignore[import-not-found, no-redef, unused-ignore]
-    except ImportError as _error:
-        raise ImproperlyConfigured(
-            "POSTSTACK['OUTBOX']['TASKS'] needs Django 6.0, or the package django-tasks: pip install django-tasks"
-        ) from _error
-
 logger = logging.getLogger("poststack.django")
+
+
+def _task(**places: Any) -> Any:
+    """Return the decorator that makes a task: Django's own from 6.0 on, else that of the package with the same API."""
+    for name in ("django.tasks", "django_tasks"):
+        if find_spec(name.partition(".")[0]) is None:
+            continue
+        try:
+            return import_module(name).task(**places)
+        except ModuleNotFoundError:
+            continue
+    raise ImproperlyConfigured(
+        "POSTSTACK['OUTBOX']['TASKS'] needs Django 6.0, or the package django-tasks: pip install django-tasks"
+    )
 
 
 def _places() -> dict[str, Any]:
@@ -63,7 +69,7 @@ def _send(pk: str) -> str:
 
 _send.__name__ = _send.__qualname__ = "send_stored_email"
 # Task backends find it by this name again.
-send_stored_email: Any = task(**_places())(_send)
+send_stored_email: Any = _task(**_places())(_send)
 
 
 def enqueue(keys: Sequence[int]) -> None:

@@ -129,7 +129,7 @@ def test_credentials_that_callers_pass_are_ignored(api: RecordingApi) -> None:
 @pytest.mark.skipif(not HAS_MAILERS, reason="MAILERS came with Django 6.1")
 def test_options_of_a_mailer(api: RecordingApi) -> None:
     with configured("MAILERS", fail_silently=True):
-        api.will_answer(422, {"error": "Domain not verified"})
+        api.will_refuse("Subject 1", "Domain not verified")
         connection: Any = mail.mailers.default
 
         assert connection.alias == "default"

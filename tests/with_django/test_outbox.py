@@ -123,9 +123,9 @@ def test_a_key_that_is_in_the_outbox_is_stored_once(api: RecordingApi) -> None:
 
 
 def test_a_key_that_was_sent_is_not_sent_again(api: RecordingApi) -> None:
+    one = message()
+    vars(one)["idempotency_key"] = "order-1"
     for _ in range(2):
-        one = message()
-        vars(one)["idempotency_key"] = "order-1"
         OutboxEmailBackend().send_messages([one])
         drain()
 

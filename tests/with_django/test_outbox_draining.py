@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -22,9 +22,6 @@ from poststack_django.outbox.pauses import Pauses
 from poststack_django.status import Status
 from tests.with_django.api import HAS_MAILERS, SECRET, RecordingApi, configured
 from tests.with_django.messages import message
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,22 +46,21 @@ def seconds_until(row: SentEmail) -> float:
     return (row.next_attempt_at - timezone.now()).total_seconds()
 
 
-@pytest.mark.parametrize(
-    "fail",
-    [
-        lambda api: api.will_answer(503, {"error": "Down"}),
-        lambda api: api.will_answer(429, {"error": "Slow down", "code": "rate_limit_exceeded"}),
-        lambda api: api.will_raise(TransportTimeoutError("no answer")),
-        lambda api: api.will_answer(202, {"unexpected": True}),
-    ],
-    ids=["503", "429", "no answer", "broken answer"],
-)
+PASSING: dict[str, HttpResponse | Exception] = {
+    "503": HttpResponse(503, {}, b'{"error": "Down"}'),
+    "429": HttpResponse(429, {}, b'{"error": "Slow down", "code": "rate_limit_exceeded"}'),
+    "no answer": TransportTimeoutError("no answer"),
+    "broken answer": HttpResponse(202, {}, b'{"unexpected": true}'),
+}
+
+
+@pytest.mark.parametrize("failure", PASSING.values(), ids=PASSING)
 def test_what_may_help_later_is_tried_again_with_the_same_call(
-    api: RecordingApi, settings: Any, fail: Callable[[RecordingApi], None]
+    api: RecordingApi, settings: Any, failure: HttpResponse | Exception
 ) -> None:
     settings.POSTSTACK = {**settings.POSTSTACK, "OUTBOX": {"WAIT_FOR_QUOTA": True}}
     (row,) = put()
-    fail(api)
+    api.answers.append(failure)
 
     done = drain()
     row.refresh_from_db()

@@ -11,6 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from poststack_django.database import is_recording
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
     from django.core.management.base import CommandParser
 
 
@@ -47,10 +50,14 @@ class Command(BaseCommand):
         if verbosity:
             self.stdout.write(f"{done.sent} sent, {done.put_off} put off, {done.given_up} given up.")
 
-    def _stop_on_signals(self, stop: Any) -> None:
+    def _stop_on_signals(self, stop: Callable[[], None]) -> None:
         # Tests run commands in threads, where no handler can be set.
         if threading.current_thread() is not threading.main_thread():
             return
+
+        def stop_on(number: int, frame: FrameType | None) -> None:
+            stop()
+
         for name in ("SIGTERM", "SIGINT", "SIGHUP"):
             if (number := getattr(signal, name, None)) is not None:  # Windows has no SIGHUP.
-                signal.signal(number, lambda *_: stop())
+                signal.signal(number, stop_on)
