@@ -10,12 +10,14 @@ from django.contrib.auth.models import User
 from django.db.models import CharField, OuterRef, Subquery
 from django.db.models.functions import Cast
 
+from example_projects.django_shop.store.customers import update_reachability
 from example_projects.django_shop.store.models import Order, Product
 from poststack_django.models import SentEmail
 from poststack_django.status import Status
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.forms import ModelForm
     from django.http import HttpRequest
 
     OrderAdminBase = admin.ModelAdmin[Order]
@@ -65,3 +67,8 @@ class CustomerAdmin(UserAdminBase):
     def reachable(self, customer: User) -> bool:
         profile = getattr(customer, "profile", None)  # Users made elsewhere have none before their first e-mail.
         return profile is None or profile.unreachable_since is None
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
+        """Store the customer, who may have another address now."""
+        super().save_model(request, obj, form, change)
+        update_reachability(obj.email)

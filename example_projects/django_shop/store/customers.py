@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from example_projects.django_shop.store.models import CustomerProfile
 from poststack_django.models import SentEmail
@@ -21,13 +22,15 @@ def follow_mail(email: SentEmail | None, **kwargs: Any) -> None:
             update_reachability(recipient.address)
 
 
+@transaction.atomic
 def update_reachability(address: str) -> None:
     """Store whether the last e-mail to an address has arrived or bounced.
 
     Asks what is stored, not what one event says: events may come twice and in any order.
     """
-    ended = SentEmail.objects.sent_to(address).filter(status__in=["bounced", "delivered"])
-    last = ended.order_by("status_at").last()
-    since = last.status_at if last is not None and last.status == "bounced" else None
-    for customer in User.objects.filter(email__iexact=address):
+    # Locked before asking: of two processes that ask at once, the one that writes last would not know the latest.
+    for customer in User.objects.select_for_update().filter(email__iexact=address):
+        ended = SentEmail.objects.sent_to(customer.email).filter(status__in=["bounced", "delivered"])
+        last = ended.order_by("status_at").last()
+        since = last.status_at if last is not None and last.status == "bounced" else None
         CustomerProfile.objects.update_or_create(user=customer, defaults={"unreachable_since": since})

@@ -126,3 +126,16 @@ class ReachabilityTests(ShopTest):
         self.assertIn(self.wrong, unreachable)
         self.assertNotIn("ada@example.com", unreachable)
         self.assertEqual(CustomerProfile.objects.filter(unreachable_since=None).count(), 1)
+
+    def test_the_owner_may_correct_an_address(self) -> None:
+        self.sign_up(self.wrong)
+        self.deliver()
+        customer = User.objects.get()
+        self.client.force_login(User.objects.create_superuser("owner"))
+        form = {"username": "ada@example.com", "email": "ada@example.com", "is_active": "on"}
+        joined = {"date_joined_0": "2026-01-31", "date_joined_1": "12:00:00"}
+        answer = self.client.post(f"/admin/auth/user/{customer.pk}/change/", {**form, **joined})
+
+        self.assertRedirects(answer, "/admin/auth/user/")
+        self.client.force_login(customer)
+        self.assertNotIn(UNREACHABLE, self.page())
