@@ -13,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 
 from example_projects.django_shop.store.forms import AddressForm, ForgottenPasswordForm, OrderForm, SignUpForm
 from example_projects.django_shop.store.mail import send_new_address, send_welcome
@@ -33,6 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "store/home.html", {"products": Product.objects.all()})
 
 
+@sensitive_post_parameters("password")
 def sign_up(request: HttpRequest) -> HttpResponse:
     form = SignUpForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -84,6 +86,7 @@ def account_mail(request: CustomerRequest) -> HttpResponse:
     return render(request, "store/_emails.html", {"emails": SentEmail.objects.related_to(request.user)})
 
 
+@sensitive_post_parameters("password")
 @login_required
 def address(request: CustomerRequest) -> HttpResponse:
     form = AddressForm(request.user, request.POST or None)
