@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,8 @@ def record_event(event: WebhookEvent, after_commit: Callable[[SentEmail | None],
     # A repeated event is settled again: the first delivery may have died between storing and settling.
     row = settle_now_and_after_commit([email_id]).get(email_id) if email_id else None
     if created:
-        transaction.on_commit(partial(after_commit, row), using=using, robust=True)
+        # No `partial`: Django 6.0 and older cannot report its failure, and raise instead.
+        transaction.on_commit(lambda: after_commit(row), using=using, robust=True)
     return created
 
 

@@ -6,7 +6,6 @@ it has first and calls `settle` after: whoever comes second finds what the first
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import IntegrityError, connections, models, router, transaction
@@ -42,6 +41,10 @@ def settle(email_id: str) -> SentEmail | None:
     """
     using = database()
     rows = SentEmail.objects.using(using).filter(email_id=email_id)
+    if connections[using].vendor == "mysql" and not rows.exists():
+        # A locking read finds what is not committed yet, and would hold the webhook until the sender's transaction
+        # ends. The sender settles by itself then. Asked before the transaction, whose first reading must be the lock.
+        return None
     with transaction.atomic(using=using):
         if not connections[using].features.has_select_for_update:
             # SQLite refuses to make a writer of a transaction that has read while another one wrote. When the first
@@ -51,7 +54,10 @@ def settle(email_id: str) -> SentEmail | None:
         if row is None:
             return None
         events = EmailEvent.objects.using(using).filter(email_id=email_id)
-        events.filter(sent_email=None).update(sent_email=row)
+        # By key: looking for them while locking, MySQL and MariaDB would wait for events of other e-mails, and those
+        # for this one's.
+        alone = list(events.filter(sent_email=None).values_list("pk", flat=True))
+        events.filter(pk__in=alone).update(sent_email=row)
         happened = [Happened(*event) for event in events.values_list("type", "occurred_at", "recipient")]
         recipients = list(row.recipients.using(using).exclude(status__in=_LEFT_OUT))
         known = statuses_of_recipients(happened, {recipient.address for recipient in recipients})
@@ -73,7 +79,8 @@ def settle_now_and_after_commit(email_ids: Iterable[str]) -> dict[str, SentEmail
     wanted = list(email_ids)
     settled = _settle_those_with_events(wanted)
     if transaction.get_connection(using).in_atomic_block:
-        transaction.on_commit(partial(_settle_those_with_events, wanted), using=using, robust=True)
+        # A function with a name: Django 6.0 and older cannot report the failure of a `partial`, and raise instead.
+        transaction.on_commit(lambda: _settle_those_with_events(wanted), using=using, robust=True)
     return settled
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -35,7 +34,8 @@ def put_into_outbox(outgoing: Sequence[Outgoing]) -> list[SentEmail]:
                 _put_back(row, one)
         waiting = [row.pk for row in rows if row.email_id is None]
         if waiting:
-            transaction.on_commit(partial(wake, waiting, using), using=using, robust=True)
+            # No `partial`: Django 6.0 and older cannot report its failure, and raise instead.
+            transaction.on_commit(lambda: wake(waiting, using), using=using, robust=True)
     return rows
 
 

@@ -74,6 +74,32 @@ def mailer(request: pytest.FixtureRequest, api: RecordingApi) -> Iterator[str]:
         yield request.param
 
 
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(kind, marks=pytest.mark.services) for kind in ("postgresql", "mariadb")],
+)
+def server_settings(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Each database server in turn: the settings of a database on it that is empty at first."""
+    from tests.with_django.databases import created_database
+
+    with created_database(request.param) as settings:
+        yield settings
+
+
+@pytest.fixture
+def database(server_settings: dict[str, Any], django_db_blocker: Any) -> Iterator[str]:
+    """Each database server in turn, with the app's empty tables: the alias. Threads and commits are real."""
+    from django.core.management import call_command
+
+    from tests.with_django.databases import routed
+
+    with django_db_blocker.unblock(), routed(server_settings) as alias:
+        call_command("migrate", "poststack", database=alias, verbosity=0)
+        yield alias
+        # Truncates: deleted rows would live on for a while in MariaDB's indexes, and hold up those with the same ids.
+        call_command("flush", database=alias, interactive=False, inhibit_post_migrate=True, verbosity=0)
+
+
 @pytest.fixture
 def backend(api: RecordingApi) -> EmailBackend:
     """A backend that sends to the API in memory."""

@@ -1,14 +1,11 @@
-"""Events and ids that arrive in the same moment, on PostgreSQL, in connections of their own."""
+"""Events and ids that arrive in the same moment, in connections of their own, on each database server."""
 
 from __future__ import annotations
 
-import os
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
 
-import pytest
 from django.db import connections, transaction
 
 from poststack.events import parse_event
@@ -18,70 +15,13 @@ from poststack_django.records import record_accepted
 from tests.with_django.api import event_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-pytestmark = pytest.mark.services
-
-URL = os.environ.get("POSTSTACK_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
-NAME = f"poststack_django_{os.getpid()}"
 ROUNDS = 25
 
 
 def ignore(email: SentEmail | None) -> None:
     """What a test does that asks for no signal."""
-
-
-class Router:
-    """Sends the app's tables to the database of the running test."""
-
-    def db_for_read(self, model: Any, **_: Any) -> str | None:
-        return "postgres" if model._meta.app_label == "poststack" else None
-
-    db_for_write = db_for_read
-
-    def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool | None:
-        return app_label == "poststack" if db == "postgres" else None
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[dict[str, Any]]:
-    """Settings of an empty database, dropped at the end."""
-    psycopg = pytest.importorskip("psycopg")
-    try:
-        server = psycopg.connect(URL, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        if os.environ.get("POSTSTACK_REQUIRE_SERVICES") == "1":
-            raise
-        pytest.skip(f"no PostgreSQL: {str(error).splitlines()[0]}")
-    parts = urlsplit(URL)
-    server.execute(f'CREATE DATABASE "{NAME}"')
-    yield {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": NAME,
-        "HOST": parts.hostname,
-        "PORT": str(parts.port or 5432),
-        "USER": unquote(parts.username or "postgres"),
-        "PASSWORD": unquote(parts.password or ""),
-    }
-    server.execute(f'DROP DATABASE "{NAME}" WITH (FORCE)')
-    server.close()
-
-
-@pytest.fixture
-def database(postgres: dict[str, Any], settings: Any, django_db_blocker: Any) -> Iterator[None]:
-    from django.core.management import call_command
-
-    defaults: dict[str, Any] = {**connections.settings["default"], **postgres}
-    connections.settings["postgres"] = defaults
-    settings.DATABASE_ROUTERS = ["tests.with_django.test_concurrency.Router"]
-    with django_db_blocker.unblock():
-        call_command("migrate", "poststack", database="postgres", verbosity=0)
-        yield
-        EmailEvent.objects.all().delete()
-        SentEmail.objects.all().delete()
-        connections["postgres"].close()
-    del connections.settings["postgres"]
-    del connections["postgres"]
 
 
 def at_once(*functions: Callable[[], object]) -> list[BaseException]:
@@ -106,7 +46,7 @@ def at_once(*functions: Callable[[], object]) -> list[BaseException]:
     return raised
 
 
-def test_an_event_that_arrives_with_the_answer_is_never_left_alone(database: None) -> None:
+def test_an_event_that_arrives_with_the_answer_is_never_left_alone(database: str) -> None:
     for number in range(ROUNDS):
         row = SentEmail.objects.create(idempotency_key=f"k{number}", from_email="a@example.com")
         event = parse_event(event_body("email.delivered", f"em_{number}", number))
@@ -120,10 +60,10 @@ def test_an_event_that_arrives_with_the_answer_is_never_left_alone(database: Non
     assert EmailEvent.objects.filter(sent_email=None).count() == 0
 
 
-def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by_its_end(database: None) -> None:
+def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by_its_end(database: str) -> None:
     row = SentEmail.objects.create(idempotency_key="k", from_email="a@example.com")
     event = parse_event(event_body("email.delivered"))
-    with transaction.atomic(using="postgres"):
+    with transaction.atomic(using=database):
         record_accepted([(row, {"id": "em_1"})])
         raised = at_once(partial(record_event, event, ignore))
         assert raised == []
@@ -133,7 +73,7 @@ def test_an_event_that_arrives_before_the_senders_transaction_ends_is_adopted_by
     assert (row.status, row.events.count()) == ("delivered", 1)
 
 
-def test_one_event_delivered_many_times_at_once_is_stored_and_told_once(database: None) -> None:
+def test_one_event_delivered_many_times_at_once_is_stored_and_told_once(database: str) -> None:
     told: list[object] = []
     event = parse_event(event_body("email.bounced"))
     raised = at_once(*[partial(record_event, event, told.append)] * 6)
@@ -142,7 +82,7 @@ def test_one_event_delivered_many_times_at_once_is_stored_and_told_once(database
     assert (EmailEvent.objects.count(), len(told)) == (1, 1)
 
 
-def test_different_events_at_once_end_in_the_worst(database: None) -> None:
+def test_different_events_at_once_end_in_the_worst(database: str) -> None:
     for number in range(ROUNDS):
         email_id = f"em_{number}"
         SentEmail.objects.create(idempotency_key=email_id, email_id=email_id, from_email="a@example.com")
@@ -152,3 +92,15 @@ def test_different_events_at_once_end_in_the_worst(database: None) -> None:
 
         assert raised == []
     assert set(SentEmail.objects.values_list("status", flat=True)) == {"complained"}
+
+
+def test_an_event_that_is_being_stored_holds_up_no_other_one(database: str) -> None:
+    row = SentEmail.objects.create(idempotency_key="k", email_id="em_1", from_email="a@example.com")
+    event = parse_event(event_body("email.delivered"))
+    with transaction.atomic(using=database):
+        EmailEvent.objects.create(event_id="evt_uncommitted", email_id="em_1", type="email.bounced")
+        raised = at_once(partial(record_event, event, ignore))
+        assert raised == []
+
+    row.refresh_from_db()
+    assert row.status == "delivered"

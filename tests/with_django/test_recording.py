@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from poststack import PostStackConnectionError, PostStackError
@@ -164,6 +164,22 @@ def test_a_rollback_takes_the_row_with_it_and_nothing_breaks(backend: EmailBacke
 
     assert len(api.payloads) == 1
     assert SentEmail.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_fails_after_the_callers_commit_raises_nothing(
+    backend: EmailBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    def down_after_commit(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("SELECT") and not connection.in_atomic_block:
+            raise DatabaseError("down")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(down_after_commit), transaction.atomic():
+        backend.send_messages([message()])
+
+    assert SentEmail.objects.get().email_id == "em_1"
+    assert "on_commit" in caplog.text
 
 
 def test_recording_can_be_switched_off(backend: EmailBackend, api: RecordingApi, settings: Any) -> None:

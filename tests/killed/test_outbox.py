@@ -1,0 +1,234 @@
+"""The outbox under fire: four drainers, killed at random moments, and an API that loses answers after accepting.
+
+At the end every e-mail whose transaction committed has arrived exactly once, and none of those that rolled back has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from poststack import PostStack
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("django") is None, reason="Django is not installed."),
+    pytest.mark.skipif(os.name != "posix", reason="kills processes"),
+    pytest.mark.timeout(300),
+]
+
+ROOT = Path(__file__).parents[2]
+DRAINERS = 4
+PATIENCE = 200.0
+"""Seconds, generous enough for a machine that is busy with something else."""
+
+
+class Project:
+    """Processes of one project, each with a Python of its own."""
+
+    def __init__(self, databases: dict[str, Any], api: str) -> None:
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.killed.outbox_project",
+            "KILLED_DATABASES": json.dumps(databases),
+            "POSTSTACK_API_KEY": "sk_test_killed_outbox",
+            "POSTSTACK_BASE_URL": api,
+        }
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, *command: str) -> str:
+        with self.start(*command) as process:
+            out, error = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, error
+        return out
+
+    def query(self, code: str) -> Any:
+        """Run an expression over the models in a process of its own; return its value."""
+        program = (
+            f"import django, json; django.setup(); from poststack_django.models import *; print(json.dumps({code}))"
+        )
+        return json.loads(self.run("-c", program))
+
+
+@contextlib.contextmanager
+def databases(kind: str, folder: Path) -> Generator[dict[str, Any]]:
+    if kind == "sqlite":
+        options = {"timeout": 60, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=wal"}
+        yield {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "db"), "OPTIONS": options}}
+        return
+    from tests.with_django.databases import database_settings
+
+    with database_settings(kind) as settings:  # type: ignore[arg-type]
+        yield settings
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def project(request: pytest.FixtureRequest, tmp_path: Path, emulator_url: str) -> Iterator[Project]:
+    with databases(request.param, tmp_path) as settings:
+        project = Project(settings, emulator_url)
+        project.run("-m", "django", "migrate", "--verbosity", "0")
+        yield project
+
+
+@pytest.fixture
+def emails(request: pytest.FixtureRequest) -> int:
+    """How many transactions there are: 600, of which 500 commit, on PostgreSQL; fewer where that proves no more."""
+    return 600 if "postgresql" in request.node.name else 120
+
+
+class Trouble:
+    """Four drainers, each killed soon after it has begun and replaced, and an API that loses every other answer or
+    so."""
+
+    def __init__(self, project: Project, api: str) -> None:
+        self.project, self.api = project, api
+        self.kills = self.lost_answers = 0
+        self.stop = threading.Event()
+        # Seeded, and yet no run is like another: what the processes do in the meantime differs.
+        self.random = random.Random(7)
+        self.drainers: dict[int, subprocess.Popen[str]] = {}
+        self.threads = [threading.Thread(target=self._lose_answers)]
+        self.threads += [threading.Thread(target=self._keep_killing, args=(number,)) for number in range(DRAINERS)]
+
+    def __enter__(self) -> Trouble:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+        if kind is not None:
+            for process in self.drainers.values():
+                process.kill()
+                process.communicate()
+        httpx.delete(f"{self.api}/_emulator/faults").raise_for_status()
+
+    def end(self) -> list[int]:
+        """Ask the drainers to stop; return their exit statuses."""
+        for process in self.drainers.values():
+            process.terminate()
+        for process in self.drainers.values():
+            process.communicate(timeout=PATIENCE)
+        return [process.returncode for process in self.drainers.values()]
+
+    def _keep_killing(self, number: int) -> None:
+        while True:
+            process = self.drainers[number] = self.project.start("-m", "django", "poststack_outbox")
+            assert process.stdout is not None
+            process.stdout.readline()  # It has begun.
+            if self.stop.wait(self.random.uniform(0.0, 2.5)):
+                return
+            process.kill()
+            process.communicate()
+            self.kills += process.returncode == -signal.SIGKILL
+
+    def _lose_answers(self) -> None:
+        faults = f"{self.api}/_emulator/faults"
+        while not self.stop.wait(self.random.uniform(0.05, 0.2)):
+            if httpx.get(faults).raise_for_status().json()["faults"]:
+                continue  # The last one still waits for its call.
+            delay = self.random.choice([0, 0, 0.2])
+            fault = {"path": "/emails", "method": "POST", "lost_answer": True, "times": 1, "delay": delay}
+            httpx.post(faults, json=fault).raise_for_status()
+            self.lost_answers += 1
+
+
+def arrived(api: str) -> Counter[str]:
+    """How often each recipient got an e-mail."""
+    with PostStack("sk_test_killed_outbox", api) as client:
+        emails = client.emails.iterate({"to": "@killed.example", "per_page": 100})
+        return Counter(address for email in emails for address in email["toAddresses"])
+
+
+def test_every_email_arrives_once_whoever_is_killed(
+    project: Project, emulator_url: str, emails: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = arrived(emulator_url)
+    waiting = "SentEmail.objects.filter(next_attempt_at__isnull=False).count()"
+    with Trouble(project, emulator_url) as trouble:
+        half = emails // 2
+        writers = [
+            project.start("-m", "tests.killed.outbox_writer", str(first), str(first + half)) for first in (0, half)
+        ]
+        committed = {int(line) for writer in writers for line in writer.communicate(timeout=PATIENCE)[0].split()}
+        ends_at = time.monotonic() + PATIENCE
+        while project.query(waiting) > emails // 20 or trouble.kills < 8:
+            assert time.monotonic() < ends_at, "it is not being emptied"
+    while project.query(waiting):
+        assert time.monotonic() < ends_at, "it is not being emptied"
+    statuses = trouble.end()
+
+    now = arrived(emulator_url)
+    now.subtract(before)
+    counts = Counter({address: count for address, count in now.items() if count})
+    assert counts == Counter({f"committed-{number}@killed.example": 1 for number in committed})
+    assert len(committed) == emails - emails // 6
+    rows = project.query("list(SentEmail.objects.values_list('status', 'email_id', 'attempts'))")
+    assert len(rows) == len({email_id for _, email_id, _ in rows}) == len(committed)
+    assert {status for status, _, _ in rows} == {"queued"}
+    assert statuses == [0] * DRAINERS
+    again = sum(attempts > 1 for _, _, attempts in rows)
+    assert again > 0, "nobody was killed, and no answer lost, at a moment that matters"
+    with capsys.disabled():
+        print(
+            f"\n    {len(committed)} e-mails arrived once, {emails // 6} rolled back; {DRAINERS} drainers, "
+            f"{trouble.kills} kills, {trouble.lost_answers} answers to lose, {again} e-mails tried more than once"
+        )
+
+
+def test_a_commit_wakes_the_drainer_whatever_the_polling_interval(project: Project, emulator_url: str) -> None:
+    project.environment["KILLED_POLL"] = "3600"
+    drainer = project.start("-m", "django", "poststack_outbox")
+    assert drainer.stdout is not None
+    drainer.stdout.readline()
+    try:
+        for number in (2000, 2001):  # The first may come before it waits.
+            project.run("-m", "tests.killed.outbox_writer", str(number), str(number + 1))
+            ends_at = time.monotonic() + PATIENCE
+            while not project.query(f"SentEmail.objects.filter(status='queued').count() > {number - 2000}"):
+                assert time.monotonic() < ends_at, "nobody woke it"
+    finally:
+        drainer.terminate()
+        _, error = drainer.communicate(timeout=PATIENCE)
+    assert (drainer.returncode, error) == (0, "")
+
+
+def test_a_drainer_that_is_asked_to_stop_ends_after_the_call_in_hand(project: Project, emulator_url: str) -> None:
+    fault = {"path": "/emails", "method": "POST", "delay": 1, "times": 1}
+    httpx.post(f"{emulator_url}/_emulator/faults", json=fault).raise_for_status()
+    project.run("-m", "tests.killed.outbox_writer", "1000", "1001")
+    drainer = project.start("-m", "django", "poststack_outbox")
+    claimed = "SentEmail.objects.exclude(claim='').count()"
+    ends_at = time.monotonic() + PATIENCE
+    while not project.query(claimed):
+        assert time.monotonic() < ends_at, "it was not taken"
+    drainer.terminate()
+    out, error = drainer.communicate(timeout=PATIENCE)
+
+    assert (drainer.returncode, error) == (0, "")
+    assert "1 sent, 0 put off, 0 given up." in out
+    assert project.query("SentEmail.objects.get().status") == "queued"
