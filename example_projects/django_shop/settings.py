@@ -92,9 +92,15 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"short": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "filters": {"in_production": {"()": "django.utils.log.RequireDebugFalse"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "short"},
-        "mail_admins": {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR", **reports_by},
+        "mail_admins": {
+            "class": "django.utils.log.AdminEmailHandler",
+            "level": "ERROR",
+            "filters": ["in_production"],
+            **reports_by,
+        },
     },
     "loggers": {
         "django": {"handlers": ["console", "mail_admins"], "level": "ERROR"},
