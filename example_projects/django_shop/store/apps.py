@@ -13,7 +13,7 @@ class StoreConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what becomes of the mail."""
         from example_projects.django_shop.store.customers import follow_mail
-        from poststack_django.signals import post_send, tracking
+        from poststack_django.signals import bounced, delivered, post_send
 
-        tracking.connect(follow_mail)
-        post_send.connect(follow_mail)
+        for signal in (bounced, delivered, post_send):
+            signal.connect(follow_mail)

@@ -12,10 +12,10 @@ from poststack_django.models import SentEmail
 
 
 def follow_mail(email: SentEmail | None, **kwargs: Any) -> None:
-    """Receive `tracking` and `post_send`: flag customers whose mail has bounced, unflag those whose later mail arrives.
+    """Receive signals: flag customers whose mail has bounced, unflag those whose later mail arrives.
 
-    Both are needed. A bounce may be quicker than the answer of the call that sent the e-mail: then nobody can tell
-    which one it is about when it comes, and only `post_send` finds it.
+    A bounce may be quicker than the answer of the call that sent the e-mail. Then nobody can tell yet which one it is
+    about, `email` is `None`, and it is `post_send` that comes with the e-mail and its status.
     """
     if email is not None:
         for recipient in email.recipients.all():
