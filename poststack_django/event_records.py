@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from poststack_django.choices import EventState
 from poststack_django.json_values import storable, without_breakers
+from poststack_django.late_webhooks import adopted
 from poststack_django.models import EmailEvent
 from poststack_django.privacy import redacted, stored_address
 from poststack_django.settings import get_settings
@@ -53,7 +54,7 @@ def record_event(
     arrived = _row(event, email_id)
     recipient = recipient_of(event.data)
     with transaction.atomic(using=using):
-        is_new = inserted(arrived, event_id=arrived.event_id) is not None
+        is_new = not adopted(arrived) and inserted(arrived, event_id=arrived.event_id) is not None
         if is_new and recipient:
             suppress_after(arrived.type, event.data, recipient, arrived.event_id)
     # A repeated event is settled again: the first delivery may have died between storing and settling.

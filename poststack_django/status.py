@@ -37,7 +37,7 @@ class Status(models.TextChoices):
     UNKNOWN = "unknown", _("Not confirmed")
     """The call failed in a way that may have left the e-mail accepted. Its idempotency key makes asking again safe."""
     REFUSED = "refused", _("Refused")
-    """Never accepted: sending the same again will be refused again."""
+    """Never accepted: sending the same again will be refused again, unless a quota was the reason."""
     GAVE_UP = "gave_up", _("Given up")
     """The outbox tried for as long as it may, and was not once told that the e-mail is accepted."""
     WITHHELD = "withheld", _("Withheld")

@@ -42,7 +42,7 @@ PAYLOAD: SendEmail = {"from": "a@example.com", "to": ["b@example.com"], "subject
 
 
 def inserting_together(*functions: Callable[[], object]) -> list[BaseException]:
-    """Call them in threads, each of which waits for the others before its first INSERT; return what they raised."""
+    """Call them in threads, each of which waits for the others before it first writes; return what they raised."""
     barrier = threading.Barrier(len(functions), timeout=10)
 
     def run(function: Callable[[], object]) -> None:
@@ -50,7 +50,7 @@ def inserting_together(*functions: Callable[[], object]) -> list[BaseException]:
 
         def wait(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
             nonlocal waited
-            if sql.startswith("INSERT") and not waited:
+            if sql.startswith(("INSERT", "UPDATE")) and not waited:
                 waited = True
                 barrier.wait()
             return execute(sql, *rest)
