@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 
 from example_projects.django_shop.store.customers import update_reachability
 from example_projects.django_shop.store.models import Order, Product
+from poststack_django.admin import RelatedEmailsMixin
 from poststack_django.models import SentEmail
 from poststack_django.status import Status
 
@@ -39,7 +40,7 @@ class ProductAdmin(ProductAdminBase):
 
 
 @admin.register(Order)
-class OrderAdmin(OrderAdminBase):
+class OrderAdmin(RelatedEmailsMixin, OrderAdminBase):
     list_display = ("number", "customer", "product", "quantity", "total", "receipt", "created_at")
     list_select_related = ("customer", "product")
     date_hierarchy = "created_at"
@@ -58,7 +59,7 @@ class OrderAdmin(OrderAdminBase):
 
 
 @admin.register(User)
-class CustomerAdmin(UserAdminBase):
+class CustomerAdmin(RelatedEmailsMixin, UserAdminBase):
     list_display = ("username", "first_name", "reachable", "is_staff")
     list_filter = (("profile__unreachable_since", admin.EmptyFieldListFilter), "is_staff", "is_active")
     list_select_related = ("profile",)

@@ -132,10 +132,20 @@ class PageTests(ShopTest):
         self.sign_up()
         self.order()
         self.deliver()
+        order = Order.objects.get()
         self.client.force_login(User.objects.create_superuser("owner"))
 
         orders = self.page("/admin/store/order/")
         self.assertIn("Test Tea", orders)
         self.assertIn('<td class="field-receipt">Delivered</td>', orders)
+        about_the_order = self.page(f"/admin/store/order/{order.pk}/change/")
+        self.assertIn(f"Your order {order.number}", about_the_order)
+        self.assertNotIn("Welcome to Kettle", about_the_order)
+        self.assertIn("Welcome to Kettle", self.page(f"/admin/auth/user/{order.customer.pk}/change/"))
+
+    def test_the_owner_sees_everything_else(self) -> None:
+        self.sign_up()
+        self.client.force_login(User.objects.create_superuser("owner"))
+
         self.assertIn("Test Tea", self.page("/admin/store/product/"))
-        self.assertIn("Your order", self.page("/admin/poststack/sentemail/"))
+        self.assertIn("Welcome to Kettle", self.page("/admin/poststack/sentemail/"))
