@@ -41,7 +41,7 @@ class ProductAdmin(ProductAdminBase):
 
 @admin.register(Order)
 class OrderAdmin(RelatedEmailsMixin, OrderAdminBase):
-    list_display = ("number", "customer", "product", "quantity", "total", "receipt", "created_at")
+    list_display = ("number", "receipt", "customer", "product", "quantity", "total", "created_at")
     list_select_related = ("customer", "product")
     date_hierarchy = "created_at"
 
