@@ -105,7 +105,7 @@ def _take_out_of_outbox(email: SentEmail) -> None:
         if changed:
             recipients = EmailRecipient.objects.using(using).filter(sent_email=email.pk, status__in=BEFORE_ACCEPTANCE)
             recipients.update(status=Status.CANCELED, status_at=now)
-            if not get_settings().store_bodies:
+            if email.sensitive or not get_settings().store_bodies:
                 EmailContent.objects.using(using).filter(sent_email=email.pk).delete()
             return
     if waiting.exists():

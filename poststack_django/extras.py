@@ -11,6 +11,8 @@
     signature        "auto" or "none"                               yes
     metadata         JSON of your own                               no: stored with the row
     related_to       a saved object of yours, or several            no: stored with the row
+    sensitive        True or False                                  no: says how long the content is kept
+    expires_after    timedelta, or seconds                          no: says how long the outbox may try
 
 An attribute that is absent or None is as in the defaults. `ValueError` names what cannot be sent.
 """
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.core.exceptions import ImproperlyConfigured
@@ -37,10 +39,29 @@ from poststack_django.querysets import model_label, object_key
 if TYPE_CHECKING:
     from poststack.types import SendEmail
 
-__all__ = ["DEFAULTABLE", "LONGEST_IDEMPOTENCY_KEY", "add_extras", "merged_defaults", "metadata_of", "related_to"]
+__all__ = [
+    "DEFAULTABLE",
+    "LONGEST_IDEMPOTENCY_KEY",
+    "add_extras",
+    "expires_after",
+    "is_sensitive",
+    "merged_defaults",
+    "metadata_of",
+    "related_to",
+]
 
 LONGEST_IDEMPOTENCY_KEY: Final = 255
-DEFAULTABLE: Final = ("headers", "metadata", "signature", "tags", "tracking", "unsubscribe", "variables")
+DEFAULTABLE: Final = (
+    "expires_after",
+    "headers",
+    "metadata",
+    "sensitive",
+    "signature",
+    "tags",
+    "tracking",
+    "unsubscribe",
+    "variables",
+)
 """What `SEND_DEFAULTS` and the option `send_defaults` may hold."""
 
 # What other packages call it: a message that was written for them must not lose half of what it says.
@@ -109,6 +130,23 @@ def related_to(message: object) -> list[Related]:
     return found
 
 
+def is_sensitive(message: object, defaults: Mapping[str, Any]) -> bool:
+    """Return whether the content of the message is to be kept no longer than needed. Raises `ValueError`."""
+    return _flag(_chosen(message, defaults, "sensitive"), "sensitive") or False
+
+
+def expires_after(message: object, defaults: Mapping[str, Any]) -> timedelta | None:
+    """Return how long the outbox may take to send the message, `None` for no limit. Raises `ValueError`."""
+    given = _chosen(message, defaults, "expires_after")
+    if given is None:
+        return None
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        given = timedelta(seconds=given)
+    if not isinstance(given, timedelta) or given <= timedelta(0):
+        raise ValueError("`expires_after` is a timedelta, or a number of seconds, over 0.")
+    return given
+
+
 def merged_defaults(settings: Mapping[str, Any], own: object) -> Mapping[str, Any]:
     """Return the settings' defaults, each replaced by that of the mailer's own which has the same name.
 
@@ -129,6 +167,8 @@ def merged_defaults(settings: Mapping[str, Any], own: object) -> Mapping[str, An
             raise ValueError(f"`headers` is a dictionary, not {type(headers).__name__}.")
         add_extras(cast("SendEmail", {}), object(), merged)
         metadata_of(object(), merged)
+        is_sensitive(object(), merged)
+        expires_after(object(), merged)
     except ValueError as error:
         raise ImproperlyConfigured(f"SEND_DEFAULTS, or the option send_defaults: {error}") from error
     return merged

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from django.db.models import Model
 
@@ -49,6 +49,11 @@ class PostStackMixin(MixinBase):
     """Your own notes, as JSON. They are stored with the row and never sent."""
     related_to: Model | Sequence[Model] | None = None
     """Saved objects that the e-mail is about: `SentEmail.objects.related_to(order)` finds it again."""
+    sensitive: bool | None = None
+    """`True` for what nobody else may read, such as a link to reset a password: its content is not kept, whatever
+    `STORE_BODIES` says, and not shown in the admin while it is in the outbox."""
+    expires_after: timedelta | float | None = None
+    """How long, if in seconds, the outbox may take to send it; late, it is given up."""
     poststack_status: SendStatus | None = None
     """What became of the last `send()`."""
 
@@ -93,6 +98,8 @@ class PostStackEmail(PostStackMixin, EmailMultiAlternatives):
         signature: Literal["auto", "none"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         related_to: Model | Sequence[Model] | None = None,
+        sensitive: bool | None = None,
+        expires_after: timedelta | float | None = None,
     ) -> None:
         """Take what `EmailMultiAlternatives` takes, from the fifth argument on by name, and what is new here."""
         fields: dict[str, Any] = {
@@ -119,6 +126,8 @@ class PostStackEmail(PostStackMixin, EmailMultiAlternatives):
             "signature": signature,
             "metadata": metadata,
             "related_to": related_to,
+            "sensitive": sensitive,
+            "expires_after": expires_after,
         }
         # What is not given stays as a subclass may have it: `class Receipt(PostStackEmail): tags = ["receipt"]`.
         vars(self).update({name: value for name, value in extras.items() if value is not None})

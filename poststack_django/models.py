@@ -73,9 +73,15 @@ class SentEmail(models.Model):
     scheduled_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         _("scheduled for"), null=True, blank=True, default=None
     )
+    sensitive: models.BooleanField[bool, bool] = models.BooleanField(
+        _("sensitive"), default=False, help_text=_("Its content is kept only while the outbox needs it, and not shown.")
+    )
     # A row waits in the outbox as long as `next_attempt_at` is set, and belongs to one sender until `claimed_until`.
     queued_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
         _("put into the outbox"), null=True, blank=True, default=None
+    )
+    expires_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        _("expires"), null=True, blank=True, default=None, help_text=_("The outbox does not send it later than this.")
     )
     attempts: models.PositiveIntegerField[int, int] = models.PositiveIntegerField(_("attempts"), default=0)
     first_attempt_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(

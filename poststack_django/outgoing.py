@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poststack_django.choices import RecipientKind
@@ -48,6 +49,10 @@ class Outgoing:
     """What sends it, where that is not the mailer's own: the client of a tenant."""
     metadata: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     related_to: list[Related] = field(default_factory=list[Related], repr=False)
+    sensitive: bool = False
+    """Whether the content is kept no longer than the outbox needs it."""
+    expires_after: timedelta | None = None
+    """How long the outbox may take to send it."""
     left_out: list[LeftOut] = field(default_factory=list[LeftOut], repr=False)
     row: SentEmail | None = None
     status: SendStatus | None = None

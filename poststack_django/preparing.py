@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from poststack_django.clients import EmailClient, get_client, with_key_for
 from poststack_django.database import has_tables, logged_not_raised
-from poststack_django.extras import metadata_of, related_to
+from poststack_django.extras import expires_after, is_sensitive, metadata_of, related_to
 from poststack_django.guard import guard, leave_out
 from poststack_django.outgoing import Outgoing
 from poststack_django.payload import payload_from
@@ -92,6 +92,8 @@ def _outgoing(message: EmailMessage, rules: Rules) -> Outgoing:
         with_key_for(message, rules.client),
         metadata_of(message, rules.defaults),
         related_to(message),
+        is_sensitive(message, rules.defaults),
+        expires_after(message, rules.defaults),
         guard(payload, rules.allowed_recipients, rules.redirect_to),
     )
 

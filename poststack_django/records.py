@@ -33,7 +33,7 @@ __all__ = ["BEFORE_ACCEPTANCE", "payload_as_json", "payload_of", "record_accepte
 LONGEST_LINE = 998
 LONGEST_ID = 255
 BEFORE_ACCEPTANCE = (Status.PENDING, Status.WAITING, Status.UNKNOWN, Status.REFUSED, Status.GAVE_UP)
-NEVER_ACCEPTED = (Status.REFUSED, Status.WITHHELD)
+NEVER_ACCEPTED = (Status.REFUSED, Status.WITHHELD, Status.SUPPRESSED)
 """The API has said no, or was not asked."""
 
 
@@ -105,8 +105,9 @@ def _record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
         stored.filter(status__in=BEFORE_ACCEPTANCE).update(status=Status.QUEUED, status_at=now)
         recipients = EmailRecipient.objects.using(using).filter(sent_email__in=keys, status__in=BEFORE_ACCEPTANCE)
         recipients.update(status=Status.QUEUED, status_at=now)
-        if not get_settings().store_bodies:
-            EmailContent.objects.using(using).filter(sent_email__in=keys).delete()
+        contents = EmailContent.objects.using(using).filter(sent_email__in=keys)
+        kept_no_more = contents.filter(sent_email__sensitive=True) if get_settings().store_bodies else contents
+        EmailContent.objects.using(using).filter(pk__in=list(kept_no_more.values_list("pk", flat=True))).delete()
     settled = settle_now_and_after_commit(email_ids.values())
     for row, answer in accepted:
         row.email_id, row.test_mode = email_ids[row.pk], bool(answer.get("test_mode", False))
@@ -156,6 +157,8 @@ def _row(one: Outgoing, status: Status, queued_at: datetime | None) -> SentEmail
         status=status,
         scheduled_at=_moment(payload.get("scheduled_at")),
         queued_at=queued_at,
+        sensitive=one.sensitive,
+        expires_at=None if queued_at is None or one.expires_after is None else queued_at + one.expires_after,
         next_attempt_at=queued_at,
     )
 
@@ -221,7 +224,7 @@ def _begun_again(found: SentEmail, wanted: SentEmail) -> bool:
         return False
     using = database()
     names = ("mailer", "from_email", "subject", "tags", "metadata", "status", "scheduled_at", "queued_at")
-    changes = {name: getattr(wanted, name) for name in (*names, "next_attempt_at")}
+    changes = {name: getattr(wanted, name) for name in (*names, "next_attempt_at", "sensitive", "expires_at")}
     changes |= {"status_at": timezone.now(), "error": "", "error_code": "", "attempts": 0, "first_attempt_at": None}
     changes |= {"claim": "", "claimed_until": None}
     untouched = SentEmail.objects.using(using).filter(pk=found.pk, email_id=None, status=found.status)
@@ -246,10 +249,10 @@ def _insert_details(rows: Sequence[tuple[SentEmail, Outgoing]], *, keep_payload:
             for related in dict.fromkeys(one.related_to)
         ]
     )
-    if keep_payload or get_settings().store_bodies:
-        EmailContent.objects.using(using).bulk_create(
-            [EmailContent(sent_email=row, payload=payload_as_json(one.payload)) for row, one in rows]
-        )
+    kept = [pair for pair in rows if keep_payload or (get_settings().store_bodies and not pair[0].sensitive)]
+    EmailContent.objects.using(using).bulk_create(
+        [EmailContent(sent_email=row, payload=payload_as_json(one.payload)) for row, one in kept]
+    )
 
 
 def payload_as_json(payload: Mapping[str, object]) -> str:

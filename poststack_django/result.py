@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SendState", "SendStatus", "set_status", "status_of"]
 
-SendState = Literal["queued", "waiting", "unknown", "refused", "withheld", "canceled", "unsent"]
+SendState = Literal["queued", "waiting", "unknown", "refused", "withheld", "suppressed", "canceled", "unsent"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class SendStatus:
 
     status: SendState
     """`queued`: accepted by the API. `waiting`: stored in the outbox. `unknown`: not confirmed, so perhaps accepted.
-    `refused`: not accepted; `code` tells a used-up quota, which comes back, from what stays refused. `withheld`: kept
-    back by the staging guard. `canceled`: by a receiver of `pre_send`. `unsent`: not tried, since the failure of
-    another message, or the end of the process, came first."""
+    `refused`: not accepted; `code` tells a used-up quota, which comes back, from what stays refused. `suppressed`: all
+    its recipients are. `withheld`: kept back by the staging guard. `canceled`: by a receiver of `pre_send`. `unsent`:
+    not tried, since the failure of another message, or the end of the process, came first."""
     idempotency_key: str
     id: str | None = None
     """The `em_…` id of the e-mail, `None` unless it was accepted."""

@@ -94,7 +94,9 @@ def tell_accepted(one: Outgoing, answer: Accepted, sender: type) -> None:
 def tell_failed(one: Outgoing, error: Exception, sender: type) -> None:
     """Put the failure on the message, store it, and tell the receivers. Raises nothing."""
     left_out = len(one.left_out)
-    if isinstance(error, PostStackError):
+    if isinstance(error, SuppressedRecipientsError) and not one.recipients:
+        status = SendStatus("suppressed", one.key, error=error.error, code=error.code, left_out=left_out)
+    elif isinstance(error, PostStackError):
         # Over a quota nothing was accepted, although the same may be accepted next month.
         state: SendState = "unknown" if error.transient and not error.quota_exceeded else "refused"
         status = SendStatus(state, one.key, error=error.error, code=error.code, left_out=left_out)
@@ -125,7 +127,8 @@ def tell_not_sent(one: Outgoing, sender: type) -> SuppressedRecipientsError | No
         logger.info("An e-mail was withheld: none of its recipients is in ALLOWED_RECIPIENTS.")
         return None
     error = SuppressedRecipientsError()
-    _record([one], Status.REFUSED)
+    # Hidden recipients may be left, who would learn of each other.
+    _record([one], Status.REFUSED if one.recipients else Status.SUPPRESSED)
     tell_failed(one, error, sender)
     return error
 

@@ -77,7 +77,7 @@ class ContentPages(PagesBase):
         if not self.has_view_permission(request, email) or not self.has_view_content_permission(request):
             raise PermissionDenied
         payload = None if email is None else stored_payload(email)
-        if email is None or payload is None:
+        if email is None or payload is None or email.sensitive:
             raise Http404
         return email, payload
 

@@ -173,6 +173,7 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
                 related_objects=objects_of(obj, self.admin_site, request),
                 possible_actions=self.possible_actions(request, obj),
                 shows_content=self.has_view_content_permission(request)
+                and not obj.sensitive
                 and EmailContent.objects.filter(pk=obj.pk).exists(),
             )
         return super().render_change_form(request, context, add, change, form_url, obj)

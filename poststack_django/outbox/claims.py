@@ -43,7 +43,11 @@ def release(rows: Sequence[SentEmail]) -> None:
     """Give rows back that were not tried; they are due at once."""
     for row in rows:
         SentEmail.objects.using(database()).filter(pk=row.pk, claim=row.claim).update(
-            claim="", claimed_until=None, next_attempt_at=timezone.now(), attempts=F("attempts") - 1
+            claim="",
+            claimed_until=None,
+            next_attempt_at=timezone.now(),
+            attempts=F("attempts") - 1,
+            first_attempt_at=row.first_attempt_at if row.attempts > 1 else None,
         )
 
 

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from django.core.exceptions import ImproperlyConfigured
@@ -198,6 +198,7 @@ def _put_off(row: SentEmail, decision: RetryLater, error: Exception, *, tried: b
         claimed_until=None,
         next_attempt_at=timezone.now() + timedelta(seconds=decision.delay),
         attempts=row.attempts if tried else row.attempts - 1,
+        first_attempt_at=row.first_attempt_at if tried or row.attempts > 1 else None,
         error=_text(error),
         error_code=(getattr(error, "code", None) or "")[:255],
     )
@@ -221,6 +222,8 @@ def _give_up(row: SentEmail, error: Exception, reason: str, *, transient: bool, 
     logger.warning("An e-mail of the outbox was given up: %s.", reason)
     recipients = EmailRecipient.objects.using(database()).filter(sent_email=row.pk, status__in=BEFORE_ACCEPTANCE)
     recipients.update(status=state, status_at=timezone.now())
+    if row.sensitive:
+        EmailContent.objects.using(database()).filter(pk=row.pk).delete()
     status = SendStatus(
         "unknown" if transient else "refused", row.idempotency_key, error=_text(error), code=row.error_code or None
     )
@@ -269,11 +272,18 @@ def _outgoing(rows: Sequence[SentEmail], backend: EmailBackend) -> tuple[list[Ou
 
 def _too_late(row: SentEmail) -> str | None:
     """Return why a row is not to be tried any more, `None` while it may be."""
-    outbox, now = get_settings().outbox, timezone.now()
-    if outbox.expires is not None and (now - (row.queued_at or row.created_at)).total_seconds() > outbox.expires:
+    expires_at = _expires_at(row)
+    if expires_at is not None and timezone.now() > expires_at:
         return "it has expired"
     # However long it waited for its first attempt: only an attempt can have used the key.
-    return "the horizon has ended" if row.attempts > 1 and _age(row) > outbox.horizon else None
+    return "the horizon has ended" if _age(row) > get_settings().outbox.horizon else None
+
+
+def _expires_at(row: SentEmail) -> datetime | None:
+    """Return the earlier of what the message says and what the settings say."""
+    expires = get_settings().outbox.expires
+    by_settings = None if expires is None else (row.queued_at or row.created_at) + timedelta(seconds=expires)
+    return min((at for at in (row.expires_at, by_settings) if at is not None), default=None)
 
 
 def _age(row: SentEmail) -> float:
@@ -302,15 +312,13 @@ def _text(error: Exception) -> str:
 
 def _limits(row: SentEmail) -> Limits:
     outbox = get_settings().outbox
-    expires = outbox.expires
-    if expires is not None and row.first_attempt_at is not None:
-        # Counted from when it was stored, where the policy counts from the first attempt.
-        waited = (row.first_attempt_at - (row.queued_at or row.created_at)).total_seconds()
-        expires = max(0.0, expires - waited)
+    expires_at = _expires_at(row)
+    # The policy counts from the first attempt.
+    expires = None if expires_at is None else _age(row) + (expires_at - timezone.now()).total_seconds()
     return Limits(
         first_delay=outbox.first_delay,
         longest_delay=outbox.longest_delay,
         horizon=outbox.horizon,
-        expires=expires,
+        expires=None if expires is None else max(0.0, expires),
         wait_for_quota=outbox.wait_for_quota,
     )

@@ -46,8 +46,11 @@ def _put_back(row: SentEmail, one: Outgoing) -> None:
         "status_at": now,
         "queued_at": now,
         "next_attempt_at": now,
-        "first_attempt_at": None,
+        # What was tried before may have been accepted, and the API knows its key only so long.
+        "first_attempt_at": row.first_attempt_at or row.created_at,
         "attempts": 0,
+        "sensitive": one.sensitive,
+        "expires_at": None if one.expires_after is None else now + one.expires_after,
         "claim": "",
         "claimed_until": None,
     }

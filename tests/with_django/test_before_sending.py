@@ -149,8 +149,8 @@ def test_with_everybody_suppressed_it_is_an_error(
         suppressing.send_messages([one])
 
     row = SentEmail.objects.get()
-    assert (api.requests, status_of(one).status, status_of(one).code) == ([], "refused", "suppressed")
-    assert (row.status, row.error_code, row.recipients.get().status) == ("refused", "suppressed", "suppressed")
+    assert (api.requests, status_of(one).status, status_of(one).code) == ([], "suppressed", "suppressed")
+    assert (row.status, row.error_code, row.recipients.get().status) == ("suppressed", "suppressed", "suppressed")
     assert [(heard["signal"], heard["error"]) for heard in told] == [(send_failed, caught.value)]
     assert "gone@example.com" not in str(caught.value)
     assert isinstance(caught.value, PostStackError)
@@ -160,7 +160,7 @@ def test_it_is_silenced_like_every_failure_of_delivery(api: RecordingApi, suppre
     backend = EmailBackend(fail_silently=True)
 
     assert backend.send_messages([message(1, to=["gone@example.com"]), message(2)]) == 1
-    assert list(SentEmail.objects.values_list("status", flat=True).order_by("id")) == ["refused", "queued"]
+    assert list(SentEmail.objects.values_list("status", flat=True).order_by("id")) == ["suppressed", "queued"]
 
 
 def test_the_others_of_one_call_are_sent(suppressing: EmailBackend) -> None:

@@ -287,7 +287,8 @@ def test_defaults_that_are_no_dictionary_are_found_at_the_opening(api: Recording
 
 
 def test_the_defaults_that_exist_are_those_that_fit_every_message() -> None:
-    assert set(DEFAULTABLE) == {"headers", "metadata", "signature", "tags", "tracking", "unsubscribe", "variables"}
+    stored = {"expires_after", "metadata", "sensitive"}
+    assert set(DEFAULTABLE) == stored | {"headers", "signature", "tags", "tracking", "unsubscribe", "variables"}
 
 
 # What is stored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import send_mail
 from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
+from django.test import Client
+from django.utils import timezone
 
-from poststack_django.backends import OutboxEmailBackend
+from poststack import PostStackError
+from poststack_django.backends import EmailBackend, OutboxEmailBackend
+from poststack_django.message import PostStackEmail
 from poststack_django.models import EmailContent, SentEmail, Suppression
 from poststack_django.outbox import drain
 from poststack_django.status import Status
@@ -232,3 +237,79 @@ def test_nothing_of_it_is_lost_when_the_update_after_acceptance_fails(
     assert drain().sent == 1
     assert SentEmail.objects.get().email_id == "em_1"
     assert api.payloads[0] == api.payloads[1]
+
+
+# What must not be kept, and what must not be late
+
+
+def test_sensitive_content_is_kept_only_while_it_waits(api: RecordingApi, settings: Any) -> None:
+    settings.POSTSTACK = {**settings.POSTSTACK, "STORE_BODIES": True}
+    OutboxEmailBackend().send_messages(
+        [PostStackEmail("1", "link", "a@example.com", ["b@example.com"], sensitive=True)]
+    )
+    assert EmailContent.objects.count() == 1
+    drain()
+    EmailBackend().send_messages([PostStackEmail("2", "link", "a@example.com", ["b@example.com"], sensitive=True)])
+
+    assert EmailContent.objects.count() == 0
+    assert list(SentEmail.objects.values_list("sensitive", "status")) == [(True, "queued")] * 2
+
+
+def test_sensitive_content_does_not_outlast_a_refusal(api: RecordingApi) -> None:
+    OutboxEmailBackend().send_messages(
+        [PostStackEmail("1", "link", "a@example.com", ["b@example.com"], sensitive=True)]
+    )
+    api.will_answer(422, {"error": "No"})
+    drain()
+
+    assert (SentEmail.objects.get().status, EmailContent.objects.count()) == ("refused", 0)
+
+
+def test_nobody_reads_sensitive_content_in_the_admin(admin_client: Client, api: RecordingApi) -> None:
+    OutboxEmailBackend().send_messages(
+        [PostStackEmail("1", "link", "a@example.com", ["b@example.com"], sensitive=True)]
+    )
+    row = SentEmail.objects.get()
+    page = admin_client.get(f"/admin/poststack/sentemail/{row.pk}/change/").content.decode()
+
+    assert "iframe" not in page
+    assert admin_client.get(f"/admin/poststack/sentemail/{row.pk}/content/").status_code == 404
+
+
+@pytest.mark.parametrize("after", [3600, timedelta(hours=1)])
+def test_a_message_says_how_late_it_may_be(api: RecordingApi, after: float | timedelta) -> None:
+    OutboxEmailBackend().send_messages(
+        [
+            PostStackEmail("1", "link", "a@example.com", ["b@example.com"], expires_after=after),
+            PostStackEmail("2", "news", "a@example.com", ["b@example.com"]),
+        ]
+    )
+    late = SentEmail.objects.get(subject="1")
+    assert late.queued_at is not None
+    assert late.expires_at == late.queued_at + timedelta(hours=1)
+    SentEmail.objects.filter(pk=late.pk).update(expires_at=late.queued_at)
+    done = drain()
+
+    assert (done.sent, done.given_up) == (1, 1)
+    late.refresh_from_db()
+    assert (late.status, "expired" in late.error) == ("gave_up", True)
+    assert api.payload["subject"] == "2"
+
+
+@pytest.mark.parametrize("wrong", [0, -5, "tomorrow", True])
+def test_a_limit_that_is_none_is_refused(api: RecordingApi, wrong: Any) -> None:
+    with pytest.raises(ValueError, match="expires_after"):
+        OutboxEmailBackend().send_messages([PostStackEmail("1", "x", "a@e.com", ["b@e.com"], expires_after=wrong)])
+
+
+def test_what_was_tried_so_long_ago_that_its_key_is_forgotten_is_not_tried_again(api: RecordingApi) -> None:
+    one = message()
+    vars(one)["idempotency_key"] = "order-1"
+    api.will_answer(503, {"error": "Down"})
+    with pytest.raises(PostStackError):
+        EmailBackend().send_messages([one])
+    SentEmail.objects.update(created_at=timezone.now() - timedelta(days=30))
+    OutboxEmailBackend().send_messages([one])
+
+    assert drain().given_up == 1
+    assert (SentEmail.objects.get().status, len(api.requests)) == ("gave_up", 1)

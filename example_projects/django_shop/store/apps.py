@@ -13,7 +13,7 @@ class StoreConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what becomes of the mail."""
         from example_projects.django_shop.store.customers import follow_mail
-        from poststack_django.signals import bounced, delivered, post_send
+        from poststack_django.signals import bounced, delivered
 
-        for signal in (bounced, delivered, post_send):
+        for signal in (bounced, delivered):
             signal.connect(follow_mail)

@@ -12,11 +12,7 @@ from poststack_django.models import SentEmail
 
 
 def follow_mail(email: SentEmail | None, **kwargs: Any) -> None:
-    """Receive signals: flag customers whose mail has bounced, unflag those whose later mail arrives.
-
-    A bounce may be quicker than the answer of the call that sent the e-mail. Then nobody can tell yet which one it is
-    about, `email` is `None`, and it is `post_send` that comes with the e-mail and its status.
-    """
+    """Receive signals: flag customers whose mail has bounced, unflag those whose later mail arrives."""
     if email is not None:
         for recipient in email.recipients.all():
             update_reachability(recipient.address)

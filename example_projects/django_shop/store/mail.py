@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.template.loader import render_to_string
 
 from poststack_django.errors import SuppressedRecipientsError
@@ -53,10 +54,13 @@ def send_new_address(customer: User) -> bool:
 def send_password_reset(customer: User, address: str) -> None:
     """Send the address of the page on which a new password is chosen.
 
-    It is about nobody, so that the customer's page does not list it, and nobody else's server sees the link clicked.
+    It is about nobody, so that the customer's page does not list it; nobody else's server sees the link clicked, nobody
+    reads it in the admin, and it is not sent once it no longer works.
     """
     message = ShopEmail("password-reset", customer, address=address)
     message.tracking = False
+    message.sensitive = True
+    message.expires_after = settings.PASSWORD_RESET_TIMEOUT
     _send(message)
 
 

@@ -91,7 +91,7 @@ class ReachabilityTests(ShopTest):
         self.deliver()
 
         self.assertIn("could not write to you", page)
-        self.assertEqual(SentEmail.objects.related_to(Order.objects.get()).get().status, "refused")
+        self.assertEqual(SentEmail.objects.related_to(Order.objects.get()).get().status, "suppressed")
         self.assertEqual(len(self.post.sent), 1)
 
     def test_whoever_signs_up_with_an_address_that_bounced_before_is_told_at_once(self) -> None:
