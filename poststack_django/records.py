@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -90,7 +90,7 @@ def record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
         recipients = EmailRecipient.objects.using(using).filter(sent_email__in=keys, status__in=BEFORE_ACCEPTANCE)
         recipients.update(status=Status.QUEUED, status_at=now)
         if not get_settings().store_bodies:
-            EmailContent.objects.using(using).filter(sent_email__in=keys).delete()
+            _delete_contents(keys, using)
     settled = settle_now_and_after_commit(answer["id"] for _, answer in accepted)
     for row, answer in accepted:
         row.email_id, row.test_mode = answer["id"], answer.get("test_mode", False)
@@ -117,6 +117,13 @@ def record_failure(row: SentEmail, status: SendStatus) -> None:
             row.status, row.status_at = status.status, now
             return
     row.refresh_from_db(using=using)
+
+
+def _delete_contents(keys: Sequence[int], using: str) -> None:
+    # Each by its key: to find several, MySQL and MariaDB may read the whole table, and wait for what is not committed.
+    one_by_one = connections[using].vendor == "mysql"
+    for some in [[key] for key in keys] if one_by_one else [keys]:
+        EmailContent.objects.using(using).filter(sent_email__in=some).delete()
 
 
 def payload_of(content: EmailContent) -> dict[str, object]:
