@@ -5,6 +5,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import poststack_django.choices
+import poststack_django.fields
 import poststack_django.status
 
 
@@ -20,7 +21,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "idempotency_key",
-                    models.CharField(
+                    poststack_django.fields.ExactCharField(
                         help_text="Sent with the call: repeating it with this key cannot send the e-mail twice.",
                         max_length=255,
                         unique=True,
@@ -29,7 +30,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "email_id",
-                    models.CharField(
+                    poststack_django.fields.ExactCharField(
                         blank=True,
                         default=None,
                         help_text="The em_… id that PostStack answered with.",
@@ -115,15 +116,20 @@ class Migration(migrations.Migration):
             name="EmailEvent",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("event_id", models.CharField(max_length=255, unique=True, verbose_name="event id")),
+                (
+                    "event_id",
+                    poststack_django.fields.ExactCharField(max_length=255, unique=True, verbose_name="event id"),
+                ),
                 (
                     "email_id",
-                    models.CharField(blank=True, db_index=True, default="", max_length=255, verbose_name="e-mail id"),
+                    poststack_django.fields.ExactCharField(
+                        blank=True, db_index=True, default="", max_length=255, verbose_name="e-mail id"
+                    ),
                 ),
                 ("type", models.CharField(max_length=255, verbose_name="type")),
                 (
                     "recipient",
-                    models.CharField(
+                    poststack_django.fields.ExactCharField(
                         blank=True,
                         default="",
                         help_text="Empty: all of them.",
@@ -164,7 +170,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "address",
-                    models.CharField(
+                    poststack_django.fields.ExactCharField(
                         db_index=True,
                         help_text="In lower case, without the name. A fingerprint of it, if the settings want it hashed.",
                         max_length=254,
@@ -193,8 +199,13 @@ class Migration(migrations.Migration):
             name="EmailRelation",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("model", models.CharField(help_text="Such as `shop.order`.", max_length=100, verbose_name="model")),
-                ("object_id", models.CharField(max_length=255, verbose_name="object id")),
+                (
+                    "model",
+                    poststack_django.fields.ExactCharField(
+                        help_text="Such as `shop.order`.", max_length=100, verbose_name="model"
+                    ),
+                ),
+                ("object_id", poststack_django.fields.ExactCharField(max_length=255, verbose_name="object id")),
             ],
             options={
                 "verbose_name": "related object",
@@ -207,7 +218,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "address",
-                    models.CharField(
+                    poststack_django.fields.ExactCharField(
                         help_text="In lower case. A fingerprint of it, if the settings want recipients hashed or not stored.",
                         max_length=254,
                         unique=True,
@@ -223,7 +234,12 @@ class Migration(migrations.Migration):
                         verbose_name="reason",
                     ),
                 ),
-                ("event_id", models.CharField(blank=True, default="", max_length=255, verbose_name="event id")),
+                (
+                    "event_id",
+                    poststack_django.fields.ExactCharField(
+                        blank=True, default="", max_length=255, verbose_name="event id"
+                    ),
+                ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="since")),
             ],
             options={
