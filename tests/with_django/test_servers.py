@@ -13,12 +13,25 @@ from poststack_django.models import EmailEvent, EmailRecipient, SentEmail
 from poststack_django.outgoing import Outgoing
 from poststack_django.records import record_attempts
 from tests.with_django.api import event_body
+from tests.with_django.databases import KINDS, Kind, database_settings, run_python
 from tests.with_django.test_concurrency import ignore
 
 if TYPE_CHECKING:
     from poststack.types import SendEmail
 
 PAYLOAD: SendEmail = {"from": "a@example.com", "to": ["b@example.com"], "subject": "Hi", "text": "…"}
+
+
+@pytest.mark.services
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tests_that_use_a_database_pass_on_each(kind: Kind) -> None:
+    names = ("admin", "outbox", "outbox_draining", "recording", "webhooks")
+    files = [f"tests/with_django/test_{name}.py" for name in names]
+    with database_settings(kind) as databases:
+        run = run_python(databases, "-m", "pytest", "--quiet", "--reuse-db", "-p", "no:cacheprovider", *files)
+    assert run.returncode == 0, run.stdout
 
 
 @pytest.mark.parametrize("keys", [("order-é", "order-e"), ("order-A", "order-a")])
