@@ -20,6 +20,8 @@ __all__ = ["address_from", "addresses_from", "refuse_line_breaks", "same_address
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+")
 _BREAKS: Final = re.compile(r"[\r\n\x00]")
+# The parser takes these out of a domain, and then the e-mail would go to another one.
+_ODD_SPACES: Final = re.compile(r"[^\S \t]")
 _LOCAL_NAME: Final = re.compile(r"[^\s<>@,;:]+")
 
 
@@ -32,6 +34,8 @@ def address_from(value: object, field: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     refuse_line_breaks(text, field)
+    if _ODD_SPACES.search(text.rpartition("<")[2]):
+        raise ValueError(f"`{field}` has a line separator or another kind of space in its address. Remove it.")
     try:
         header: Any = modern_policy.header_factory("to", text)
         found: tuple[Address, ...] = header.addresses

@@ -10,9 +10,11 @@ puts them. Mailers of other packages, such as the one of Django's test runner, a
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
@@ -24,12 +26,15 @@ from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from poststack import AsyncPostStack
+from poststack.transports.httpcore import AsyncHttpcoreTransport
 from poststack_django.backends.email import EmailBackend
 from poststack_django.delivery import Call, Outcome, aperform, perform
 from poststack_django.muted import muted_deprecations
 from poststack_django.sending import sending
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from poststack_django.settings import ClientSettings
 
 __all__ = ["asend", "asend_mail", "asend_messages"]
@@ -52,33 +57,56 @@ async def asend_mail(
 
 
 async def asend(message: EmailMessage, *, using: str | None = None) -> int:
-    """Send one message; return 1 when it was accepted. Raises what `message.send()` raises."""
-    return await asend_messages([message], using=using)
+    """Send one message; return 1 when it was accepted. Raises what `message.send()` raises.
+
+    Like that, it uses the backend that the message was given as `connection`, if it was given one.
+    """
+    backend = None if using is not None else _connection_of(message)
+    return await _asend([message], backend or await sync_to_async(_backend)(using))
 
 
 @sensitive_variables()
-async def asend_messages(messages: Sequence[EmailMessage], *, using: str | None = None) -> int:
+async def asend_messages(messages: Iterable[EmailMessage], *, using: str | None = None) -> int:
     """Send messages as `send_messages` of the mailer does, without holding up the event loop.
 
     Returns how many were accepted. Raises what the mailer raises.
     """
-    backend = await sync_to_async(_backend)(using)
-    if not isinstance(backend, EmailBackend) or not backend.sends_by_calls:
-        count: int | None = await sync_to_async(backend.send_messages)(list(messages))
+    return await _asend(list(messages), await sync_to_async(_backend)(using))
+
+
+@sensitive_variables()
+async def _asend(messages: Sequence[EmailMessage], backend: Any) -> int:
+    if not _makes_calls(backend):
+        count: int | None = await sync_to_async(backend.send_messages)(messages)
         return count or 0
-    wanted = [message for message in messages if message.recipients()]
-    if not wanted:
+    if not any(message.recipients() for message in messages):
         return 0
-    await sync_to_async(backend.open)()
+    opened = await sync_to_async(backend.open)()
     try:
-        steps = sending(wanted, backend.rules, type(backend), fail_silently=backend.fail_silently)
+        steps = sending(messages, backend.rules, type(backend), fail_silently=backend.fail_silently)
         step: Call | int = await sync_to_async(_advance)(steps, None)
         while isinstance(step, Call):
             outcomes = await _perform(backend, step)
             step = await sync_to_async(_advance)(steps, outcomes)
         return step
     finally:
-        backend.close()
+        if opened:
+            backend.close()
+
+
+def _makes_calls(backend: object) -> TypeGuard[EmailBackend]:
+    # A subclass that sends in its own way must not be passed over.
+    return (
+        isinstance(backend, EmailBackend)
+        and backend.sends_by_calls
+        and type(backend).send_messages is EmailBackend.send_messages
+    )
+
+
+def _connection_of(message: EmailMessage) -> Any:
+    # Not the attribute: Django 6.1 warns whoever reads it.
+    fields = vars(message)
+    return fields.get("_connection", fields.get("connection"))
 
 
 def _advance(steps: Any, outcomes: list[Outcome] | None) -> Call | int:
@@ -94,8 +122,9 @@ def _advance(steps: Any, outcomes: list[Outcome] | None) -> Call | int:
 async def _perform(backend: EmailBackend, call: Call) -> list[Outcome]:
     if call.client.factory is not None or type(backend).client_for is not EmailBackend.client_for:
         # A client of the project's own is synchronous, and need not be tied to one thread.
-        client = backend.client_for(call.client)
-        return await sync_to_async(perform, thread_sensitive=False)(client, call)
+        own = backend.client_for(call.client)
+        return await sync_to_async(perform, thread_sensitive=False)(own, call)
+    await _let_go_when_the_loop_ends()
     return await aperform(_client(call.client), call)
 
 
@@ -112,13 +141,16 @@ def _backend(using: str | None) -> Any:
 MOST_CLIENTS: Final = 1_000
 
 _clients: OrderedDict[ClientSettings, AsyncPostStack] = OrderedDict()
+_transport: AsyncHttpcoreTransport | None = None
 _lock = threading.Lock()
 
 
 @sensitive_variables()
 def _client(configuration: ClientSettings) -> AsyncPostStack:
-    # One for the process: its connections belong to event loops, each of which has its own.
+    global _transport  # noqa: PLW0603  # one for the process: its connections belong to event loops, each has its own
     with _lock:
+        if _transport is None:
+            _transport = AsyncHttpcoreTransport()
         client = _clients.get(configuration)
         if client is None:
             key = configuration.api_key
@@ -128,11 +160,45 @@ def _client(configuration: ClientSettings) -> AsyncPostStack:
                 configuration.timeout,
                 configuration.max_retries,
                 deadline=configuration.deadline,
+                transport=_transport,
             )
             if len(_clients) > MOST_CLIENTS:
                 _clients.popitem(last=False)
         _clients.move_to_end(configuration)
         return client
+
+
+_ends: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
+
+
+async def _let_go_when_the_loop_ends() -> None:
+    # Under WSGI every request has a loop of its own, whose connections nobody would close.
+    loop = asyncio.get_running_loop()
+    if loop not in _ends:
+        for ended in [one for one in list(_ends) if one.is_closed()]:
+            _ends.pop(ended, None)
+        _ends[loop] = end = _at_the_end(loop)
+        await anext(end)
+
+
+async def _at_the_end(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
+    """Wait: before a loop is closed, asyncio ends the generators that have begun in it."""
+    try:
+        yield
+    finally:
+        _ends.pop(loop, None)
+        if _transport is not None:
+            await _transport.aclose()
+
+
+def _start_anew() -> None:
+    global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
+    _lock = threading.Lock()
+    _ends.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 def _forget_clients(*, setting: str, **_: Any) -> None:

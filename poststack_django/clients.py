@@ -6,6 +6,7 @@ that are made here share one transport, so a thousand tenants with keys of their
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -51,7 +52,7 @@ MOST_CLIENTS: Final = 1_000
 """Clients are small; with more tenants than this, those not used for longest are made anew when they are."""
 
 _clients: OrderedDict[ClientSettings, EmailClient] = OrderedDict()
-_lock = threading.Lock()
+_lock = threading.RLock()
 _transport: HttpcoreTransport | None = None
 
 
@@ -131,6 +132,15 @@ def _shared_transport() -> HttpcoreTransport:
 
         _transport = HttpcoreTransport()
     return _transport
+
+
+def _unlock() -> None:
+    global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def _forget_clients(*, setting: str, **_: Any) -> None:

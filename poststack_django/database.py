@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from django.apps import apps
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connections
+from django.db import DataError, IntegrityError, connections
 
 from poststack_django.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_recording", "refuse_in_event_loop", "with_orm"]
+__all__ = ["has_tables", "is_recording", "logged_not_raised", "refuse_in_event_loop", "with_orm"]
 
 Result = TypeVar("Result")
+
+logger = logging.getLogger("poststack.django")
+
+
+def has_tables() -> bool:
+    """Return whether the app is installed, whatever is stored in its tables."""
+    return apps.ready and apps.is_installed("poststack_django")
 
 
 def is_recording() -> bool:
     """Return whether the app is installed and the settings want its tables filled."""
-    return apps.ready and apps.is_installed("poststack_django") and get_settings().record
+    return has_tables() and get_settings().record
 
 
 def refuse_in_event_loop() -> None:
@@ -55,6 +63,17 @@ def with_orm(function: Callable[[], Result]) -> Result:
         return function()
     with ThreadPoolExecutor(1, thread_name_prefix="poststack-orm") as executor:
         return executor.submit(_and_disconnect, function).result()
+
+
+def logged_not_raised(doing: str, function: Callable[[], Result]) -> Result | None:
+    """Call a function that uses the database; log what it raises: whatever that is, the e-mail comes first."""
+    try:
+        return with_orm(function)
+    except Exception as error:  # a database, a router, a receiver of a model's signals
+        # Those two quote the row, addresses included.
+        details = None if isinstance(error, (DataError, IntegrityError)) else error
+        logger.warning("%s failed with %s.", doing.capitalize(), type(error).__name__, exc_info=details)
+        return None
 
 
 def _and_disconnect(function: Callable[[], Result]) -> Result:

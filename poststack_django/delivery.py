@@ -5,7 +5,7 @@ A call is a value here, so that the synchronous and the asynchronous way of maki
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -27,8 +27,8 @@ Outcome: TypeAlias = "SentEmail | Exception"
 LARGEST_BATCH: Final = 100
 """E-mails in one call, at most (poststack-api §3.2)."""
 LARGEST_BATCH_CONTENT: Final = 25_000_000
-"""Characters of attachments in one call of several e-mails: no limit of the API is known, and one e-mail may have
-as many bytes."""
+"""Characters of bodies and attachments in one call of several e-mails: no limit of the API is known, and one e-mail may
+have as many bytes."""
 
 _QUOTA_CODES: Final = frozenset(
     {"monthly_limit_exceeded", "daily_limit_exceeded", "send_limit_exceeded", "quota_exceeded", "daily_cap_exceeded"}
@@ -48,22 +48,38 @@ class Call:
         return [one.payload for one in self.messages]
 
 
-def calls(messages: Sequence[Outgoing], client: ClientSettings, largest: int = LARGEST_BATCH) -> Iterator[Call]:
-    """Pack messages into as few calls as the limits allow, in order; each tenant has calls of its own."""
+def calls(
+    messages: Sequence[Outgoing],
+    client: ClientSettings,
+    largest: int = LARGEST_BATCH,
+    *,
+    one_by_one: Collection[ClientSettings] = (),
+) -> Iterator[Call]:
+    """Pack messages into as few calls as the limits allow, in order; each tenant has calls of its own.
+
+    `one_by_one` are those whose client takes no batches: after a call without an answer it must be known which of the
+    messages were not tried.
+    """
     by_client: dict[ClientSettings, list[Outgoing]] = {}
     for one in messages:
         by_client.setdefault(one.client or client, []).append(one)
     for own, theirs in by_client.items():
         packed: list[Outgoing] = []
         size = 0
+        most = 1 if own in one_by_one else largest
         for one in theirs:
-            content = sum(len(file["content"]) for file in one.payload.get("attachments", []))
-            if packed and (len(packed) >= largest or size + content > LARGEST_BATCH_CONTENT):
+            content = _size(one.payload)
+            if packed and (len(packed) >= most or size + content > LARGEST_BATCH_CONTENT):
                 yield Call(own, packed)
                 packed, size = [], 0
             packed.append(one)
             size += content
         yield Call(own, packed)
+
+
+def _size(payload: SendEmail) -> int:
+    files = sum(len(file["content"]) for file in payload.get("attachments", []))
+    return files + len(payload.get("text", "")) + len(payload.get("html", ""))
 
 
 @sensitive_variables()
@@ -79,9 +95,11 @@ def perform(client: EmailClient, call: Call) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for payload in payloads:
         try:
-            outcomes.append(group.send(payload))
+            outcomes.append(_accepted(group.send(payload)))
         except (PostStackError, ValueError) as error:
             outcomes.append(error)
+            if isinstance(error, PostStackError) and error.transient:
+                return [*outcomes, *[error] * (len(payloads) - len(outcomes))]
         except Exception as error:  # noqa: BLE001  # such as a task's time limit: no moment to begin another call
             return [*outcomes, *[error] * (len(payloads) - len(outcomes))]
     return outcomes
@@ -94,30 +112,45 @@ async def aperform(client: Any, call: Call) -> list[Outcome]:
     try:
         if len(payloads) > 1:
             return _outcomes(await client.emails.batch({"emails": payloads}), len(payloads))
-        return [await client.emails.send(payloads[0])]
+        return [_accepted(await client.emails.send(payloads[0]))]
     except Exception as error:  # noqa: BLE001  # kept with each message, where the caller raises or silences it
         return [error] * len(payloads)
 
 
 def _outcomes(answer: BatchAnswer, expected: int) -> list[Outcome]:
-    results = answer["data"]
-    if len(results) != expected:
+    results = cast("object", answer["data"])
+    if not isinstance(results, list):
+        return [PostStackResponseError(202, "The API answered a batch without a list of results.")] * expected
+    listed = cast("list[object]", results)
+    if len(listed) != expected:
         return [
             PostStackResponseError(
-                202, f"The API answered {len(results)} results to {expected} e-mails, so whose is whose is unknown."
+                202, f"The API answered {len(listed)} results to {expected} e-mails, so whose is whose is unknown."
             )
         ] * expected
-    return [_outcome(cast("dict[str, Any]", result)) for result in results]
+    return [_outcome(result) for result in listed]
 
 
-def _outcome(result: dict[str, Any]) -> Outcome:
-    if isinstance(result.get("id"), str):
-        return cast("SentEmail", result)
-    code = result.get("code")
-    text = result.get("error")
+def _outcome(result: object) -> Outcome:
+    fields = _fields(result)
+    text, code = fields.get("error"), fields.get("code")
+    if isinstance(fields.get("id"), str) or not isinstance(text, str):
+        try:
+            return _accepted(result)
+        except PostStackResponseError as error:
+            return error
     # An element has no status of its own; what is not a quota would be refused again (poststack-api §3.4).
-    return PostStackError(
-        429 if code in _QUOTA_CODES else 422,
-        text if isinstance(text, str) else "The API refused the e-mail without a reason.",
-        code if isinstance(code, str) else None,
-    )
+    quota = code in _QUOTA_CODES
+    return PostStackError(429 if quota else 422, text, code if isinstance(code, str) else None)
+
+
+def _fields(answer: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", answer) if isinstance(answer, Mapping) else {}
+
+
+def _accepted(answer: object) -> SentEmail:
+    """Return the answer to one e-mail; raise for one that does not say under which id it was accepted."""
+    email_id = _fields(answer).get("id")
+    if isinstance(email_id, str) and email_id:
+        return cast("SentEmail", answer)
+    raise PostStackResponseError(202, "The API answered an e-mail without an id, so whether it is accepted is unknown.")

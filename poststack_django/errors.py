@@ -2,7 +2,7 @@
 
 poststack.PostStackError
 ├── NotAllSentError            some of the messages of one call were not sent: it knows which, and why each
-└── SuppressedRecipientsError  every recipient of a message is suppressed, so nothing was sent
+└── SuppressedRecipientsError  every visible recipient is suppressed, so nothing was sent
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class NotAllSentError(PostStackError):
 
 
 class SuppressedRecipientsError(PostStackError):
-    """Every recipient of a message bounced, complained or unsubscribed before; nothing was sent."""
+    """Every visible recipient of a message bounced, complained or unsubscribed before; nothing was sent."""
 
     def __init__(self) -> None:
         super().__init__(
             422,
-            "All recipients of the message are suppressed, because mail to them bounced, or they complained or "
+            "All visible recipients of the message are suppressed, because mail to them bounced, or they complained or "
             "unsubscribed. Delete the suppression to send to them again.",
             "suppressed",
         )

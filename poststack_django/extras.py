@@ -23,17 +23,21 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
 from django.utils import timezone as django_timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.functional import Promise
 
 from poststack_django.addresses import refuse_line_breaks
+from poststack_django.headers import default_headers, merged_headers
 from poststack_django.outgoing import Related
+from poststack_django.querysets import model_label, object_key
 
 if TYPE_CHECKING:
     from poststack.types import SendEmail
 
-__all__ = ["DEFAULTABLE", "LONGEST_IDEMPOTENCY_KEY", "add_extras", "checked_defaults", "metadata_of", "related_to"]
+__all__ = ["DEFAULTABLE", "LONGEST_IDEMPOTENCY_KEY", "add_extras", "merged_defaults", "metadata_of", "related_to"]
 
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 DEFAULTABLE: Final = ("headers", "metadata", "signature", "tags", "tracking", "unsubscribe", "variables")
@@ -56,43 +60,40 @@ _FOREIGN: Final = {
 def add_extras(payload: SendEmail, message: object, defaults: Mapping[str, Any]) -> None:
     """Add what the message's attributes and the defaults say to the call. Raises `ValueError`."""
     for name, hint in _FOREIGN.items():
-        if getattr(message, name, None) not in (None, {}, [], ""):
+        if _given(message, name) not in (None, {}, [], ""):
             raise ValueError(f"The message has `{name}`, which PostStack does not know. {hint}")
     found: dict[str, object] = {
-        "tags": [*_tags(defaults.get("tags")), *_tags(getattr(message, "tags", None))],
-        "template_id": _line(getattr(message, "template_id", None), "template_id"),
-        "variables": {**_variables(defaults.get("variables")), **_variables(getattr(message, "variables", None))},
-        "scheduled_at": _moment(getattr(message, "scheduled_at", None)),
+        "tags": list(dict.fromkeys([*_tags(defaults.get("tags")), *_tags(_given(message, "tags"))])),
+        "template_id": _line(_given(message, "template_id"), "template_id") or None,
+        "variables": {**_variables(defaults.get("variables")), **_variables(_given(message, "variables"))},
+        "scheduled_at": _moment(_given(message, "scheduled_at")),
         "unsubscribe": _flag(_chosen(message, defaults, "unsubscribe"), "unsubscribe"),
-        "tracking": {**_tracking(defaults.get("tracking")), **_tracking(getattr(message, "tracking", None))},
+        "tracking": {**_tracking(defaults.get("tracking")), **_tracking(_given(message, "tracking"))},
         "signature": _signature(_chosen(message, defaults, "signature")),
-        "idempotency_key": _idempotency_key(getattr(message, "idempotency_key", None)),
+        "idempotency_key": _idempotency_key(_given(message, "idempotency_key")),
     }
     payload.update(cast("SendEmail", {name: value for name, value in found.items() if value not in (None, [], {})}))
     if defaults.get("headers"):
-        own = payload.get("headers", {})
-        names = {name.lower() for name in own}
-        added = {name: value for name, value in defaults["headers"].items() if name.lower() not in names}
-        payload["headers"] = {**added, **own}
+        payload["headers"] = merged_headers(default_headers(defaults["headers"]), payload.get("headers", {}))
 
 
 def metadata_of(message: object, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the message's own notes over those of the defaults. Raises `ValueError` if they are no JSON."""
     merged: dict[str, Any] = {}
-    for given in (defaults.get("metadata"), getattr(message, "metadata", None)):
+    for given in (defaults.get("metadata"), _given(message, "metadata")):
         if given is not None and not isinstance(given, Mapping):
             raise ValueError(f"`metadata` is a dictionary, not {type(given).__name__}.")
         merged.update(cast("Mapping[str, Any]", given or {}))
     try:
-        copied: dict[str, Any] = json.loads(json.dumps(merged, allow_nan=False))
-    except (TypeError, ValueError):
-        raise ValueError("`metadata` holds something that is no JSON: use texts, numbers, lists, None.") from None
+        copied: dict[str, Any] = json.loads(json.dumps(merged, allow_nan=False, cls=DjangoJSONEncoder))
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("`metadata` holds something that is no JSON: use texts, numbers, dates, lists.") from None
     return copied
 
 
 def related_to(message: object) -> list[Related]:
     """Return the objects that the message is about, by model and key. Raises `ValueError` for unsaved ones."""
-    given: object = getattr(message, "related_to", None)
+    given = _given(message, "related_to")
     if given is None:
         return []
     instances = [given] if isinstance(given, Model) else given
@@ -104,42 +105,52 @@ def related_to(message: object) -> list[Related]:
             raise ValueError(f"`related_to` holds a {type(instance).__name__}; give model instances.")
         if instance.pk is None:
             raise ValueError(f"`related_to` holds an unsaved {type(instance).__name__}. Save it first.")
-        concrete = instance._meta.concrete_model or type(instance)
-        found.append(Related(concrete._meta.label_lower, str(instance.pk)))
+        found.append(Related(model_label(instance), object_key(instance)))
     return found
 
 
-def checked_defaults(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the defaults as they are. Raises `ImproperlyConfigured` for one that no message could be sent with."""
-    for name in given:
+def merged_defaults(settings: Mapping[str, Any], own: object) -> Mapping[str, Any]:
+    """Return the settings' defaults, each replaced by that of the mailer's own which has the same name.
+
+    Raises `ImproperlyConfigured` for one that no message could be sent with.
+    """
+    if own is not None and not isinstance(own, Mapping):
+        raise ImproperlyConfigured(f"The option send_defaults is a dictionary, not {type(own).__name__}.")
+    merged = {**settings, **cast("Mapping[str, Any]", own or {})}
+    for name in merged:
         if name not in DEFAULTABLE:
             raise ImproperlyConfigured(
-                f"SEND_DEFAULTS has an unknown key {name!r}. The keys are {', '.join(DEFAULTABLE)}."
+                f"SEND_DEFAULTS, or the option send_defaults, has an unknown key {name!r}. The keys are "
+                f"{', '.join(DEFAULTABLE)}."
             )
-    headers: object = given.get("headers") or {}
+    headers: object = merged.get("headers")
     try:
-        if not isinstance(headers, Mapping):
+        if headers is not None and not isinstance(headers, Mapping):
             raise ValueError(f"`headers` is a dictionary, not {type(headers).__name__}.")
-        for line in cast("Mapping[object, object]", headers).items():
-            for text in line:
-                if not isinstance(text, str):
-                    raise ValueError("`headers` has names and values that are texts.")
-                refuse_line_breaks(text, "headers")
-        add_extras(cast("SendEmail", {}), object(), {key: value for key, value in given.items() if key != "headers"})
-        metadata_of(object(), given)
+        add_extras(cast("SendEmail", {}), object(), merged)
+        metadata_of(object(), merged)
     except ValueError as error:
-        raise ImproperlyConfigured(f"SEND_DEFAULTS: {error}") from error
-    return given
+        raise ImproperlyConfigured(f"SEND_DEFAULTS, or the option send_defaults: {error}") from error
+    return merged
+
+
+def _given(message: object, name: str) -> object:
+    value: object = getattr(message, name, None)
+    # Messages of anymail's classes hold its class UNSET where nothing was given.
+    return None if isinstance(value, type) and value.__name__ == "UNSET" else value
 
 
 def _chosen(message: object, defaults: Mapping[str, Any], name: str) -> object:
-    own: object = getattr(message, name, None)
+    own = _given(message, name)
     return defaults.get(name) if own is None else own
 
 
 def _line(value: object, field: str) -> str | None:
     if value is None:
         return None
+    # `str` has something to say of these, too, and nobody means that.
+    if isinstance(value, (bool, bytes, Mapping, list, tuple, set)):
+        raise ValueError(f"`{field}` is text, not {type(cast('object', value)).__name__}.")
     text = str(value)
     refuse_line_breaks(text, field)
     return text
@@ -150,7 +161,10 @@ def _tags(given: Any) -> list[str]:
         return []
     if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
         raise ValueError("`tags` is a list of texts.")
-    return [str(_line(tag, "tags")) for tag in cast("Iterable[object]", given)]
+    tags = [_line(tag, "tags") for tag in cast("Iterable[object]", given)]
+    if None in tags:
+        raise ValueError("`tags` holds None; it is a list of texts.")
+    return cast("list[str]", tags)
 
 
 def _variables(given: object) -> dict[str, str]:
@@ -170,19 +184,22 @@ def _moment(given: object) -> str | None:
     if given is None:
         return None
     moment = given
-    if isinstance(given, str):
+    if isinstance(given, (str, Promise)):
         try:
-            moment = parse_datetime(given.strip())
+            moment = parse_datetime(str(given).strip())
         except ValueError:
             moment = None
     if not isinstance(moment, datetime):
         raise ValueError(
             "`scheduled_at` is a datetime, or text such as '2027-01-31T09:00:00Z'; "
-            f"what was given is {'no date and time' if isinstance(given, str) else type(given).__name__}."
+            f"what was given is {'no date and time' if isinstance(given, (str, Promise)) else type(given).__name__}."
         )
     if django_timezone.is_naive(moment):
         moment = django_timezone.make_aware(moment)
-    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    try:
+        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise ValueError("`scheduled_at` is outside of the years 1 to 9999 in UTC.") from None
 
 
 def _flag(given: object, field: str) -> bool | None:
@@ -202,13 +219,15 @@ def _tracking(given: object) -> dict[str, bool]:
     for name, value in fields.items():
         if name not in ("opens", "clicks") or not isinstance(value, bool):
             raise ValueError("`tracking` has the keys 'opens' and 'clicks', each True or False.")
-    return cast("dict[str, bool]", dict(fields))
+    return {str(name): bool(value) for name, value in fields.items()}
 
 
 def _signature(given: object) -> str | None:
-    if given is not None and given not in ("auto", "none"):
+    if given is None:
+        return None
+    if given not in ("auto", "none"):
         raise ValueError("`signature` is 'auto' or 'none'.")
-    return given
+    return str(given)
 
 
 def _idempotency_key(given: object) -> str | None:

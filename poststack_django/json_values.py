@@ -12,7 +12,7 @@ __all__ = ["storable", "without_breakers"]
 # PostgreSQL stores neither NUL nor halves of surrogate pairs, and JSON can spell both.
 _BREAKERS: Final = re.compile("[\x00\ud800-\udfff]")
 DEEPEST: Final = 30
-"""Levels of nesting that are kept: MariaDB stores 31. No event of the API comes near."""
+"""Levels of nesting that are kept. MariaDB takes 32; no event of the API comes near."""
 
 
 def without_breakers(text: str) -> str:

@@ -6,7 +6,7 @@ Every Django message may carry the same attributes; these classes only declare t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 
@@ -43,7 +43,7 @@ class PostStackMixin(MixinBase):
     """Whether PostStack adds a one-click `List-Unsubscribe` header."""
     tracking: Tracking | bool | None = None
     """Whether opens and clicks are tracked; one bool is for both. `None`: as the domain has it."""
-    signature: str | None = None
+    signature: Literal["auto", "none"] | None = None
     """`"none"` leaves out the sending mailbox's stored signature."""
     metadata: Mapping[str, Any] | None = None
     """Your own notes, as JSON. They are stored with the row and never sent."""
@@ -76,6 +76,13 @@ class PostStackEmail(PostStackMixin, EmailMultiAlternatives):
         to: Sequence[str] | None = None,
         *,
         html: str | None = None,
+        cc: Sequence[str] | None = None,
+        bcc: Sequence[str] | None = None,
+        reply_to: Sequence[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        attachments: Sequence[Any] | None = None,
+        alternatives: Sequence[tuple[str, str]] | None = None,
+        connection: Any = None,
         tags: Sequence[str] | None = None,
         template_id: str | None = None,
         variables: Mapping[str, object] | None = None,
@@ -83,22 +90,35 @@ class PostStackEmail(PostStackMixin, EmailMultiAlternatives):
         idempotency_key: str | None = None,
         unsubscribe: bool | None = None,
         tracking: Tracking | bool | None = None,
-        signature: str | None = None,
+        signature: Literal["auto", "none"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         related_to: Model | Sequence[Model] | None = None,
-        **rest: Any,
     ) -> None:
         """Take what `EmailMultiAlternatives` takes, from the fifth argument on by name, and what is new here."""
-        super().__init__(subject, body, from_email, to, **rest)
+        fields: dict[str, Any] = {
+            "cc": cc,
+            "bcc": bcc,
+            "reply_to": reply_to,
+            "headers": headers,
+            "attachments": attachments,
+            "alternatives": alternatives,
+            # Django 6.1 warns of it, whatever it is.
+            **({} if connection is None else {"connection": connection}),
+        }
+        super().__init__(subject, body, from_email, to, **fields)
         if html is not None:
             self.attach_alternative(html, "text/html")
-        self.tags = tags
-        self.template_id = template_id
-        self.variables = variables
-        self.scheduled_at = scheduled_at
-        self.idempotency_key = idempotency_key
-        self.unsubscribe = unsubscribe
-        self.tracking = tracking
-        self.signature = signature
-        self.metadata = metadata
-        self.related_to = related_to
+        extras = {
+            "tags": tags,
+            "template_id": template_id,
+            "variables": variables,
+            "scheduled_at": scheduled_at,
+            "idempotency_key": idempotency_key,
+            "unsubscribe": unsubscribe,
+            "tracking": tracking,
+            "signature": signature,
+            "metadata": metadata,
+            "related_to": related_to,
+        }
+        # What is not given stays as a subclass may have it: `class Receipt(PostStackEmail): tags = ["receipt"]`.
+        vars(self).update({name: value for name, value in extras.items() if value is not None})

@@ -6,7 +6,7 @@ The message is only read. No error text contains what the message says: texts of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.utils.encoding import force_str
@@ -15,6 +15,7 @@ from poststack import checked_email
 from poststack_django.addresses import address_from, addresses_from, refuse_line_breaks, same_addresses
 from poststack_django.extras import add_extras
 from poststack_django.files import attachment_from
+from poststack_django.headers import headers_from
 
 if TYPE_CHECKING:
     from django.core.mail import EmailMessage
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["payload_from"]
 
-# What PostStack writes into an e-mail by itself; a second one would contradict it (RFC 5322 §3.6, RFC 2045 §3).
-_STRUCTURAL: Final = frozenset(
-    {
-        "bcc",
-        "content-disposition",
-        "content-id",
-        "content-transfer-encoding",
-        "content-type",
-        "dkim-signature",
-        "mime-version",
-        "received",
-        "return-path",
-        "subject",
-    }
-)
-
 
 def payload_from(message: EmailMessage, defaults: Mapping[str, Any] | None = None) -> SendEmail:
     """Return what `emails.send` takes. Raises `ValueError` for anything that the API has no words for.
@@ -46,7 +31,7 @@ def payload_from(message: EmailMessage, defaults: Mapping[str, Any] | None = Non
     Beside what Django knows, the attributes of `poststack_django.extras` are sent; `defaults` are for those.
     """
     defaults = defaults or {}
-    headers = _headers(message)
+    headers = headers_from(cast("dict[object, object]", message.extra_headers))
     recipients = _recipients(message, headers)
     payload: SendEmail = {
         "from": address_from(headers.pop("From", message.from_email), "from_email"),
@@ -69,31 +54,24 @@ def payload_from(message: EmailMessage, defaults: Mapping[str, Any] | None = Non
         for name in ("subject", "text", "html"):
             if not fields.get(name):
                 fields.pop(name, None)
+    _refuse_half_characters(payload)
     return checked_email(payload)
 
 
-_SPELLINGS: Final = {"from": "From", "to": "To", "cc": "Cc", "reply-to": "Reply-To"}
-
-
-def _headers(message: EmailMessage) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    seen: set[str] = set()
-    for given, value in cast("dict[object, object]", message.extra_headers).items():
-        name = str(given)
-        folded = name.strip().lower()
-        # The name is not shown when it could break a log line.
-        refuse_line_breaks(name, "headers")
-        if folded in seen:
-            raise ValueError(f"`headers` has {name!r} twice, in different capitals.")
-        if folded == "bcc":
-            raise ValueError("`headers` has a Bcc, which everybody would see. Use the message's `bcc`.")
-        if folded in _STRUCTURAL:
-            raise ValueError(f"`headers` has {name!r}, which PostStack writes itself.")
-        if value is None:
-            raise ValueError(f"`headers[{name!r}]` is text, not None.")
-        seen.add(folded)
-        headers[_SPELLINGS.get(folded, name)] = _line(value, f"headers[{name!r}]")
-    return headers
+def _refuse_half_characters(value: object, field: str = "") -> None:
+    """Raise `ValueError` where a text cannot be written as UTF-8: then no message of the call could be sent."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"`{field}` contains half of a surrogate pair. Give whole characters.") from None
+    elif isinstance(value, dict):
+        for name, inner in cast("dict[str, object]", value).items():
+            _refuse_half_characters(name, field or "a name")
+            _refuse_half_characters(inner, f"{field}.{name}" if field and name.isidentifier() else field or name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(cast("list[object]", value)):
+            _refuse_half_characters(inner, f"{field}[{index}]")
 
 
 def _recipients(message: EmailMessage, headers: dict[str, str]) -> dict[str, list[str]]:

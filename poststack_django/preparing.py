@@ -5,19 +5,21 @@ Whatever is wrong with one message is found before any of them is sent.
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.views.decorators.debug import sensitive_variables
 
-from poststack_django.clients import with_key_for
-from poststack_django.database import is_recording, with_orm
+from poststack_django.clients import EmailClient, get_client, with_key_for
+from poststack_django.database import has_tables, logged_not_raised
 from poststack_django.extras import metadata_of, related_to
 from poststack_django.guard import guard, leave_out
-from poststack_django.outgoing import LeftOut, Outgoing
+from poststack_django.outgoing import Outgoing
 from poststack_django.payload import payload_from
+from poststack_django.result import SendStatus, set_status
 from poststack_django.settings import ClientSettings, get_settings
 from poststack_django.signals import CancelSend, pre_send
 from poststack_django.status import Status
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from django.core.mail import EmailMessage
 
 __all__ = ["Rules", "prepared"]
+
+logger = logging.getLogger("poststack.django")
+
+ADDRESSES_AT_A_TIME: Final = 1_000
+"""In one query: databases limit the parameters of one."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +45,21 @@ class Rules:
     defaults: Mapping[str, Any]
     allowed_recipients: Sequence[str] | None
     redirect_to: str | None
+    client_for: Callable[[ClientSettings], EmailClient] = field(default=get_client, repr=False)
 
 
 @sensitive_variables()
 def prepared(messages: Sequence[EmailMessage], rules: Rules, sender: type) -> list[Outgoing | None]:
-    """Return each message as it will leave, in order; `None` for one that a receiver of `pre_send` has canceled.
+    """Return each message as it will leave, in order; `None` for one without recipients, and for a canceled one.
 
-    One that has no recipient left after the staging guard and the suppressions has an empty `to`: do not send it.
-    Raises `ValueError`, naming the message among several, and what receivers raise.
+    That it was canceled, by a receiver of `pre_send`, is said on the message. One that has no recipient left after the
+    staging guard and the suppressions has an empty `to`: do not send it. Raises `ValueError`, naming the message among
+    several, and what receivers raise.
     """
     made: list[Outgoing | None] = []
     for index, message in enumerate(messages):
-        try:
-            pre_send.send(sender=sender, message=message)
-        except CancelSend:
+        # As SMTP has it: with nobody to send to there is nothing to send, and nothing to tell.
+        if not message.recipients() or not _is_to_be_sent(message, sender):
             made.append(None)
             continue
         try:
@@ -62,6 +70,16 @@ def prepared(messages: Sequence[EmailMessage], rules: Rules, sender: type) -> li
             raise ValueError(f"messages[{index}]: {error} None of the {len(messages)} messages was sent.") from error
     _leave_out_suppressed([one for one in made if one is not None])
     return made
+
+
+def _is_to_be_sent(message: EmailMessage, sender: type) -> bool:
+    try:
+        pre_send.send(sender=sender, message=message)
+    except CancelSend:
+        set_status(message, SendStatus("canceled", ""))
+        logger.info("An e-mail was canceled by a receiver of pre_send.")
+        return False
+    return True
 
 
 def _outgoing(message: EmailMessage, rules: Rules) -> Outgoing:
@@ -79,14 +97,24 @@ def _outgoing(message: EmailMessage, rules: Rules) -> Outgoing:
 
 
 def _leave_out_suppressed(outgoing: Sequence[Outgoing]) -> None:
-    if not outgoing or not get_settings().suppressions or not is_recording():
+    if not outgoing or not get_settings().suppressions or not has_tables():
         return
-    from poststack_django.suppressions import suppressed_among
-
-    everybody = [address for one in outgoing for _, address in one.recipients]
-    suppressed = with_orm(lambda: suppressed_among(everybody))
+    everybody = list(dict.fromkeys(address for one in outgoing for _, address in one.recipients))
+    # The API has a list of its own: with a database that fails, mail gets out, as without this setting.
+    suppressed = logged_not_raised("looking for suppressed addresses", lambda: _suppressed(everybody))
     if not suppressed:
         return
     for one in outgoing:
-        out: list[LeftOut] = leave_out(one.payload, suppressed.__contains__, Status.SUPPRESSED)
-        one.left_out += out
+        one.left_out += leave_out(one.payload, suppressed.__contains__, Status.SUPPRESSED)
+
+
+def _suppressed(addresses: Sequence[str]) -> set[str]:
+    from django.db import transaction
+
+    from poststack_django.settling import database
+    from poststack_django.suppressions import suppressed_among
+
+    # A savepoint: a query that fails would spoil the transaction of whoever sends.
+    with transaction.atomic(using=database()):
+        parts = (addresses[at : at + ADDRESSES_AT_A_TIME] for at in range(0, len(addresses), ADDRESSES_AT_A_TIME))
+        return {address for part in parts for address in suppressed_among(part)}

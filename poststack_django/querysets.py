@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import models
 
@@ -17,13 +17,21 @@ else:  # Generic in the type stubs only.
     EmailQuerySetBase = models.QuerySet
     EmailManagerBase = models.Manager
 
-__all__ = ["SentEmailManager", "SentEmailQuerySet", "model_label"]
+__all__ = ["SentEmailManager", "SentEmailQuerySet", "model_label", "object_key"]
+
+LONGEST_LABEL: Final = 100
+LONGEST_KEY: Final = 255
 
 
 def model_label(instance: models.Model) -> str:
     """Return the name under which an object's model is stored: `app.model`, that of the concrete model for proxies."""
     concrete = instance._meta.concrete_model or type(instance)
-    return concrete._meta.label_lower
+    return concrete._meta.label_lower[:LONGEST_LABEL]
+
+
+def object_key(instance: models.Model) -> str:
+    """Return the key under which an object is stored, whatever the type of its primary key."""
+    return str(instance.pk)[:LONGEST_KEY]
 
 
 class SentEmailQuerySet(EmailQuerySetBase):
@@ -35,7 +43,7 @@ class SentEmailQuerySet(EmailQuerySetBase):
 
         wanted = models.Q(pk__in=())
         for instance in instances:
-            wanted |= models.Q(model=model_label(instance), object_id=str(instance.pk))
+            wanted |= models.Q(model=model_label(instance), object_id=object_key(instance))
         # A subquery: joined, an e-mail about two of the objects would come twice.
         return self.filter(pk__in=EmailRelation.objects.filter(wanted).values("sent_email"))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, connections, transaction
+from django.db import DataError, IntegrityError, connections, transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 
 from poststack_django.json_values import storable, without_breakers
 from poststack_django.models import EmailContent, EmailRecipient, EmailRelation, SentEmail
-from poststack_django.privacy import stored_address
+from poststack_django.privacy import redacted, stored_address
 from poststack_django.settings import get_settings
 from poststack_django.settling import database, inserted, settle_now_and_after_commit
 from poststack_django.status import Status
@@ -33,6 +33,8 @@ __all__ = ["BEFORE_ACCEPTANCE", "payload_as_json", "payload_of", "record_accepte
 LONGEST_LINE = 998
 LONGEST_ID = 255
 BEFORE_ACCEPTANCE = (Status.PENDING, Status.WAITING, Status.UNKNOWN, Status.REFUSED, Status.GAVE_UP)
+NEVER_ACCEPTED = (Status.REFUSED, Status.WITHHELD)
+"""The API has said no, or was not asked."""
 
 
 def record_attempts(
@@ -44,36 +46,50 @@ def record_attempts(
 ) -> list[SentEmail]:
     """Store what is about to be sent; return the rows, in order, and set each message's `row`.
 
-    A row that is there already with the same idempotency key is used again, as it is. `keep_payload` stores the call
-    itself, whatever the settings say: the outbox, where the rows are due at `queued_at`, cannot do without it.
+    A row that is there already with the same idempotency key is used again, as it is; if the API is known not to have
+    accepted it, with what the message says now. `keep_payload` stores the call itself, whatever the settings say: the
+    outbox, where the rows are due at `queued_at`, cannot do without it.
     """
     using = database()
     wanted = [_row(one, status, queued_at) for one in outgoing]
-    fresh: list[int] = []
     with transaction.atomic(using=using):
-        if _all_inserted(wanted):
-            fresh = list(range(len(wanted)))
-        else:
-            for at, row in enumerate(wanted):
-                key = row.idempotency_key
-                if inserted(row, idempotency_key=key) is not None:
-                    fresh.append(at)
-                else:
-                    wanted[at] = SentEmail.objects.using(using).get(idempotency_key=key)
-        _insert_details([(wanted[at], outgoing[at]) for at in fresh], keep_payload=keep_payload)
-    for row, one in zip(wanted, outgoing, strict=True):
+        stored = _stored_rows(wanted)
+        fresh: list[int] = []
+        for at, (row, found) in enumerate(zip(wanted, stored, strict=True)):
+            if found is row or _begun_again(found, row):
+                fresh.append(at)
+        _insert_details([(stored[at], outgoing[at]) for at in fresh], keep_payload=keep_payload)
+    for row, one in zip(stored, outgoing, strict=True):
         one.row = row
-    return wanted
+    return stored
 
 
 def record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
     """Store the ids, then adopt the events that were here before them. Updates the rows in place."""
+    try:
+        _record_accepted(accepted)
+    except (DataError, IntegrityError):
+        if len(accepted) == 1:
+            raise
+        # One id that the table does not take must not cost the others theirs.
+        failed: Exception | None = None
+        for pair in accepted:
+            try:
+                _record_accepted([pair])
+            except (DataError, IntegrityError) as error:
+                failed = error
+        if failed is not None:
+            raise failed from None
+
+
+def _record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
     if not accepted:
         return
     using, now = database(), timezone.now()
-    keys = [row.pk for row, _ in accepted]
+    email_ids = {row.pk: without_breakers(answer["id"])[:LONGEST_ID] for row, answer in accepted}
+    keys = list(email_ids)
     stored = SentEmail.objects.using(using).filter(pk__in=keys)
-    ids = [When(pk=row.pk, then=Value(answer["id"])) for row, answer in accepted]
+    ids = [When(pk=key, then=Value(email_id)) for key, email_id in email_ids.items()]
     tests = [row.pk for row, answer in accepted if answer.get("test_mode", False)]
     with transaction.atomic(using=using):
         stored.update(
@@ -91,21 +107,24 @@ def record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
         recipients.update(status=Status.QUEUED, status_at=now)
         if not get_settings().store_bodies:
             _delete_contents(keys, using)
-    settled = settle_now_and_after_commit(answer["id"] for _, answer in accepted)
+    settled = settle_now_and_after_commit(email_ids.values())
     for row, answer in accepted:
-        row.email_id, row.test_mode = answer["id"], answer.get("test_mode", False)
+        row.email_id, row.test_mode = email_ids[row.pk], bool(answer.get("test_mode", False))
         row.sent_at, row.error, row.error_code = row.sent_at or now, "", ""
         row.next_attempt_at, row.claimed_until, row.claim = None, None, ""
         if row.status in BEFORE_ACCEPTANCE:
             row.status, row.status_at = Status.QUEUED, now
-        if (known := settled.get(answer["id"])) is not None:
+        if (known := settled.get(email_ids[row.pk])) is not None:
             row.status, row.status_at = known.status, known.status_at
 
 
 def record_failure(row: SentEmail, status: SendStatus) -> None:
     """Store why it was not accepted. A row that has its id from an earlier attempt keeps its status."""
     using, now = database(), timezone.now()
-    row.error, row.error_code = without_breakers(status.error), without_breakers(status.code or "")[:LONGEST_ID]
+    error = without_breakers(status.error)
+    # The API's texts may name whom it is about.
+    row.error = error if get_settings().store_recipients == "plain" else redacted(error)
+    row.error_code = without_breakers(status.code or "")[:LONGEST_ID]
     stored = SentEmail.objects.using(using).filter(pk=row.pk)
     with transaction.atomic(using=using):
         stored.update(error=row.error, error_code=row.error_code)
@@ -157,6 +176,29 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment is None or timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
+def _stored_rows(wanted: Sequence[SentEmail]) -> list[SentEmail]:
+    """Insert the rows whose key is not taken; return the stored row of each, which may be one from before."""
+    # Inserted first, read after: SQLite makes no writer of a transaction that has read while another one wrote.
+    if _all_inserted(wanted):
+        return list(wanted)
+    stored = _rows_by_key(wanted)
+    new: dict[str, SentEmail] = {}
+    for row in wanted:
+        if row.idempotency_key not in stored:
+            new.setdefault(row.idempotency_key, row)
+    if not new or _all_inserted(list(new.values())):
+        stored.update(new)
+    else:  # Another process is sending with some of the same keys.
+        own = {key: row for key, row in new.items() if inserted(row, idempotency_key=key) is not None}
+        stored = {**_rows_by_key(wanted), **own}
+    return [stored[row.idempotency_key] for row in wanted]
+
+
+def _rows_by_key(wanted: Sequence[SentEmail]) -> dict[str, SentEmail]:
+    rows = SentEmail.objects.using(database()).filter(idempotency_key__in=[row.idempotency_key for row in wanted])
+    return {row.idempotency_key: row for row in rows}
+
+
 def _all_inserted(rows: Sequence[SentEmail]) -> bool:
     """Insert all rows in one statement; return `False`, with nothing inserted, when one of the keys is taken."""
     using = database()
@@ -171,11 +213,31 @@ def _all_inserted(rows: Sequence[SentEmail]) -> bool:
             row._state.adding = True
         return False
     if any(row.pk is None for row in rows):  # Databases without RETURNING.
-        keys = [row.idempotency_key for row in rows]
-        stored = SentEmail.objects.using(using).filter(idempotency_key__in=keys)
-        numbers = dict(stored.values_list("idempotency_key", "pk"))
+        numbers = {key: row.pk for key, row in _rows_by_key(rows).items()}
         for row in rows:
             row.pk = numbers[row.idempotency_key]
+    return True
+
+
+def _begun_again(found: SentEmail, wanted: SentEmail) -> bool:
+    """Make a row that the API has certainly not accepted what the message is now; return whether it was one.
+
+    It may have been refused, withheld or suppressed, with recipients and texts that are others by now.
+    """
+    if found.status not in NEVER_ACCEPTED:
+        return False
+    using = database()
+    names = ("mailer", "from_email", "subject", "tags", "metadata", "status", "scheduled_at", "queued_at")
+    changes = {name: getattr(wanted, name) for name in (*names, "next_attempt_at")}
+    changes |= {"status_at": timezone.now(), "error": "", "error_code": "", "attempts": 0, "first_attempt_at": None}
+    changes |= {"claim": "", "claimed_until": None}
+    untouched = SentEmail.objects.using(using).filter(pk=found.pk, email_id=None, status=found.status)
+    if not untouched.update(**changes):  # Another process was quicker.
+        return False
+    for name, value in changes.items():
+        setattr(found, name, value)
+    for details in (EmailRecipient, EmailRelation, EmailContent):
+        details.objects.using(using).filter(sent_email=found.pk).delete()
     return True
 
 
@@ -186,7 +248,7 @@ def _insert_details(rows: Sequence[tuple[SentEmail, Outgoing]], *, keep_payload:
     )
     EmailRelation.objects.using(using).bulk_create(
         [
-            EmailRelation(sent_email=row, model=related.model, object_id=related.object_id[:LONGEST_ID])
+            EmailRelation(sent_email=row, model=related.model, object_id=related.object_id)
             for row, one in rows
             for related in dict.fromkeys(one.related_to)
         ]

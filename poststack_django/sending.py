@@ -7,18 +7,18 @@ the asynchronous way of sending store, signal, log and raise the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStackError
-from poststack_django.database import is_recording, with_orm
+from poststack_django.database import is_recording, logged_not_raised
 from poststack_django.delivery import Call, Outcome, calls
 from poststack_django.errors import NotAllSentError, SuppressedRecipientsError
 from poststack_django.outgoing import Outgoing
 from poststack_django.preparing import Rules, prepared
-from poststack_django.result import SendState, SendStatus
+from poststack_django.result import SendState, SendStatus, set_status
 from poststack_django.signals import post_send, send_failed
 from poststack_django.status import Status
 
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from django.core.mail import EmailMessage
 
     from poststack.types import SentEmail as Accepted
+    from poststack_django.settings import ClientSettings
 
-__all__ = ["logged_not_raised", "sending", "set_status", "tell_accepted", "tell_failed", "tell_not_sent"]
-
-Result = TypeVar("Result")
+__all__ = ["sending", "set_status", "tell_accepted", "tell_failed", "tell_not_sent"]
 
 logger = logging.getLogger("poststack.django")
 
@@ -38,46 +37,43 @@ logger = logging.getLogger("poststack.django")
 def sending(
     messages: Sequence[EmailMessage], rules: Rules, sender: type, *, fail_silently: bool
 ) -> Generator[Call, list[Outcome], int]:
-    """Send the messages; return how many the API has accepted.
+    """Send the messages that have recipients; return how many the API has accepted.
 
     A message that is refused does not keep the others from being sent. A call that fails for a reason that would fail
     the next one as well ends it. Then the first error is raised, for several messages as `NotAllSentError`, unless
     failures of delivery are silenced.
     """
-    outgoing = prepared(messages, rules, sender)
-    sent: list[Outgoing] = []
+    outgoing = [one for one in prepared(messages, rules, sender) if one is not None]
+    # Every client is made now: a wrong key of the last tenant is found before the mail of the first has left.
+    one_by_one = {client for client in _clients(outgoing, rules) if not _takes_batches(rules, client)}
     errors: dict[Outgoing, Exception | None] = {}
-    for message, one in zip(messages, outgoing, strict=True):
-        if one is None:
-            set_status(message, SendStatus("canceled", ""))
-            logger.info("An e-mail was canceled by a receiver of pre_send.")
     ready: list[Outgoing] = []
-    for one in (one for one in outgoing if one is not None):
+    for one in outgoing:
         if one.payload["to"]:
             ready.append(one)
+            # True until its call begins, and for good if the process is stopped before that.
+            set_status(one.message, SendStatus("unsent", one.key, left_out=len(one.left_out)))
         elif error := tell_not_sent(one, sender):
             errors[one] = error
-    broken: set[object] = set()
-    for call in calls(ready, rules.client):
-        if call.client in broken:
-            for one in call.messages:
-                errors[one] = None
-                set_status(one.message, SendStatus("unsent", one.key))
+    stopped = _Stopped()
+    for call in calls(ready, rules.client, one_by_one=one_by_one):
+        if stopped.by(call):
+            errors.update(dict.fromkeys(call.messages))
             continue
         _record(call.messages)
+        for one in call.messages:
+            set_status(one.message, SendStatus("unknown", one.key, left_out=len(one.left_out)))
         outcomes = yield call
         _record_accepted(call, outcomes)
         for one, outcome in zip(call.messages, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 errors[one] = outcome
                 tell_failed(one, outcome, sender)
-                if _fails_the_next_as_well(outcome):
-                    broken.add(call.client)
+                stopped.note(call, outcome)
             else:
-                sent.append(one)
                 tell_accepted(one, outcome, sender)
-    _raise_first(sent, errors, len(messages), fail_silently=fail_silently)
-    return len(sent)
+    _raise_first(outgoing, ready, errors, fail_silently=fail_silently)
+    return sum(one not in errors for one in ready)
 
 
 def tell_accepted(one: Outgoing, answer: Accepted, sender: type) -> None:
@@ -97,13 +93,15 @@ def tell_accepted(one: Outgoing, answer: Accepted, sender: type) -> None:
 
 def tell_failed(one: Outgoing, error: Exception, sender: type) -> None:
     """Put the failure on the message, store it, and tell the receivers. Raises nothing."""
+    left_out = len(one.left_out)
     if isinstance(error, PostStackError):
-        state: SendState = "unknown" if error.transient else "refused"
-        status = SendStatus(state, one.key, error=error.error, code=error.code, left_out=len(one.left_out))
+        # Over a quota nothing was accepted, although the same may be accepted next month.
+        state: SendState = "unknown" if error.transient and not error.quota_exceeded else "refused"
+        status = SendStatus(state, one.key, error=error.error, code=error.code, left_out=left_out)
     elif isinstance(error, ValueError):  # The client found the payload wrong, and nothing was sent.
-        status = SendStatus("refused", one.key, error=str(error))
+        status = SendStatus("refused", one.key, error=str(error), left_out=left_out)
     else:
-        status = SendStatus("unknown", one.key, error=type(error).__name__)
+        status = SendStatus("unknown", one.key, error=type(error).__name__, left_out=left_out)
     set_status(one.message, status)
     # A warning, not an error: errors may be sent by e-mail, and this is the failure of an e-mail.
     logger.warning(
@@ -132,13 +130,32 @@ def tell_not_sent(one: Outgoing, sender: type) -> SuppressedRecipientsError | No
     return error
 
 
-def logged_not_raised(doing: str, function: Callable[[], Result]) -> Result | None:
-    """Call a function that uses the database; log what it raises: whatever that is, the e-mail comes first."""
-    try:
-        return with_orm(function)
-    except Exception as error:  # a database, a router, a receiver of a model's signals
-        logger.warning("%s failed with %s.", doing.capitalize(), type(error).__name__, exc_info=error)
-        return None
+class _Stopped:
+    """Which calls are not worth making after what has failed before."""
+
+    def __init__(self) -> None:
+        self._all = False
+        self._clients: set[ClientSettings] = set()
+
+    def by(self, call: Call) -> bool:
+        return self._all or call.client in self._clients
+
+    def note(self, call: Call, error: Exception) -> None:
+        if isinstance(error, PostStackError):
+            if error.status_code in {401, 403, 429}:  # One tenant's own affair.
+                self._clients.add(call.client)
+            elif error.transient:
+                self._all = True
+        elif not isinstance(error, ValueError):  # Such as the time limit of the task that this runs in.
+            self._all = True
+
+
+def _clients(outgoing: Sequence[Outgoing], rules: Rules) -> set[ClientSettings]:
+    return {one.client or rules.client for one in outgoing if one.payload["to"]}
+
+
+def _takes_batches(rules: Rules, client: ClientSettings) -> bool:
+    return hasattr(rules.client_for(client).emails, "batch")
 
 
 def _record(messages: Sequence[Outgoing], status: Status = Status.PENDING) -> None:
@@ -164,16 +181,15 @@ def _record_accepted(call: Call, outcomes: Sequence[Outcome]) -> None:
     logged_not_raised(f"storing the id {ids}", lambda: record_accepted(accepted))
 
 
-def _fails_the_next_as_well(error: Exception) -> bool:
-    if not isinstance(error, PostStackError):
-        return True
-    return error.transient or error.status_code in {401, 403}
-
-
 def _raise_first(
-    sent: Sequence[Outgoing], errors: dict[Outgoing, Exception | None], total: int, *, fail_silently: bool
+    outgoing: Sequence[Outgoing],
+    ready: Sequence[Outgoing],
+    errors: dict[Outgoing, Exception | None],
+    *,
+    fail_silently: bool,
 ) -> None:
-    raised = [error for error in errors.values() if error is not None]
+    # In the order of the messages: tenants and sizes may have mixed up that of the calls.
+    raised = [error for one in outgoing if (error := errors.get(one)) is not None]
     if not raised:
         return
     for error in raised:
@@ -182,12 +198,8 @@ def _raise_first(
     if fail_silently:
         return
     first = raised[0]
-    if total == 1 or not isinstance(first, PostStackError):
+    if len(outgoing) == 1 or not isinstance(first, PostStackError):
         raise first
-    unsent = [(one.message, error) for one, error in errors.items()]
-    raise NotAllSentError(first, [one.message for one in sent], unsent) from first
-
-
-def set_status(message: Any, status: SendStatus) -> None:
-    """Say on the message what became of it."""
-    message.poststack_status = status
+    sent = [one.message for one in ready if one not in errors]
+    unsent = [(one.message, errors[one]) for one in outgoing if one in errors]
+    raise NotAllSentError(first, sent, unsent) from first

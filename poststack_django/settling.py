@@ -6,31 +6,27 @@ it has first and calls `settle` after: whoever comes second finds what the first
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, connections, models, router, transaction
+from django.db import connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from poststack_django import suppressions
 from poststack_django.models import EmailEvent, EmailRecipient, SentEmail
-from poststack_django.status import Happened, Status, overall_status, statuses_of_recipients
+from poststack_django.privacy import fingerprint, is_fingerprint
+from poststack_django.status import Happened, Status, fates_from
+from poststack_django.writing import database, inserted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from poststack_django.status import Known
 
 __all__ = ["database", "inserted", "settle", "settle_now_and_after_commit"]
 
-Row = TypeVar("Row", bound=models.Model)
-
 # Nothing was sent to these, so no event is about them.
 _LEFT_OUT = (Status.WITHHELD, Status.SUPPRESSED)
-
-
-def database() -> str:
-    """Return the alias of the database that holds the app's tables."""
-    return router.db_for_write(SentEmail)
 
 
 def settle(email_id: str) -> SentEmail | None:
@@ -40,11 +36,14 @@ def settle(email_id: str) -> SentEmail | None:
     there is none with this id yet.
     """
     using = database()
-    rows = SentEmail.objects.using(using).filter(email_id=email_id)
-    if connections[using].vendor == "mysql" and not rows.exists():
-        # A locking read finds what is not committed yet, and would hold the webhook until the sender's transaction
-        # ends. The sender settles by itself then. Asked before the transaction, whose first reading must be the lock.
+    # Asked before the transaction, whose first reading must be the lock. On MariaDB a locking read finds what is not
+    # committed yet, and would hold the webhook until the sender's transaction ends; the sender settles by itself then.
+    # Locked by the primary key, as everywhere: there an index is locked before the row, and two that lock in different
+    # orders deadlock.
+    key = SentEmail.objects.using(using).filter(email_id=email_id).values_list("pk", flat=True).first()
+    if key is None:
         return None
+    rows = SentEmail.objects.using(using).filter(pk=key)
     with transaction.atomic(using=using):
         if not connections[using].features.has_select_for_update:
             # SQLite refuses to make a writer of a transaction that has read while another one wrote. When the first
@@ -53,19 +52,24 @@ def settle(email_id: str) -> SentEmail | None:
         row = rows.select_for_update().first()
         if row is None:
             return None
+        recipients = list(row.recipients.using(using).exclude(status__in=_LEFT_OUT))
+        addresses = {recipient.address for recipient in recipients}
         events = EmailEvent.objects.using(using).filter(email_id=email_id)
         # By key: looking for them while locking, MySQL and MariaDB would wait for events of other e-mails, and those
         # for this one's.
-        alone = list(events.filter(sent_email=None).values_list("pk", flat=True))
-        events.filter(pk__in=alone).update(sent_email=row)
-        happened = [Happened(*event) for event in events.values_list("type", "occurred_at", "recipient")]
-        recipients = list(row.recipients.using(using).exclude(status__in=_LEFT_OUT))
-        known = statuses_of_recipients(happened, {recipient.address for recipient in recipients})
-        _update_recipients(recipients, known, using)
-        overall = overall_status(list(known.values()))
-        if overall is not None:
-            row.status_at = overall.at or (row.status_at if row.status == str(overall.status) else timezone.now())
-            row.status = overall.status
+        alone = events.filter(pk__in=list(events.filter(sent_email=None).values_list("pk", flat=True)))
+        suppressions.suppress_after_unaddressed(alone, addresses)
+        alone.update(sent_email=row)
+        happened = [
+            Happened(kind, at, _as_listed(recipient, addresses))
+            for kind, at, recipient in events.order_by().values_list("type", "occurred_at", "recipient")
+        ]
+        fates = fates_from(happened, addresses)
+        _update_recipients(recipients, fates.recipients, using)
+        if fates.overall is not None:
+            status, at = fates.overall
+            row.status_at = at or (row.status_at if row.status == str(status) else timezone.now())
+            row.status = status
             row.save(using=using, update_fields=["status", "status_at"])
     return row
 
@@ -84,27 +88,22 @@ def settle_now_and_after_commit(email_ids: Iterable[str]) -> dict[str, SentEmail
     return settled
 
 
-def inserted(row: Row, **unique: str) -> Row | None:
-    """Insert a row; return it, or `None` when there is one with these unique values already.
-
-    Nothing is read first: SQLite refuses to make a writer of a transaction that has read while another one wrote.
-    """
-    using = database()
-    try:
-        with transaction.atomic(using=using):
-            row.save(using=using, force_insert=True)
-    except IntegrityError:
-        if not type(row)._default_manager.using(using).filter(**unique).exists():
-            raise
-        return None
-    return row
-
-
 def _settle_those_with_events(email_ids: Iterable[str]) -> dict[str, SentEmail]:
     events = EmailEvent.objects.using(database()).filter(email_id__in=email_ids)
     with_events = events.order_by().values_list("email_id", flat=True).distinct()
     settled = {email_id: settle(email_id) for email_id in list(with_events)}
     return {email_id: row for email_id, row in settled.items() if row is not None}
+
+
+def _as_listed(recipient: str, addresses: Collection[str]) -> str:
+    """Return the spelling in which a recipient is stored with the e-mail, should the settings have changed since."""
+    if not recipient or recipient in addresses:
+        return recipient
+    if not is_fingerprint(recipient):
+        hashed = fingerprint(recipient)
+        return hashed if hashed in addresses else recipient
+    plain = (address for address in addresses if not is_fingerprint(address))
+    return next((address for address in plain if fingerprint(address) == recipient), recipient)
 
 
 def _update_recipients(recipients: Iterable[EmailRecipient], known: Mapping[str, Known], using: str) -> None:

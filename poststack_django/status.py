@@ -16,13 +16,14 @@ from django.utils.translation import gettext_lazy as _
 __all__ = [
     "CANCELED_EVENT",
     "UNDER_WAY",
+    "Fates",
     "Happened",
     "Known",
     "Status",
+    "fates_from",
     "overall_status",
     "status_choices",
     "status_from",
-    "statuses_of_recipients",
 ]
 
 
@@ -36,7 +37,7 @@ class Status(models.TextChoices):
     UNKNOWN = "unknown", _("Not confirmed")
     """The call failed in a way that may have left the e-mail accepted. Its idempotency key makes asking again safe."""
     REFUSED = "refused", _("Refused")
-    """Never accepted: sending the same again will be refused again."""
+    """Never accepted: sending the same again will be refused again, unless a quota was the reason."""
     GAVE_UP = "gave_up", _("Given up")
     """The outbox tried for as long as it may, and was not once told that the e-mail is accepted."""
     WITHHELD = "withheld", _("Withheld")
@@ -74,6 +75,13 @@ class Known(NamedTuple):
     at: datetime | None
 
 
+class Fates(NamedTuple):
+    """What is known of the addresses of an e-mail, as far as anything is, and of the e-mail."""
+
+    recipients: dict[str, Known]
+    overall: Known | None
+
+
 CANCELED_EVENT: Final = "poststack_django.canceled"
 """Stored when the API has confirmed that a scheduled e-mail is canceled; it sends no event of its own for that."""
 
@@ -101,6 +109,7 @@ _ENDS: Final = {
     Status.BOUNCED: 4,
     Status.COMPLAINED: 5,
 }
+_BAD_ENDS: Final = frozenset({Status.FAILED, Status.BOUNCED, Status.COMPLAINED})
 _UNDER_WAY: Final = {Status.QUEUED: 0, Status.SENDING: 1, Status.DEFERRED: 2}
 UNDER_WAY: Final[frozenset[Status]] = frozenset(_UNDER_WAY)
 """Accepted, and not at an end."""
@@ -128,19 +137,34 @@ def status_from(events: Iterable[Happened]) -> Known | None:
     return Known(status, min(moments, default=None))
 
 
-def statuses_of_recipients(events: Iterable[Happened], addresses: Iterable[str] = ()) -> dict[str, Known]:
-    """Return what is known of each address; events that name no recipient happened at all of them.
+def fates_from(events: Iterable[Happened], addresses: Iterable[str] = ()) -> Fates:
+    """Return what the events, in any order, say of each of an e-mail's addresses and of the e-mail as a whole.
 
-    Addresses that only events name are part of the answer. Without any address, the one key is "".
+    Events that name no recipient happened at all of them. An address that is none of these is a forwarded mailbox, or
+    one that somebody spelled in another way: it stands for the recipient if there is only one; otherwise it counts for
+    the e-mail only, and only by an end that is bad. Without any addresses, those that the events name take their place.
     """
-    happened = list(events)
+    happened, listed = list(events), set(addresses)
+    if len(listed) == 1:
+        happened = [event._replace(recipient="") for event in happened]
     everywhere = [event for event in happened if not event.recipient]
+    named: dict[str, list[Happened]] = {}
+    for event in happened:
+        if event.recipient:
+            named.setdefault(event.recipient, []).append(event)
     known: dict[str, Known] = {}
-    for address in {*addresses, *(event.recipient for event in happened if event.recipient)} or {""}:
-        status = status_from([*everywhere, *(event for event in happened if address and event.recipient == address)])
+    for address in listed or set(named) or {""}:
+        status = status_from([*everywhere, *named.get(address, ())])
         if status is not None:
             known[address] = status
-    return known
+    if not listed:
+        return Fates({}, overall_status(list(known.values())))
+    strange = [status_from(found) for address, found in named.items() if address not in listed]
+    whole = [*known.values(), *(one for one in strange if one is not None and one.status in _BAD_ENDS)]
+    if len(known) < len(listed) and (known or any(strange)):
+        # The API has said something of the e-mail, so it has accepted it, for these recipients as well.
+        whole.append(Known(Status.QUEUED, None))
+    return Fates(known, overall_status(whole))
 
 
 def overall_status(recipients: Sequence[Known]) -> Known | None:

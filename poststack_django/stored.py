@@ -95,4 +95,4 @@ def message_of(email: SentEmail, payload: SendEmail | None = None) -> EmailMulti
     return message
 
 
-_EXTRAS = ("scheduled_at", "template_id", "tracking", "unsubscribe", "variables")
+_EXTRAS = ("scheduled_at", "signature", "template_id", "tracking", "unsubscribe", "variables")

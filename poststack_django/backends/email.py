@@ -17,7 +17,8 @@ from django.views.decorators.debug import sensitive_variables
 from poststack_django.clients import EmailClient, get_client, overlaid
 from poststack_django.database import refuse_in_event_loop
 from poststack_django.delivery import Call, Outcome, perform
-from poststack_django.extras import checked_defaults
+from poststack_django.extras import merged_defaults
+from poststack_django.guard import checked_patterns, checked_redirect
 from poststack_django.preparing import Rules
 from poststack_django.sending import sending
 from poststack_django.settings import ApiKey, ClientSettings, get_settings
@@ -78,7 +79,7 @@ class EmailBackend(BaseEmailBackend):
         self._guard: dict[str, Any] = {
             name: value for name, value in guarding.items() if value is not _AS_IN_THE_SETTINGS
         }
-        self._send_defaults = dict(send_defaults or {})
+        self._send_defaults = send_defaults
         self._block_event_loop = block_event_loop
         self._is_open = False
         self._lock = threading.RLock()
@@ -92,13 +93,13 @@ class EmailBackend(BaseEmailBackend):
     def rules(self) -> Rules:
         """How this mailer sends: the settings, and its own options on top."""
         settings = get_settings()
-        allowed = self._guard.get("allowed_recipients", settings.allowed_recipients)
         return Rules(
             alias=self.alias or "",
             client=self.configuration,
-            defaults=checked_defaults({**settings.send_defaults, **self._send_defaults}),
-            allowed_recipients=(allowed,) if isinstance(allowed, str) else allowed,
-            redirect_to=self._guard.get("redirect_to", settings.redirect_to),
+            defaults=merged_defaults(settings.send_defaults, self._send_defaults),
+            allowed_recipients=checked_patterns(self._guard.get("allowed_recipients", settings.allowed_recipients)),
+            redirect_to=checked_redirect(self._guard.get("redirect_to", settings.redirect_to)),
+            client_for=self.client_for,
         )
 
     @sensitive_variables()
@@ -136,8 +137,8 @@ class EmailBackend(BaseEmailBackend):
         option `block_event_loop` allows it to be held up: `poststack_django.aio` has what can be awaited.
         """
         with self._lock:
-            messages = [message for message in email_messages if message.recipients()]
-            if not messages:
+            messages = list(email_messages)
+            if not any(message.recipients() for message in messages):
                 return 0
             self.refuse_in_event_loop()
             opened = self.open()

@@ -12,8 +12,8 @@ from django.views.decorators.debug import sensitive_variables
 from poststack_django.backends.email import EmailBackend
 from poststack_django.database import is_recording, with_orm
 from poststack_django.preparing import prepared
-from poststack_django.result import SendStatus
-from poststack_django.sending import set_status, tell_not_sent
+from poststack_django.result import SendStatus, set_status
+from poststack_django.sending import tell_not_sent
 
 if TYPE_CHECKING:
     from django.core.mail import EmailMessage
@@ -53,10 +53,8 @@ class OutboxEmailBackend(EmailBackend):
         outgoing = prepared(messages, self.rules, type(self))
         ready = [one for one in outgoing if one is not None and one.payload["to"]]
         refused: SuppressedRecipientsError | None = None
-        for message, one in zip(messages, outgoing, strict=True):
-            if one is None:
-                set_status(message, SendStatus("canceled", ""))
-            elif not one.payload["to"]:
+        for one in outgoing:
+            if one is not None and not one.payload["to"]:
                 refused = tell_not_sent(one, type(self)) or refused
         if ready:
             from poststack_django.outbox.queueing import put_into_outbox

@@ -8,6 +8,9 @@ import poststack
 import poststack.testing
 from poststack import AsyncPostStack, PostStack
 from poststack.types import SendEmail, SentEmail
+from poststack_django.aio import asend
+from poststack_django.backends import EmailBackend
+from poststack_django.message import PostStackEmail
 
 
 def misspelt(client: PostStack, sent: SentEmail) -> None:
@@ -51,3 +54,16 @@ async def missing_await(client: AsyncPostStack, payload: SendEmail) -> None:
 
 async def needless_await(client: PostStack, payload: SendEmail) -> None:
     await client.emails.send(payload)  # refused
+
+
+def django_messages() -> None:
+    PostStackEmail("Subject", tag=["receipt"])  # refused
+    PostStackEmail("Subject", "Body", None, ["b@example.com"], ["c@example.com"])  # refused
+    PostStackEmail("Subject", tracking={"open": True})  # refused
+    PostStackEmail("Subject", signature="mine")  # refused
+    PostStackEmail("Subject").tags = 7  # refused
+    EmailBackend(redirect_to=7)  # refused
+
+
+async def django_in_a_loop() -> None:
+    asend(PostStackEmail("Subject"))  # refused

@@ -25,6 +25,11 @@ else:
 
     django.setup()
 
+    from tests.with_django import emulated
+
+    # pytest finds fixtures in the conftest of their folder.
+    emu, heard = emulated.emu, emulated.heard
+
 
 # What Django 6.1 says to projects, here the tests, that are not configured by MAILERS yet. Warnings about anything that
 # this package does are not among them.

@@ -10,7 +10,7 @@ from poststack_django.result import SendStatus
 from poststack_django.result import status_of as possible_status_of
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Iterable
 
 
 def message(number: int | str = 1, **fields: Any) -> EmailMessage:
@@ -21,3 +21,21 @@ def status_of(sent: EmailMessage) -> SendStatus:
     status = possible_status_of(sent)
     assert status is not None
     return status
+
+
+def messages(count: int) -> list[EmailMessage]:
+    return [message(number) for number in range(count)]
+
+
+def states(of: Iterable[EmailMessage]) -> list[str]:
+    return [status_of(one).status for one in of]
+
+
+def keyed(number: int, key: str) -> EmailMessage:
+    one = message(number)
+    vars(one)["idempotency_key"] = key
+    return one
+
+
+class TimeLimit(Exception):
+    """What task queues raise into a task that takes too long."""

@@ -296,11 +296,17 @@ def test_messages_that_cannot_be_said_are_never_silenced(api: RecordingApi) -> N
     assert SentEmail.objects.count() == 0
 
 
-def test_what_the_client_refuses_is_stored_as_refused(backend: EmailBackend) -> None:
-    one = message()
-    one.body = "half of a pair: \ud800"
-    with pytest.raises(ValueError, match="surrogate"):
-        backend.send_messages([one])
+def test_what_the_client_refuses_is_stored_as_refused(settings: Any) -> None:
+    class Strict:
+        def __init__(self) -> None:
+            self.emails = self
+
+        def send(self, input: object, /) -> object:
+            raise ValueError("wrong")
+
+    settings.POSTSTACK = {"CLIENT": Strict}
+    with pytest.raises(ValueError, match="wrong"):
+        EmailBackend().send_messages([message()])
 
     assert SentEmail.objects.get().status == Status.REFUSED
 

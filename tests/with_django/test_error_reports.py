@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 from django.test import RequestFactory
-from django.views.debug import ExceptionReporter
 
 from poststack.events import SIGNATURE_HEADER, sign
 from poststack_django import event_records
 from poststack_django.backends import EmailBackend
 from poststack_django.webhooks import WebhookView
 from tests.with_django.api import RecordingApi, event_body
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.with_django.reports import report_of
 
 pytestmark = pytest.mark.django_db
 
 # Put together, because the reports also show the source.
 HIDDEN = "_".join(["sk", "test", "never", "shown"])
-
-
-def report_of(function: Callable[[], object]) -> str:
-    try:
-        function()
-    except Exception:
-        return str(ExceptionReporter(None, *sys.exc_info()).get_traceback_html())
-    raise AssertionError("no error")
 
 
 @pytest.mark.parametrize(

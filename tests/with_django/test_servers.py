@@ -14,7 +14,7 @@ from poststack_django.outgoing import Outgoing
 from poststack_django.records import record_attempts
 from tests.with_django.api import event_body
 from tests.with_django.databases import KINDS, Kind, database_settings, run_python
-from tests.with_django.test_concurrency import ignore
+from tests.with_django.histories import ignore
 
 if TYPE_CHECKING:
     from poststack.types import SendEmail

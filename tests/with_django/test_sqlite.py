@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,19 @@ from poststack_django.models import EmailEvent, SentEmail
 from poststack_django.outgoing import Outgoing
 from poststack_django.records import record_attempts
 from tests.with_django.api import event_body
-from tests.with_django.test_concurrency import at_once, ignore
+from tests.with_django.histories import (
+    RECIPIENTS,
+    Accepted,
+    Settled,
+    Step,
+    Told,
+    arrive,
+    expected,
+    ignore,
+    outcome,
+    stored,
+)
+from tests.with_django.test_concurrency import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +42,7 @@ PAYLOAD: SendEmail = {"from": "a@example.com", "to": ["b@example.com"], "subject
 
 
 def inserting_together(*functions: Callable[[], object]) -> list[BaseException]:
-    """Call them in threads, each of which waits for the others before its first INSERT; return what they raised."""
+    """Call them in threads, each of which waits for the others before it first writes; return what they raised."""
     barrier = threading.Barrier(len(functions), timeout=10)
 
     def run(function: Callable[[], object]) -> None:
@@ -37,7 +50,7 @@ def inserting_together(*functions: Callable[[], object]) -> list[BaseException]:
 
         def wait(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
             nonlocal waited
-            if sql.startswith("INSERT") and not waited:
+            if sql.startswith(("INSERT", "UPDATE")) and not waited:
                 waited = True
                 barrier.wait()
             return execute(sql, *rest)
@@ -67,3 +80,18 @@ def test_emails_that_leave_together_are_all_stored() -> None:
 
     assert raised == []
     assert SentEmail.objects.count() == len(outgoing)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_history_spread_over_processes_ends_in_what_it_adds_up_to(seed: int) -> None:
+    random = Random(seed)
+    kinds = ["sent", "deferred", "delivered", "opened", "bounced", "complained"]
+    history = [Told(number, random.choice(kinds), random.choice(["", *RECIPIENTS])) for number in range(5)]
+    steps: list[Step] = [*history, *random.choices(history, k=3), Accepted(), Accepted(), Settled()]
+    random.shuffle(steps)
+    stored()
+    raised = at_once(*[partial(arrive, steps[at::3]) for at in range(3)])
+
+    overall, each = outcome()
+    assert raised == []
+    assert (overall[0], tuple(status for status, _ in each)) == expected(history)

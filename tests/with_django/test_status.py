@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poststack_django.status import Happened, Status, status_choices, status_from
+from poststack_django.status import Happened, Status, fates_from, status_choices, status_from
 
 START = datetime(2026, 1, 2, tzinfo=timezone.utc)
 KINDS = [
@@ -95,3 +95,45 @@ def test_a_complaint_is_never_hidden(events: list[Happened]) -> None:
 
 def test_every_status_is_a_choice() -> None:
     assert [value for value, _ in status_choices()] == list(Status)
+
+
+def fates_of(*events: tuple[str, str], addresses: tuple[str, ...]) -> tuple[Status | None, dict[str, Status]]:
+    """What events, each a kind and a recipient, say of an e-mail to these addresses."""
+    happened = [
+        Happened(f"email.{kind}", START + timedelta(minutes=minute), recipient)
+        for minute, (kind, recipient) in enumerate(events)
+    ]
+    fates = fates_from(happened, addresses)
+    each = {address: known.status for address, known in fates.recipients.items()}
+    return fates.overall.status if fates.overall else None, each
+
+
+def test_an_email_is_delivered_once_it_is_delivered_to_all() -> None:
+    one = fates_of(("delivered", "a"), addresses=("a", "b"))
+    both = fates_of(("delivered", "a"), ("delivered", "b"), addresses=("a", "b"))
+
+    assert one == (Status.QUEUED, {"a": Status.DELIVERED})
+    assert both == (Status.DELIVERED, {"a": Status.DELIVERED, "b": Status.DELIVERED})
+
+
+@pytest.mark.parametrize(
+    ("kind", "overall"),
+    [("delivered", Status.DELIVERED), ("deferred", Status.DELIVERED), ("complained", Status.COMPLAINED)],
+)
+def test_a_stranger_counts_only_by_a_bad_end(kind: str, overall: Status) -> None:
+    events = ("delivered", "a"), ("delivered", "b"), (kind, "stranger")
+
+    assert fates_of(*events, addresses=("a", "b")) == (overall, {"a": Status.DELIVERED, "b": Status.DELIVERED})
+
+
+def test_a_stranger_does_not_deliver_to_the_others() -> None:
+    assert fates_of(("delivered", "stranger"), addresses=("a", "b")) == (Status.QUEUED, {})
+
+
+def test_a_stranger_stands_for_the_only_recipient() -> None:
+    assert fates_of(("delivered", "stranger"), addresses=("a",)) == (Status.DELIVERED, {"a": Status.DELIVERED})
+
+
+def test_without_stored_recipients_the_named_ones_count() -> None:
+    assert fates_of(("delivered", "a"), ("bounced", "b"), addresses=()) == (Status.BOUNCED, {})
+    assert fates_of(("sent", ""), addresses=()) == (Status.SENDING, {})

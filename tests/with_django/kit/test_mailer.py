@@ -199,7 +199,7 @@ def test_without_a_test_runner_there_is_an_outbox_as_well(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("status", "code", "state"),
-    [(422, "domain_not_verified", "refused"), (503, None, "unknown"), (429, "monthly_limit_exceeded", "unknown")],
+    [(422, "domain_not_verified", "refused"), (503, None, "unknown"), (429, "monthly_limit_exceeded", "refused")],
 )
 def test_an_answer_that_is_a_failure(status: int, code: str | None, state: str) -> None:
     one = message()
