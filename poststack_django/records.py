@@ -139,10 +139,14 @@ def record_failure(row: SentEmail, status: SendStatus) -> None:
 
 
 def _delete_contents(keys: Sequence[int], using: str) -> None:
-    # Each by its key: to find several, MySQL and MariaDB may read the whole table, and wait for what is not committed.
-    one_by_one = connections[using].vendor == "mysql"
-    for some in [[key] for key in keys] if one_by_one else [keys]:
-        EmailContent.objects.using(using).filter(sent_email__in=some).delete()
+    contents = EmailContent.objects.using(using)
+    if connections[using].vendor != "mysql":
+        contents.filter(pk__in=keys).delete()
+        return
+    # Each by its key: to find several for a change, MySQL and MariaDB may read the whole table, and wait for what is not
+    # committed. Finding them without one waits for nobody.
+    for key in contents.filter(pk__in=keys).values_list("pk", flat=True):
+        contents.filter(pk=key).delete()
 
 
 def payload_of(content: EmailContent) -> dict[str, object]:

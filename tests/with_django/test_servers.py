@@ -27,7 +27,7 @@ PAYLOAD: SendEmail = {"from": "a@example.com", "to": ["b@example.com"], "subject
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tests_that_use_a_database_pass_on_each(kind: Kind) -> None:
-    names = ("admin", "outbox", "outbox_draining", "recording", "webhooks")
+    names = ("admin", "batches", "outbox", "outbox_draining", "recording", "retention", "suppressions", "webhooks")
     files = [f"tests/with_django/test_{name}.py" for name in names]
     with database_settings(kind) as databases:
         run = run_python(databases, "-m", "pytest", "--quiet", "--reuse-db", "-p", "no:cacheprovider", *files)
