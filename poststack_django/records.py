@@ -143,8 +143,8 @@ def _delete_contents(keys: Sequence[int], using: str) -> None:
     if connections[using].vendor != "mysql":
         contents.filter(pk__in=keys).delete()
         return
-    # Each by its key: to find several for a change, MySQL and MariaDB may read the whole table, and wait for what is not
-    # committed. Finding them without one waits for nobody.
+    # Each by its key: to delete several, MySQL and MariaDB may read the whole table, and wait for what is being written
+    # there. A plain SELECT waits for nobody.
     for key in contents.filter(pk__in=keys).values_list("pk", flat=True):
         contents.filter(pk=key).delete()
 
