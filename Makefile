@@ -1,6 +1,7 @@
 # Everything here sets itself up: a fresh clone needs Python 3.10 or newer, make, and a package index.
 PYTHON ?= python3
 VENV   ?= .venv
+APP    := django
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
@@ -21,8 +22,8 @@ $(READY): pyproject.toml
 
 setup: $(READY) ## Create .venv with everything in it
 
-demo: $(READY) ## Run the shop against the local emulator (ARGS=--once ends by itself)
-	@$(BIN)/python -m example_projects.demo $(ARGS)
+demo: $(READY) ## Run the shop against the local emulator (APP=django, ARGS=--once ends by itself)
+	@$(BIN)/python -m example_projects.demo $(APP) $(ARGS)
 
 # coverage starts before pytest does: the project's own pytest plugin is loaded too early for pytest-cov.
 test: $(READY) ## Run all tests with coverage (ARGS="-k name" chooses some, without)

@@ -3,8 +3,9 @@
     python -m example_projects.demo          # goes on until Ctrl-C, for you to look around
     python -m example_projects.demo --once   # ends by itself: status 0 if both e-mails were delivered
 
-The emulator and the shop are two programs of their own, joined only by HTTP, as they would be in production. Everything
-they keep is in a temporary folder.
+The emulator, the shop and its drainer, which sends what the shop has put into its outbox, are programs of their own, as
+they would be in production: shop and drainer share a database, the rest is HTTP. What they keep is in a temporary
+folder.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ SOON: Final = 30.0
 
 SUMMARY: Final = "Show the tea shop sending its mail through PostStack, to the emulator on this machine."
 
+APPS: Final = ("django",)
+
 EMULATOR: Final = "import sys; from poststack.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m example_projects.demo", description=SUMMARY)
+    parser.add_argument("app", nargs="?", choices=APPS, default=APPS[0], help="the framework of the shop")
     parser.add_argument("--once", action="store_true", help="end after the e-mails are delivered")
     once: bool = parser.parse_args(arguments).once
     stop = threading.Event()
@@ -62,9 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def demonstrate(folder: Path, once: bool, stop: threading.Event) -> None:
-    """Start both programs, be their customer, show what happens."""
-    with running(folder, once, stop) as demo:
-        customer = Customer(demo)
+    """Start the programs, be their customer, show what happens."""
+    with running(folder, once, stop) as demo, Customer(demo) as customer:
         customer.sign_up()
         _done(f"signed up {customer.email}, over HTTP")
         demo.follow("Welcome to Kettle & Leaf", customer.email)
@@ -89,27 +92,37 @@ def demonstrate(folder: Path, once: bool, stop: threading.Event) -> None:
 
 @dataclass
 class Demo:
-    """The two running programs and what joins them."""
+    """The running programs and what joins them."""
 
     api: str
     shop: str
     admin_password: str
     database: Path
-    programs: tuple[Program, Program]
+    emulator: Program
+    program: Program
+    drainer: Program
+
+    @property
+    def programs(self) -> tuple[Program, Program, Program]:
+        """All of them."""
+        return self.emulator, self.program, self.drainer
 
     def check(self) -> None:
-        """Raise `DemoError` if one of the programs has ended, `DemoStoppedError` if both are to."""
+        """Raise `DemoError` if one of the programs has ended, `DemoStoppedError` if all are to."""
         for program in self.programs:
             program.check()
 
     def follow(self, subject: str, recipient: str) -> None:
         """Show how an e-mail is accepted and delivered, as the shop has stored it."""
         email_id, _ = self.wait_for(
-            f"the shop to store the id of {subject!r}", lambda: self.stored(subject, recipient, "email_id IS NOT NULL")
+            f"the drainer to store the id of {subject!r}",
+            lambda: self.stored(subject, recipient, "email_id IS NOT NULL"),
         )
+        line = self.wait_for(f"the drainer to speak of {email_id}", lambda: self.drainer.line_with(email_id))
         _done(f"e-mail “{subject}” accepted as {email_id}")
+        _say(f"      drainer: {line}")
         delivered = (
-            "status = 'delivered' AND EXISTS (SELECT 1 FROM poststack_emailevent e WHERE e.sent_email_id = m.id)"
+            "m.status = 'delivered' AND EXISTS (SELECT 1 FROM poststack_emailevent e WHERE e.sent_email_id = m.id)"
         )
         _, at = self.wait_for(
             f"a webhook to say that {email_id} is delivered", lambda: self.stored(subject, recipient, delivered)
@@ -118,11 +131,13 @@ class Demo:
 
     def stored(self, subject: str, recipient: str, condition: str) -> tuple[str, str] | None:
         """Return id and time of status of an e-mail in the shop's own database, `None` if there is none like that."""
-        query = f"SELECT email_id, status_at FROM poststack_sentemail m WHERE subject LIKE ? AND {condition}"
+        query = (
+            "SELECT email_id, m.status_at FROM poststack_sentemail m "
+            "JOIN poststack_emailrecipient r ON r.sent_email_id = m.id AND r.address = ? "
+            f"WHERE subject LIKE ? AND {condition}"
+        )
         with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as connection:
-            found: tuple[str, str] | None = connection.execute(
-                f'{query} AND "to" LIKE ?', (f"{subject}%", f"%{recipient}%")
-            ).fetchone()
+            found: tuple[str, str] | None = connection.execute(query, (recipient, f"{subject}%")).fetchone()
         return found
 
     def wait_for(self, what: str, question: Callable[[], Any]) -> Any:
@@ -136,28 +151,35 @@ class Demo:
         raise DemoError(f"Waited {SOON:.0f} seconds in vain for {what}.{self.said()}")
 
     def said(self) -> str:
-        """Return the last lines that both programs have written."""
+        """Return the last lines that the programs have written."""
         return "".join(program.last_lines() for program in self.programs)
 
 
 class Customer:
     """Somebody with a browser."""
 
-    def __init__(self, demo: Demo) -> None:
+    def __init__(self, demo: Demo, email: str = "ada@example.com") -> None:
         self.demo = demo
-        self.email = "ada@example.com"
+        self.email = email
         self.password = secrets.token_urlsafe(9)
         self.browser = httpx.Client(base_url=demo.shop, follow_redirects=True, timeout=SOON, trust_env=False)
 
+    def __enter__(self) -> Customer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.browser.close()
+
     def sign_up(self) -> None:
         """Fill in the form."""
-        self._fill_in("/sign-up/", "/sign-up/", name="Ada Lovelace", email=self.email, password=self.password)
+        self.fill_in("/sign-up/", "/sign-up/", name="Ada Lovelace", email=self.email, password=self.password)
 
     def order(self, tea: str) -> None:
         """Order two tins."""
-        self._fill_in(f"/tea/{tea}/", f"/tea/{tea}/order/", quantity="2")
+        self.fill_in(f"/tea/{tea}/", f"/tea/{tea}/order/", quantity="2")
 
-    def _fill_in(self, page: str, target: str, **fields: str) -> None:
+    def fill_in(self, page: str, target: str, *, then: str = "/account/", **fields: str) -> str:
+        """Look at a page, send its form, return the page that follows. Raises `DemoError` if that is another one."""
         self.demo.check()
         try:
             self.browser.get(page).raise_for_status()
@@ -166,13 +188,14 @@ class Customer:
             answer.raise_for_status()
         except (httpx.HTTPError, KeyError) as error:
             raise DemoError(f"The shop did not serve {target}: {error}{self.demo.said()}") from error
-        if answer.url.path != "/account/":
+        if answer.url.path != then:
             raise DemoError(f"The shop did not accept the form at {target}.{self.demo.said()}")
+        return answer.text
 
 
 @contextlib.contextmanager
 def running(folder: Path, once: bool, stop: threading.Event) -> Generator[Demo]:
-    """Start the emulator and the shop, each told where the other one is; end both afterwards."""
+    """Start the emulator, the shop and its drainer, told where the others are; end all of them afterwards."""
     secret, admin_password = secrets.token_hex(24), secrets.token_urlsafe(9)
     api_port, shop_port = (0, free_port()) if once else (free_port(8025), free_port(8000))
     shop = f"http://127.0.0.1:{shop_port}"
@@ -189,11 +212,13 @@ def running(folder: Path, once: bool, stop: threading.Event) -> Generator[Demo]:
             "SHOP_SECRET_KEY": secrets.token_urlsafe(40),
             "SHOP_ADMIN_PASSWORD": admin_password,
         }
-        command = ["-m", "example_projects.django_shop", "--port", str(shop_port)]
-        with Program("shop", command, folder / "shop.log", environment, stop) as program:
+        command = ["-m", "example_projects.django_shop"]
+        with Program("shop", [*command, "--port", str(shop_port)], folder / "shop.log", environment, stop) as program:
             program.wait_until_it_answers(shop, SOON)
             _done(f"shop started at {shop}")
-            yield Demo(api, shop, admin_password, folder / "shop.sqlite3", (emulator, program))
+            with Program("drainer", [*command, "drainer"], folder / "drainer.log", environment, stop) as drainer:
+                _done("drainer started, which sends what is in the shop's outbox")
+                yield Demo(api, shop, admin_password, folder / "shop.sqlite3", emulator, program, drainer)
 
 
 def _done(text: str) -> None:

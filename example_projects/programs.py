@@ -100,6 +100,12 @@ class Program:
         lines = self._log.read_text("utf-8", "replace").splitlines()[-count:]
         return "".join(f"\n    {line}" for line in [f"[{self.name}]", *lines])
 
+    def line_with(self, text: str) -> str | None:
+        """Return the first line in which it has written this, `None` if there is none."""
+        lines = self._log.read_text("utf-8", "replace").splitlines(keepends=True)
+        # The last one may be half written.
+        return next((line.strip() for line in lines if text in line and line.endswith("\n")), None)
+
     def wait_for_address(self, seconds: float) -> str:
         """Return the first address that it writes."""
         until = time.monotonic() + seconds

@@ -31,6 +31,8 @@ class EventState(models.TextChoices):
 
     NEW = "new", _("Not yet told")
     """Stored; the process may have ended before its receivers were called."""
+    EARLY = "early", _("Waits for its e-mail")
+    """It came before the id of an e-mail that is on its way. Receivers are told when the two are brought together."""
     HANDLED = "handled", _("Dealt with")
     FAILED = "failed", _("Failed")
     """A receiver raised. `manage.py poststack_retry_receivers` calls those that did again."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from poststack_django.outgoing import Outgoing
     from poststack_django.settings import ClientSettings
 
-__all__ = ["LARGEST_BATCH", "Call", "Outcome", "aperform", "calls", "perform"]
+__all__ = ["LARGEST_BATCH", "Call", "Outcome", "aperform", "calls", "perform", "takes_batches"]
 
 Outcome: TypeAlias = "SentEmail | Exception"
 """The API's answer to one message, or why there is none."""
@@ -82,12 +82,17 @@ def _size(payload: SendEmail) -> int:
     return files + len(payload.get("text", "")) + len(payload.get("html", ""))
 
 
+def takes_batches(client: EmailClient) -> bool:
+    """Return whether a client, which may be one of the project's own, can send several e-mails in one call."""
+    return hasattr(client.emails, "batch")
+
+
 @sensitive_variables()
 def perform(client: EmailClient, call: Call) -> list[Outcome]:
     """Make the call; return one outcome for each message. Raises nothing that the API or the network causes."""
     payloads = call.payloads
     group: Any = client.emails
-    if len(payloads) > 1 and hasattr(group, "batch"):
+    if len(payloads) > 1 and takes_batches(client):
         try:
             return _outcomes(group.batch({"emails": payloads}), len(payloads))
         except Exception as error:  # noqa: BLE001  # kept with each message, where the caller raises or silences it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from email.utils import getaddresses
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,10 +13,11 @@ from django.utils import timezone
 from poststack_django.choices import EventState
 from poststack_django.json_values import storable, without_breakers
 from poststack_django.late_webhooks import adopted
-from poststack_django.models import EmailEvent
+from poststack_django.models import EmailEvent, SentEmail
 from poststack_django.privacy import redacted, stored_address
 from poststack_django.settings import get_settings
 from poststack_django.settling import database, inserted, settle_now_and_after_commit
+from poststack_django.status import Status
 from poststack_django.suppressions import suppress_after
 from poststack_django.telling import GRACE, first_turn, taken_over
 
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from poststack import WebhookEvent
-    from poststack_django.models import SentEmail
     from poststack_django.telling import Turn
 
 __all__ = ["Recorded", "is_stored", "recipient_of", "record_event"]
 
 LONGEST_ID = 255
+LONGEST_CALL = timedelta(minutes=10)
+"""After this, nobody waits for the answer of a call that was made at once."""
 
 
 class Recorded(NamedTuple):
@@ -37,7 +40,7 @@ class Recorded(NamedTuple):
     stored: EmailEvent
     is_new: bool
     turn: Turn | None
-    """The right to tell the receivers; `None` when another process has told them or is at it."""
+    """The right to tell the receivers; `None` when another process has told them, is at it, or will be."""
 
 
 def record_event(
@@ -60,11 +63,33 @@ def record_event(
     # A repeated event is settled again: the first delivery may have died between storing and settling.
     row = settle_now_and_after_commit([email_id]).get(email_id) if email_id else None
     stored = arrived if is_new else EmailEvent.objects.using(using).get(event_id=arrived.event_id)
+    if is_new and row is None and email_id and _left_for_its_email(stored):
+        return Recorded(stored, is_new, None)
+    if is_new and row is None and email_id:  # Perhaps they were brought together meanwhile.
+        row = SentEmail.objects.using(using).filter(email_id=email_id).first()
     turn = first_turn(stored) if is_new else _turn_after(stored, retry_failed=retry_failed)
     if turn is not None:
         # No `partial`: Django 6.0 and older cannot report its failure, and raise instead.
         transaction.on_commit(lambda: after_commit(turn, row), using=using, robust=True)
     return Recorded(stored, is_new, turn)
+
+
+def _left_for_its_email(stored: EmailEvent) -> bool:
+    """Leave the receivers to whoever stores the e-mail's id, if one without an id is on its way; return whether so.
+
+    The API can call before its answer is stored. Who is told without the row could do nothing about it.
+    """
+    rows, now = SentEmail.objects.using(database()).filter(email_id=None), timezone.now()
+    asked = rows.filter(status__in=(Status.PENDING, Status.UNKNOWN), created_at__gte=now - LONGEST_CALL)
+    waiting = rows.filter(status=Status.WAITING, attempts__gt=0)
+    if not asked.exists() and not waiting.exists():
+        return False
+    # On condition that they have not been brought together: then nobody would tell of it.
+    alone = EmailEvent.objects.using(database()).filter(pk=stored.pk, sent_email=None, state=EventState.NEW)
+    left = bool(alone.update(state=EventState.EARLY))
+    if left:
+        stored.state = EventState.EARLY
+    return left
 
 
 def is_stored(event: WebhookEvent) -> bool:
@@ -97,7 +122,8 @@ def _row(event: WebhookEvent, email_id: str) -> EmailEvent:
 
 
 def _turn_after(stored: EmailEvent, *, retry_failed: bool) -> Turn | None:
-    left_alone = stored.state == str(EventState.NEW) and stored.received_at < timezone.now() - GRACE
+    not_told = stored.state in {EventState.NEW.value, EventState.EARLY.value}
+    left_alone = not_told and stored.received_at < timezone.now() - GRACE
     if left_alone or (retry_failed and stored.state == str(EventState.FAILED)):
         return taken_over(stored)
     return None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
+from django.core.mail import EmailMessage
 from django.utils.encoding import force_str
 
 from poststack import checked_email
@@ -18,8 +19,6 @@ from poststack_django.files import attachment_from
 from poststack_django.headers import headers_from
 
 if TYPE_CHECKING:
-    from django.core.mail import EmailMessage
-
     from poststack.types import SendEmail
 
 __all__ = ["payload_from"]
@@ -30,6 +29,7 @@ def payload_from(message: EmailMessage, defaults: Mapping[str, Any] | None = Non
 
     Beside what Django knows, the attributes of `poststack_django.extras` are sent; `defaults` are for those.
     """
+    _refuse_own_mime(message)
     defaults = defaults or {}
     headers = headers_from(cast("dict[object, object]", message.extra_headers))
     recipients = _recipients(message, headers)
@@ -72,6 +72,15 @@ def _refuse_half_characters(value: object, field: str = "") -> None:
     elif isinstance(value, list):
         for index, inner in enumerate(cast("list[object]", value)):
             _refuse_half_characters(inner, f"{field}[{index}]")
+
+
+def _refuse_own_mime(message: EmailMessage) -> None:
+    if type(message).message is not EmailMessage.message:
+        # Such as those that sign or encrypt: what they do is done to MIME, which is made at PostStack.
+        raise ValueError(
+            f"{type(message).__name__} overrides message(), which nothing sent through PostStack goes through: what it "
+            "does would be lost. Send it through a mailer that uses SMTP."
+        )
 
 
 def _recipients(message: EmailMessage, headers: dict[str, str]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStackError
 from poststack_django.database import is_recording, logged_not_raised
-from poststack_django.delivery import Call, Outcome, calls
+from poststack_django.delivery import Call, Outcome, calls, takes_batches
 from poststack_django.errors import NotAllSentError, SuppressedRecipientsError
 from poststack_django.outgoing import Outgoing
 from poststack_django.preparing import Rules, prepared
@@ -45,7 +45,7 @@ def sending(
     """
     outgoing = [one for one in prepared(messages, rules, sender) if one is not None]
     # Every client is made now: a wrong key of the last tenant is found before the mail of the first has left.
-    one_by_one = {client for client in _clients(outgoing, rules) if not _takes_batches(rules, client)}
+    one_by_one = {client for client in _clients(outgoing, rules) if not takes_batches(rules.client_for(client))}
     errors: dict[Outgoing, Exception | None] = {}
     ready: list[Outgoing] = []
     for one in outgoing:
@@ -152,10 +152,6 @@ class _Stopped:
 
 def _clients(outgoing: Sequence[Outgoing], rules: Rules) -> set[ClientSettings]:
     return {one.client or rules.client for one in outgoing if one.payload["to"]}
-
-
-def _takes_batches(rules: Rules, client: ClientSettings) -> bool:
-    return hasattr(rules.client_for(client).emails, "batch")
 
 
 def _record(messages: Sequence[Outgoing], status: Status = Status.PENDING) -> None:

@@ -12,7 +12,8 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from poststack_django import suppressions
+from poststack_django import suppressions, telling
+from poststack_django.choices import EventState
 from poststack_django.models import EmailEvent, EmailRecipient, SentEmail
 from poststack_django.privacy import fingerprint, is_fingerprint
 from poststack_django.status import Happened, Status, fates_from
@@ -60,6 +61,10 @@ def settle(email_id: str) -> SentEmail | None:
         alone = events.filter(pk__in=list(events.filter(sent_email=None).values_list("pk", flat=True)))
         suppressions.suppress_after_unaddressed(alone, addresses)
         alone.update(sent_email=row)
+        # Asked after the update, which waits for whoever is just deciding that an event is early.
+        early = list(alone.filter(state=EventState.EARLY).order_by("occurred_at", "pk").values_list("pk", flat=True))
+        if early:
+            transaction.on_commit(lambda: telling.tell_early(early), using=using, robust=True)
         happened = [
             Happened(kind, at, _as_listed(recipient, addresses))
             for kind, at, recipient in events.order_by().values_list("type", "occurred_at", "recipient")

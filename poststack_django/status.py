@@ -45,7 +45,7 @@ class Status(models.TextChoices):
     SUPPRESSED = "suppressed", _("Suppressed")
     """Nothing is sent to an address that bounced, complained or unsubscribed before."""
     CANCELED = "canceled", _("Canceled")
-    """Canceled before it was sent, by a receiver of `pre_send` or while it was scheduled."""
+    """Canceled before it was sent, while it was scheduled or in the outbox."""
     QUEUED = "queued", _("Accepted")
     SENDING = "sending", _("Sending")
     DEFERRED = "deferred", _("Deferred")

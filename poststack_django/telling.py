@@ -22,11 +22,21 @@ from poststack_django.receivers import MISSING, call_again, call_all
 from poststack_django.writing import database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from poststack_django.models import SentEmail
 
-__all__ = ["GRACE", "OWN_TYPES", "Turn", "event_of", "first_turn", "taken_over", "unfinished"]
+__all__ = [
+    "GRACE",
+    "OWN_TYPES",
+    "Turn",
+    "event_of",
+    "first_turn",
+    "taken_over",
+    "tell_early",
+    "tell_overdue",
+    "unfinished",
+]
 
 GRACE: Final = timedelta(seconds=60)
 """How long receivers may take until a repetition of the event takes their process for dead."""
@@ -76,11 +86,29 @@ def taken_over(stored: EmailEvent) -> Turn | None:
     return Turn(stored, lease, stored.received_at)
 
 
+def tell_early(keys: Iterable[int]) -> None:
+    """Tell the receivers of events that were early, now that their e-mail is known."""
+    from poststack_django.webhooks import WebhookView
+
+    for stored in EmailEvent.objects.using(database()).select_related("sent_email").filter(pk__in=keys):
+        turn = taken_over(stored)
+        if turn is not None:
+            turn.tell(event_of(stored), stored.sent_email, WebhookView)
+
+
+def tell_overdue(limit: int) -> None:
+    """Tell the receivers of early events whose e-mail is not ours after all, at most so many."""
+    overdue = EmailEvent.objects.using(database()).filter(
+        state=EventState.EARLY, received_at__lt=timezone.now() - GRACE
+    )
+    tell_early(list(overdue.order_by("received_at").values_list("pk", flat=True)[:limit]))
+
+
 def unfinished(older_than: timedelta, limit: int | None = None) -> Iterator[EmailEvent]:
     """Yield the events that have failed receivers, and those that have been `NEW` for so long, oldest first."""
     rows = EmailEvent.objects.using(database()).exclude(type__startswith=OWN_TYPES)
     failed = rows.filter(state=EventState.FAILED)
-    left = rows.filter(state=EventState.NEW, received_at__lt=timezone.now() - older_than)
+    left = rows.filter(state__in=(EventState.NEW, EventState.EARLY), received_at__lt=timezone.now() - older_than)
     keys = (failed | left).order_by("received_at", "pk").values_list("pk", flat=True)
     for key in list(keys[:limit]):
         found = rows.select_related("sent_email").filter(pk=key).first()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, connections, transaction
@@ -33,6 +33,8 @@ __all__ = ["WebhookView"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 logger = logging.getLogger("poststack.django")
+
+OVERDUE_AT_A_TIME: Final = 2
 
 
 def _login_not_required(function: Function) -> Function:
@@ -154,10 +156,11 @@ class WebhookView(View):
         recorded = record_event(event, tell, retry_failed=self.fail_on_receiver_error)
         if not recorded.is_new:
             logger.info("Event %s had been received before.", event.id)
+        _tell_overdue()
         if not self.fail_on_receiver_error:
             return _answer(handled=True)
         if recorded.turn is None:  # Another process may be at it, or have died: the next delivery will know.
-            return _answer(handled=recorded.stored.state == str(EventState.HANDLED))
+            return _answer(handled=recorded.stored.state in {EventState.HANDLED.value, EventState.EARLY.value})
         # Nothing is told yet inside a transaction that somebody has put around this view.
         return _answer(handled=all(told) if told else _in_transaction())
 
@@ -181,6 +184,16 @@ def _too_old() -> HttpResponse:
         "setting meanwhile."
     )
     return _refusal(HTTPStatus.BAD_REQUEST, "The event is too old.")
+
+
+def _tell_overdue() -> None:
+    """Clear up, with every event, more early ones than it can be itself: so they are dealt with without a command."""
+    from poststack_django.telling import tell_overdue
+
+    try:
+        tell_overdue(OVERDUE_AT_A_TIME)
+    except DatabaseError as error:  # The event itself is stored.
+        logger.warning("Telling of early events failed with %s.", type(error).__name__, exc_info=error)
 
 
 def _in_transaction() -> bool:

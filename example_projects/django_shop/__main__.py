@@ -1,4 +1,8 @@
-"""Run the shop on this machine: `python -m example_projects.django_shop [--port 8000]`."""
+"""Run the shop on this machine.
+
+python -m example_projects.django_shop [--port 8000]    # the shop itself
+python -m example_projects.django_shop drainer          # sends its mail
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ import os
 
 
 def main() -> None:
-    """Create the database if needed, then serve until Ctrl-C."""
+    """Run one of the shop's programs until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m example_projects.django_shop")
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("program", nargs="?", choices=["shop", "drainer"], default="shop")
+    parser.add_argument("--port", type=int, default=8000, help="of the shop")
     options = parser.parse_args()
 
     # Set, not defaulted: the variable of another project in the same terminal must not win.
@@ -21,6 +26,9 @@ def main() -> None:
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     django.setup()
     call_command("migrate", verbosity=0)
+    if options.program == "drainer":
+        call_command("poststack_outbox")
+        return
     if password := os.environ.get("SHOP_ADMIN_PASSWORD"):
         from django.contrib.auth.models import User
 

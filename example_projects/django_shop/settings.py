@@ -71,17 +71,39 @@ LOGIN_REDIRECT_URL = "account"
 LOGOUT_REDIRECT_URL = "home"
 
 # The mail. The key, the address of the API and the webhook secret are read from POSTSTACK_API_KEY, POSTSTACK_BASE_URL
-# and POSTSTACK_WEBHOOK_SECRETS.
+# and POSTSTACK_WEBHOOK_SECRETS. Nothing is sent to an address again once mail to it has bounced.
 DEFAULT_FROM_EMAIL = "Kettle & Leaf <hello@kettle-and-leaf.example>"
+POSTSTACK = {"SUPPRESSIONS": True}
+# Customers' mail is stored with what it is about, in one transaction; the drainer sends it. Reports of errors to ADMINS
+# leave at once, since the transaction that has failed would take them along, and never become errors themselves.
 if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"BACKEND": "poststack_django.backends.EmailBackend"}}
+    MAILERS = {
+        "default": {"BACKEND": "poststack_django.backends.OutboxEmailBackend"},
+        "admin": {"BACKEND": "poststack_django.backends.EmailBackend", "OPTIONS": {"fail_silently": True}},
+    }
+    reports_by = {"using": "admin"}
 else:
-    EMAIL_BACKEND = "poststack_django.backends.EmailBackend"
+    EMAIL_BACKEND = "poststack_django.backends.OutboxEmailBackend"
+    reports_by = {"email_backend": "poststack_django.backends.EmailBackend"}
+# The link in a reset mail is as good as the password, and an outage keeps it in the outbox: let it be worthless soon.
+PASSWORD_RESET_TIMEOUT = 60 * 60
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"short": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "short"}},
-    "loggers": {"poststack": {"handlers": ["console"], "level": "INFO"}},
+    "filters": {"in_production": {"()": "django.utils.log.RequireDebugFalse"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "short"},
+        "mail_admins": {
+            "class": "django.utils.log.AdminEmailHandler",
+            "level": "ERROR",
+            "filters": ["in_production"],
+            **reports_by,
+        },
+    },
+    "loggers": {
+        "django": {"handlers": ["console", "mail_admins"], "level": "ERROR"},
+        "poststack": {"handlers": ["console"], "level": "INFO"},
+    },
 }

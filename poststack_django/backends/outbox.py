@@ -62,7 +62,7 @@ class OutboxEmailBackend(EmailBackend):
             rows = with_orm(lambda: put_into_outbox(ready))
             for one, row in zip(ready, rows, strict=True):
                 set_status(one.message, _status_of(one, row))
-            logger.info("%d e-mails are in the outbox.", len(rows))
+            logger.info("E-mails put into the outbox: %d.", len(rows))
         if refused is not None and not self.fail_silently:
             raise refused
         return len(ready)

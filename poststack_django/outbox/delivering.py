@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 from poststack import PostStackConnectionError, PostStackError
 from poststack_django.backends.email import EmailBackend
 from poststack_django.clients import with_key_for
-from poststack_django.delivery import Call, Outcome, calls, perform
+from poststack_django.delivery import Call, Outcome, calls, perform, takes_batches
 from poststack_django.models import EmailContent, EmailRecipient, SentEmail
 from poststack_django.outbox.claims import claim_due, release
 from poststack_django.outbox.pauses import Pauses
@@ -126,7 +126,10 @@ def _deliver(
     drained = Drained()
     down: dict[ClientSettings, PostStackError] = {}
     interruption: Exception | None = None
-    for call in calls(outgoing, _without_retries(backend.configuration), get_settings().outbox.batch_size):
+    base = _without_retries(backend.configuration)
+    clients = {one.client or base for one in outgoing}
+    one_by_one = {client for client in clients if not takes_batches(backend.client_for(client))}
+    for call in calls(outgoing, base, get_settings().outbox.batch_size, one_by_one=one_by_one):
         rows = [cast("SentEmail", one.row) for one in call.messages]
         if interruption is not None or stopping():
             release(rows)
@@ -256,6 +259,7 @@ def _outgoing(rows: Sequence[SentEmail], backend: EmailBackend) -> tuple[list[Ou
             continue
         try:
             client = _without_retries(with_key_for(message, backend.configuration))
+            backend.client_for(client)
         except Exception as failure:  # noqa: BLE001  # the project's own function; the other tenants' mail goes on
             broken += _failed([row], PostStackConnectionError(0, _text(failure)), type(backend))
             continue

@@ -60,9 +60,19 @@ def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> No
 
     assert (process.returncode, error) == (0, "")
     assert re.search(r"signed up ada@example\.com", out)
-    assert len(re.findall(r"accepted as em_\w+", out)) == 2
+    accepted = re.findall(r"accepted as (em_\w+)", out)
+    assert len(accepted) == 2
+    assert re.findall(r"drainer: .*E-mail (em_\w+) was accepted", out) == accepted
     assert len(re.findall(r"delivered, says a signed webhook", out)) == 2
     assert_nothing_is_left(process)
+
+
+def test_an_unknown_framework_is_named_with_the_known_ones(folder: Path) -> None:
+    with start(folder, "rails") as process:
+        _, error = process.communicate(timeout=LIMIT)
+
+    assert process.returncode == 2
+    assert re.search(r"invalid choice: 'rails' \(choose from '?django'?\)", error)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -104,26 +114,30 @@ def test_a_shop_that_breaks_is_shown(folder: Path) -> None:
     assert_nothing_is_left(process)
 
 
-def shop_of(process: subprocess.Popen[str]) -> int:
-    """The id of the shop's process."""
+ARGUMENTS = {"shop": b"example_projects.django_shop\0--port", "drainer": b"example_projects.django_shop\0drainer"}
+
+
+def process_of(name: str, process: subprocess.Popen[str]) -> int:
+    """The id of one of the programs."""
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            is_shop = b"example_projects.django_shop" in (folder / "cmdline").read_bytes()
-            if is_shop and os.getpgid(int(folder.name)) == process.pid:
+            found = ARGUMENTS[name] in (folder / "cmdline").read_bytes()
+            if found and os.getpgid(int(folder.name)) == process.pid:
                 return int(folder.name)
-    pytest.fail("The shop is not running.")
+    pytest.fail(f"The {name} is not running.")
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the shop in /proc")
-def test_a_shop_that_dies_is_noticed(folder: Path) -> None:
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the programs in /proc")
+@pytest.mark.parametrize("name", ["shop", "drainer"])
+def test_a_program_that_dies_is_noticed(folder: Path, name: str) -> None:
     with start(folder) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "Stop with Ctrl-C" in line:
                 break
-        os.kill(shop_of(process), signal.SIGKILL)
+        os.kill(process_of(name, process), signal.SIGKILL)
         _, error = process.communicate(timeout=LIMIT)
 
     assert process.returncode == 1
-    assert "The shop ended with status -9" in error
+    assert f"The {name} ended with status -9" in error
     assert_nothing_is_left(process)

@@ -333,3 +333,19 @@ def test_a_tenants_key_is_found_again_from_what_is_stored(settings: Any) -> None
     keys = {request.headers["Authorization"] for request in apis.api.requests}
     assert keys == {"Bearer sk_test_a", "Bearer sk_test_b"}
     assert not any("sk_test" in content for content in EmailContent.objects.values_list("payload", flat=True))
+
+
+def test_a_tenant_without_a_key_holds_up_nobody_else(api: RecordingApi, settings: Any) -> None:
+    put(1, metadata={"tenant": "a"})
+    put(2, metadata={"tenant": "gone"})
+    client = api.client()
+    settings.POSTSTACK = {"API_KEY": lambda one: {"a": "sk_test_a"}.get(one.metadata["tenant"], "")}
+
+    with pytest.MonkeyPatch.context() as patch:
+        from poststack_django.backends import EmailBackend
+
+        patch.setattr(EmailBackend, "client_for", lambda self, configuration: client)
+        done = drain()
+
+    assert (done.sent, done.put_off) == (1, 1)
+    assert SentEmail.objects.get(email_id=None).error

@@ -241,3 +241,12 @@ def test_errors_do_not_quote_the_message() -> None:
         payload_from(message(to=["secret person"]))
 
     assert "secret" not in str(caught.value)
+
+
+def test_a_class_that_makes_its_own_mime_is_refused_not_flattened() -> None:
+    class SignedMessage(EmailMessage):
+        def message(self, **kwargs: Any) -> Any:
+            return super().message(**kwargs)
+
+    with pytest.raises(ValueError, match=r"SignedMessage overrides message\(\)"):
+        payload_from(SignedMessage("Hi", "Text", "a@example.com", ["b@example.com"]))

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth import password_validation
-from django.contrib.auth.forms import AuthenticationForm, UsernameField
+from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm, UsernameField
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 
+from example_projects.django_shop.store.customers import update_reachability
+from example_projects.django_shop.store.mail import send_password_reset
 from example_projects.django_shop.store.models import Order
 
 if TYPE_CHECKING:
@@ -28,10 +31,7 @@ class SignUpForm(forms.Form):
     )
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        if User.objects.filter(username=email).exists():
-            raise ValidationError("There is an account with this address already. Log in instead.")
-        return email
+        return unused_address(self.cleaned_data["email"])
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -40,9 +40,11 @@ class SignUpForm(forms.Form):
 
     def save(self) -> User:
         given: dict[str, Any] = self.cleaned_data
-        return User.objects.create_user(
+        user = User.objects.create_user(
             username=given["email"], email=given["email"], password=given["password"], first_name=given["name"]
         )
+        update_reachability(user.email)
+        return user
 
 
 class LogInForm(AuthenticationForm):
@@ -55,7 +57,60 @@ class LogInForm(AuthenticationForm):
         return email.lower()
 
 
+class AddressForm(forms.Form):
+    """Another address for somebody who is logged in; whoever only found the browser open cannot take the account."""
+
+    email = forms.EmailField(max_length=150, label="New e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
+    password = forms.CharField(
+        label="Your password", widget=forms.PasswordInput({"autocomplete": "current-password"}), strip=False
+    )
+
+    def __init__(self, user: User, *args: Any) -> None:
+        self.user = user
+        super().__init__(*args)
+
+    def clean_email(self) -> str:
+        return unused_address(self.cleaned_data["email"])
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise ValidationError("This is not your password.")
+        return password
+
+    def save(self) -> User:
+        self.user.username = self.user.email = self.cleaned_data["email"]
+        self.user.save(update_fields=["username", "email"])
+        update_reachability(self.user.email)
+        return self.user
+
+
+class ForgottenPasswordForm(PasswordResetForm):
+    """Django's own, with the shop's e-mail."""
+
+    email = forms.EmailField(max_length=150, label="E-mail", widget=forms.EmailInput({"autocomplete": "email"}))
+
+    def send_mail(
+        self,
+        subject_template_name: str,
+        email_template_name: str,
+        context: dict[str, Any],
+        from_email: str | None,
+        to_email: str,
+        html_email_template_name: str | None = None,
+    ) -> None:
+        path = reverse("new-password", args=[context["uid"], context["token"]])
+        send_password_reset(context["user"], f"{context['protocol']}://{context['domain']}{path}")
+
+
 class OrderForm(OrderFormBase):
     class Meta:
         model = Order
         fields = ("quantity",)
+
+
+def unused_address(email: str) -> str:
+    """Return an address as it is stored. Raises `ValidationError` when it belongs to an account."""
+    if User.objects.filter(username=email.lower()).exists():
+        raise ValidationError("There is an account with this address already.")
+    return email.lower()

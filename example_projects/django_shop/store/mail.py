@@ -1,44 +1,63 @@
-"""The shop's mail, sent with Django's own mail API. Nothing here knows how it travels."""
+"""The shop's mail. Nothing here knows how it travels: the settings do."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from example_projects.django_shop.store.models import Letter
-from poststack import PostStackError
-from poststack_django.result import status_of
+from poststack_django.errors import SuppressedRecipientsError
+from poststack_django.message import PostStackEmail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.contrib.auth.models import User
+    from django.db.models import Model
 
     from example_projects.django_shop.store.models import Order
 
 
-class ShopEmail(EmailMultiAlternatives):
+class ShopEmail(PostStackEmail):
     """An e-mail with a text and an HTML part from templates, tagged with the name of those."""
 
-    def __init__(self, template: str, customer: User, **context: Any) -> None:
+    def __init__(self, template: str, customer: User, *, about: Sequence[Model] = (), **context: Any) -> None:
         context = {"customer": customer, **context}
-        subject = render_to_string(f"store/email/{template}.subject.txt", context).strip()
-        text = render_to_string(f"store/email/{template}.txt", context)
-        super().__init__(subject, text, to=[customer.email])
-        self.attach_alternative(render_to_string(f"store/email/{template}.html", context), "text/html")
-        self.tags = [template]
+        super().__init__(
+            render_to_string(f"store/email/{template}.subject.txt", context).strip(),
+            render_to_string(f"store/email/{template}.txt", context),
+            to=[customer.email],
+            html=render_to_string(f"store/email/{template}.html", context),
+            tags=[template],
+            related_to=about,
+        )
 
 
 def send_welcome(customer: User) -> bool:
-    """Greet somebody who has signed up. Returns whether the e-mail was accepted."""
-    return _send(ShopEmail("welcome", customer), customer)
+    """Greet somebody who has signed up. Returns whether we may write to this address."""
+    return _send(ShopEmail("welcome", customer, about=[customer]))
 
 
 def send_receipt(order: Order) -> bool:
-    """Confirm an order, with the invoice as a file. Returns whether the e-mail was accepted."""
-    message = ShopEmail("receipt", order.customer, order=order)
+    """Confirm an order, with the invoice as a file. Returns whether we may write to the customer's address."""
+    message = ShopEmail("receipt", order.customer, about=[order, order.customer], order=order)
     message.attach(f"invoice-{order.number}.txt", invoice(order), "text/plain")
-    return _send(message, order.customer, order)
+    return _send(message)
+
+
+def send_new_address(customer: User) -> bool:
+    """Say to a corrected address that it is used from now on. Returns whether we may write to it."""
+    return _send(ShopEmail("new-address", customer, about=[customer]))
+
+
+def send_password_reset(customer: User, address: str) -> None:
+    """Send the address of the page on which a new password is chosen.
+
+    It is about nobody, so that the customer's page does not list it, and nobody else's server sees the link clicked.
+    """
+    message = ShopEmail("password-reset", customer, address=address)
+    message.tracking = False
+    _send(message)
 
 
 def invoice(order: Order) -> str:
@@ -65,12 +84,9 @@ def invoice(order: Order) -> str:
     )
 
 
-def _send(message: ShopEmail, customer: User, order: Order | None = None) -> bool:
+def _send(message: ShopEmail) -> bool:
     try:
         message.send()
-    except PostStackError:
-        # The order stands, with or without its e-mail. The backend has logged and stored what went wrong.
+    except SuppressedRecipientsError:  # Mail to this address has bounced. It is stored as such, and not sent.
         return False
-    if status := status_of(message):
-        Letter.objects.get_or_create(email_id=status.id, defaults={"customer": customer, "order": order})
     return True

@@ -63,14 +63,15 @@ class Order(models.Model):
         return self.unit_price * self.quantity
 
 
-class Letter(models.Model):
-    """An e-mail to a customer, by the id that PostStack gave it. What became of it is in `poststack_django`."""
+class CustomerProfile(models.Model):
+    """What the shop knows of a user beside what `django.contrib.auth` does."""
 
-    customer: models.ForeignKey[User, User] = models.ForeignKey(User, on_delete=models.CASCADE, related_name="letters")
-    order: models.ForeignKey[Order | None, Order | None] = models.ForeignKey(
-        Order, on_delete=models.CASCADE, related_name="letters", null=True, blank=True
+    user: models.OneToOneField[User, User] = models.OneToOneField(
+        User, on_delete=models.CASCADE, primary_key=True, related_name="profile"
     )
-    email_id: models.CharField[str, str] = models.CharField(max_length=255, unique=True)
+    unreachable_since: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        null=True, blank=True, help_text="When mail to this address bounced. Empty: it arrives, as far as we know."
+    )
 
     def __str__(self) -> str:
-        return self.email_id
+        return str(self.user)

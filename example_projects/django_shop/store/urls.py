@@ -9,6 +9,7 @@ from example_projects.django_shop.store import views
 from example_projects.django_shop.store.forms import LogInForm
 
 LOG_IN = auth.LoginView.as_view(template_name="store/log_in.html", authentication_form=LogInForm)
+MAIL_SENT = auth.PasswordResetDoneView.as_view(template_name="store/password_mail_sent.html")
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -19,4 +20,8 @@ urlpatterns = [
     path("log-out/", auth.LogoutView.as_view(), name="log-out"),
     path("account/", views.account, name="account"),
     path("account/mail/", views.account_mail, name="account-mail"),
+    path("account/address/", views.address, name="address"),
+    path("password/", views.ForgottenPassword.as_view(), name="forgotten-password"),
+    path("password/sent/", MAIL_SENT, name="password-mail-sent"),
+    path("password/<uidb64>/<token>/", views.NewPassword.as_view(), name="new-password"),
 ]

@@ -2,7 +2,7 @@
 "use strict";
 
 const box = document.getElementById("mail");
-const MOVING = '[data-status="pending"], [data-status="queued"], [data-status="sending"], [data-status="deferred"]';
+const MOVING = ["pending", "waiting", "queued", "sending", "deferred"].map((status) => `[data-status="${status}"]`).join();
 let waited = 0;
 
 async function refresh() {
