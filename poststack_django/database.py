@@ -66,14 +66,30 @@ def with_orm(function: Callable[[], Result]) -> Result:
 
 
 def logged_not_raised(doing: str, function: Callable[[], Result]) -> Result | None:
-    """Call a function that uses the database; log what it raises: whatever that is, the e-mail comes first."""
+    """Call a function that uses the database; log what it raises: whatever that is, the e-mail comes first.
+
+    But raise it if the caller's transaction has ended with it, as InnoDB ends that of a deadlock's victim: nobody would
+    say otherwise that what the caller has stored is gone.
+    """
+    ended_before = _ended_transactions()
     try:
         return with_orm(function)
     except Exception as error:  # a database, a router, a receiver of a model's signals
+        if _ended_transactions() - ended_before:
+            raise
         # Those two quote the row, addresses included.
         details = None if isinstance(error, (DataError, IntegrityError)) else error
         logger.warning("%s failed with %s.", doing.capitalize(), type(error).__name__, exc_info=details)
         return None
+
+
+def _ended_transactions() -> set[str]:
+    """Return the databases in whose transaction nothing can be stored any more."""
+    return {
+        connection.alias
+        for connection in connections.all(initialized_only=True)
+        if connection.in_atomic_block and connection.needs_rollback
+    }
 
 
 def _and_disconnect(function: Callable[[], Result]) -> Result:

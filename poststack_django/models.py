@@ -16,6 +16,7 @@ from poststack_django.choices import (
     recipient_kind_choices,
     suppression_reason_choices,
 )
+from poststack_django.fields import ExactCharField
 from poststack_django.querysets import SentEmailManager
 from poststack_django.status import Status, status_choices
 
@@ -33,13 +34,13 @@ LONGEST_ADDRESS = 254
 class SentEmail(models.Model):
     """One e-mail handed to PostStack. The row is there before the call, its `email_id` after it."""
 
-    idempotency_key: models.CharField[str, str] = models.CharField(
+    idempotency_key: models.CharField[str, str] = ExactCharField(
         _("idempotency key"),
         max_length=255,
         unique=True,
         help_text=_("Sent with the call: repeating it with this key cannot send the e-mail twice."),
     )
-    email_id: models.CharField[str | None, str | None] = models.CharField(
+    email_id: models.CharField[str | None, str | None] = ExactCharField(
         _("e-mail id"),
         max_length=255,
         unique=True,
@@ -155,7 +156,7 @@ class EmailRecipient(models.Model):
         SentEmail, verbose_name=_("sent e-mail"), related_name="recipients", on_delete=models.CASCADE
     )
     kind: models.CharField[str, str] = models.CharField(_("kind"), max_length=3, choices=recipient_kind_choices)
-    address: models.CharField[str, str] = models.CharField(
+    address: models.CharField[str, str] = ExactCharField(
         _("address"),
         max_length=LONGEST_ADDRESS,
         db_index=True,
@@ -219,7 +220,7 @@ class EmailContent(models.Model):
 class EmailEvent(models.Model):
     """One webhook event, once however often it is delivered."""
 
-    event_id: models.CharField[str, str] = models.CharField(_("event id"), max_length=255, unique=True)
+    event_id: models.CharField[str, str] = ExactCharField(_("event id"), max_length=255, unique=True)
     sent_email: models.ForeignKey[SentEmail | None, SentEmail | None] = models.ForeignKey(
         SentEmail,
         verbose_name=_("sent e-mail"),
@@ -229,11 +230,11 @@ class EmailEvent(models.Model):
         blank=True,
         help_text=_("Empty while the e-mail's own row does not have its id yet."),
     )
-    email_id: models.CharField[str, str] = models.CharField(
+    email_id: models.CharField[str, str] = ExactCharField(
         _("e-mail id"), max_length=255, blank=True, default="", db_index=True
     )
     type: models.CharField[str, str] = models.CharField(_("type"), max_length=255)
-    recipient: models.CharField[str, str] = models.CharField(
+    recipient: models.CharField[str, str] = ExactCharField(
         _("recipient"), max_length=LONGEST_ADDRESS, blank=True, default="", help_text=_("Empty: all of them.")
     )
     occurred_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
@@ -285,10 +286,8 @@ class EmailRelation(models.Model):
     sent_email: models.ForeignKey[SentEmail, SentEmail] = models.ForeignKey(
         SentEmail, verbose_name=_("sent e-mail"), related_name="relations", on_delete=models.CASCADE
     )
-    model: models.CharField[str, str] = models.CharField(
-        _("model"), max_length=100, help_text=_("Such as `shop.order`.")
-    )
-    object_id: models.CharField[str, str] = models.CharField(_("object id"), max_length=255)
+    model: models.CharField[str, str] = ExactCharField(_("model"), max_length=100, help_text=_("Such as `shop.order`."))
+    object_id: models.CharField[str, str] = ExactCharField(_("object id"), max_length=255)
 
     objects: ClassVar[models.Manager[EmailRelation]] = models.Manager()
     if TYPE_CHECKING:
@@ -314,7 +313,7 @@ class EmailRelation(models.Model):
 class Suppression(models.Model):
     """An address that nothing is sent to any more. Delete it to send there again."""
 
-    address: models.CharField[str, str] = models.CharField(
+    address: models.CharField[str, str] = ExactCharField(
         _("address"),
         max_length=LONGEST_ADDRESS,
         unique=True,
@@ -323,7 +322,7 @@ class Suppression(models.Model):
     reason: models.CharField[str, str] = models.CharField(
         _("reason"), max_length=20, choices=suppression_reason_choices, default=SuppressionReason.MANUAL
     )
-    event_id: models.CharField[str, str] = models.CharField(_("event id"), max_length=255, blank=True, default="")
+    event_id: models.CharField[str, str] = ExactCharField(_("event id"), max_length=255, blank=True, default="")
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(_("since"), default=timezone.now)
 
     objects: ClassVar[models.Manager[Suppression]] = models.Manager()

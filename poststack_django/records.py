@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connections, transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -105,9 +105,8 @@ def _record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
         stored.filter(status__in=BEFORE_ACCEPTANCE).update(status=Status.QUEUED, status_at=now)
         recipients = EmailRecipient.objects.using(using).filter(sent_email__in=keys, status__in=BEFORE_ACCEPTANCE)
         recipients.update(status=Status.QUEUED, status_at=now)
-        contents = EmailContent.objects.using(using).filter(sent_email__in=keys)
-        kept_no_more = contents.filter(sent_email__sensitive=True) if get_settings().store_bodies else contents
-        EmailContent.objects.using(using).filter(pk__in=list(kept_no_more.values_list("pk", flat=True))).delete()
+        kept = get_settings().store_bodies
+        _delete_contents([row.pk for row, _ in accepted if row.sensitive or not kept], using)
     settled = settle_now_and_after_commit(email_ids.values())
     for row, answer in accepted:
         row.email_id, row.test_mode = email_ids[row.pk], bool(answer.get("test_mode", False))
@@ -137,6 +136,17 @@ def record_failure(row: SentEmail, status: SendStatus) -> None:
             row.status, row.status_at = status.status, now
             return
     row.refresh_from_db(using=using)
+
+
+def _delete_contents(keys: Sequence[int], using: str) -> None:
+    contents = EmailContent.objects.using(using)
+    if connections[using].vendor != "mysql":
+        contents.filter(pk__in=keys).delete()
+        return
+    # Each by its key: to delete several, MySQL and MariaDB may read the whole table, and wait for what is being written
+    # there. A plain SELECT waits for nobody.
+    for key in contents.filter(pk__in=keys).values_list("pk", flat=True):
+        contents.filter(pk=key).delete()
 
 
 def payload_of(content: EmailContent) -> dict[str, object]:

@@ -64,11 +64,10 @@ def _due(now: datetime) -> SentEmailQuerySet:
 def _claimed(due: SentEmailQuerySet, limit: int) -> list[SentEmail]:
     using, token, now = database(), str(uuid.uuid4()), timezone.now()
     until = now + timedelta(seconds=get_settings().outbox.lease)
-    rows = SentEmail.objects.using(using)
+    rows = SentEmail.objects.get_queryset().using(using)
 
-    def take(keys: list[int]) -> int:
-        # The condition again: without a lock, somebody else may have taken some since they were found.
-        return rows.filter(pk__in=keys, next_attempt_at__lte=now, email_id=None).update(
+    def take(found: SentEmailQuerySet) -> int:
+        return found.update(
             claim=token,
             claimed_until=until,
             next_attempt_at=until,
@@ -78,11 +77,15 @@ def _claimed(due: SentEmailQuerySet, limit: int) -> list[SentEmail]:
 
     if connections[using].features.has_select_for_update_skip_locked:
         with transaction.atomic(using=using):
-            taken = take(list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit]))
+            keys = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+            # By key alone: by any other index MySQL and MariaDB would wait for rows that others hold.
+            taken = take(rows.filter(pk__in=keys)) if keys else 0
     else:
         # No transaction: SQLite lets nobody write who has read before in the same one, while others write.
         keys = list(due.values_list("pk", flat=True)[:limit])
-        taken = take(keys) if keys else 0
+        # The condition again: without a lock, somebody else may have taken some since they were found.
+        taken = take(rows.filter(pk__in=keys, next_attempt_at__lte=now, email_id=None)) if keys else 0
     if not taken:
         return []
-    return list(rows.filter(claim=token).prefetch_related("recipients").order_by("queued_at", "pk"))
+    # By key as well: no index leads to a claim.
+    return list(rows.filter(pk__in=keys, claim=token).prefetch_related("recipients").order_by("queued_at", "pk"))

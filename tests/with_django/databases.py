@@ -5,10 +5,14 @@ A server that cannot be reached is a skip, or a failure where `POSTSTACK_REQUIRE
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -20,11 +24,12 @@ from tests.services import is_missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["KINDS", "Kind", "Router", "created_database", "database_settings", "routed"]
+__all__ = ["KINDS", "Kind", "Router", "created_database", "database_settings", "routed", "run_python"]
 
 Kind = Literal["postgresql", "mariadb"]
 KINDS: Final[tuple[Kind, ...]] = ("postgresql", "mariadb")
 
+ROOT: Final = Path(__file__).parents[2]
 ALIAS: Final = "on_server"
 _URLS: Final = {
     "postgresql": ("POSTSTACK_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"),
@@ -71,6 +76,18 @@ def routed(settings: dict[str, Any]) -> Generator[str]:
     finally:
         connections[ALIAS].close()
         del connections[ALIAS], connections.settings[ALIAS]
+
+
+def run_python(databases: dict[str, dict[str, Any]], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python of its own in the tests' project, with this setting `DATABASES`."""
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.with_django.settings_on_server",
+        "POSTSTACK_TEST_DATABASES": json.dumps(databases),
+    }
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 class Router:

@@ -13,8 +13,10 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from poststack.events import parse_event
+from poststack_django.backends import OutboxEmailBackend
 from poststack_django.event_records import record_event
 from poststack_django.models import EmailEvent, SentEmail, Suppression
+from poststack_django.outbox import drain
 from poststack_django.records import record_accepted
 from poststack_django.retention import prune
 from poststack_django.telling import GRACE
@@ -31,11 +33,13 @@ from tests.with_django.histories import (
     outcome,
     stored,
 )
+from tests.with_django.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poststack_django.telling import Turn
+    from tests.with_django.api import RecordingApi
 
 ROUNDS = 25
 
@@ -182,3 +186,20 @@ def test_an_event_that_is_being_stored_holds_up_no_other_one(database: str) -> N
 
     row.refresh_from_db()
     assert row.status == "delivered"
+
+
+def test_a_transaction_that_stays_open_holds_up_no_drainer(api: RecordingApi, database: str) -> None:
+    def put(*numbers: int) -> None:
+        OutboxEmailBackend().send_messages([message(number) for number in numbers])
+
+    def put_and_drain() -> None:
+        put(*range(7))
+        drained.append(drain().sent)
+
+    drained: list[int] = []
+    with transaction.atomic(using=database):
+        put(100)
+        raised = at_once(put_and_drain)
+        assert (raised, drained) == ([], [7])
+
+    assert drain().sent == 1

@@ -11,14 +11,15 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from poststack import PostStackError
+from poststack import PostStack, PostStackError
 from poststack.transports.base import HttpResponse, TransportTimeoutError
-from poststack_django.backends import OutboxEmailBackend
+from poststack_django.backends import EmailBackend, OutboxEmailBackend
 from poststack_django.models import EmailContent, SentEmail
 from poststack_django.outbox import delivering, drain
 from poststack_django.outbox.claims import claim_due, claim_one, next_due_at
 from poststack_django.outbox.delivering import deliver
 from poststack_django.outbox.pauses import Pauses
+from poststack_django.settings import ClientSettings
 from poststack_django.status import Status
 from tests.with_django.api import HAS_MAILERS, SECRET, RecordingApi, configured
 from tests.with_django.messages import message
@@ -301,51 +302,42 @@ def test_a_mailer_that_is_gone_is_waited_for(api: RecordingApi) -> None:
         assert drain().sent == 1
 
 
-def test_a_tenants_key_is_found_again_from_what_is_stored(settings: Any) -> None:
-    seen: list[tuple[str, Any]] = []
+class Tenants:
+    """The API as tenants with keys of their own see it."""
 
-    def key_of(one: Any) -> str:
-        seen.append((one.subject, one.metadata))
-        return f"sk_test_{one.metadata['tenant']}"
+    def __init__(self, settings: Any, patch: pytest.MonkeyPatch, keys: dict[str, str]) -> None:
+        self.api = RecordingApi()
+        self._keys = keys
+        settings.POSTSTACK = {"API_KEY": self.key_of, "WEBHOOK_SECRETS": [SECRET]}
+        patch.setattr(OutboxEmailBackend, "client_for", self.client_for)
+        patch.setattr(EmailBackend, "client_for", self.client_for)
 
-    class Apis:
-        def __init__(self) -> None:
-            self.api = RecordingApi()
+    def key_of(self, one: Any) -> str:
+        return self._keys.get(one.metadata["tenant"], "")
 
-        def of(self, configuration: Any) -> Any:
-            from poststack import PostStack
+    def client_for(self, configuration: ClientSettings) -> PostStack:
+        assert isinstance(configuration.api_key, str)
+        return PostStack(configuration.api_key, max_retries=0, transport=self.api)
 
-            return PostStack(configuration.api_key, transport=self.api)
 
-    apis = Apis()
-    settings.POSTSTACK = {"API_KEY": key_of, "WEBHOOK_SECRETS": [SECRET]}
-    from poststack_django.backends import EmailBackend
+def test_a_tenants_key_is_found_again_from_what_is_stored(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenants = Tenants(settings, monkeypatch, {"a": "sk_test_a", "b": "sk_test_b"})
+    put(1, metadata={"tenant": "a"})
+    put(2, metadata={"tenant": "b"})
 
-    original = EmailBackend.client_for
-    EmailBackend.client_for = lambda self, configuration: apis.of(configuration)  # type: ignore[method-assign]
-    try:
-        put(1, metadata={"tenant": "a"})
-        put(2, metadata={"tenant": "b"})
-        assert drain().sent == 2
-    finally:
-        EmailBackend.client_for = original  # type: ignore[method-assign]
-
-    keys = {request.headers["Authorization"] for request in apis.api.requests}
+    assert drain().sent == 2
+    keys = {request.headers["Authorization"] for request in tenants.api.requests}
     assert keys == {"Bearer sk_test_a", "Bearer sk_test_b"}
     assert not any("sk_test" in content for content in EmailContent.objects.values_list("payload", flat=True))
 
 
-def test_a_tenant_without_a_key_holds_up_nobody_else(api: RecordingApi, settings: Any) -> None:
+def test_a_tenant_whose_key_is_gone_holds_up_nobody_else(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"a": "sk_test_a", "b": "sk_test_b"}
+    tenants = Tenants(settings, monkeypatch, keys)
     put(1, metadata={"tenant": "a"})
-    put(2, metadata={"tenant": "gone"})
-    client = api.client()
-    settings.POSTSTACK = {"API_KEY": lambda one: {"a": "sk_test_a"}.get(one.metadata["tenant"], "")}
+    put(2, metadata={"tenant": "b"})
+    del keys["b"]
 
-    with pytest.MonkeyPatch.context() as patch:
-        from poststack_django.backends import EmailBackend
-
-        patch.setattr(EmailBackend, "client_for", lambda self, configuration: client)
-        done = drain()
-
-    assert (done.sent, done.put_off) == (1, 1)
-    assert SentEmail.objects.get(email_id=None).error
+    done = drain()
+    assert (done.sent, done.put_off, len(tenants.api.requests)) == (1, 1, 1)
+    assert "api_key" not in SentEmail.objects.get(email_id="em_1").error

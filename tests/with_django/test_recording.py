@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from poststack import PostStackConnectionError, PostStackError
@@ -154,6 +154,27 @@ def test_the_callers_transaction_survives_a_failure_to_record(
         EmailEvent.objects.create(event_id="evt_own", type="x")
 
     assert EmailEvent.objects.filter(event_id="evt_own").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_the_database_has_ended_is_not_lost_in_silence(
+    backend: EmailBackend, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadlock(*_: Any, **__: Any) -> None:
+        # What InnoDB does to the victim: everything is undone, and the savepoints are gone.
+        connection.connection.rollback()
+        raise OperationalError("deadlock")
+
+    def store_and_send() -> None:
+        with transaction.atomic():
+            EmailEvent.objects.create(event_id="evt_own", type="x")
+            backend.send_messages([message()])
+
+    monkeypatch.setattr(SentEmail, "save", deadlock)
+    with pytest.raises(OperationalError, match="deadlock"):
+        store_and_send()
+
+    assert api.payloads == []
 
 
 @pytest.mark.django_db(transaction=True)
