@@ -20,12 +20,12 @@ else:
 POSTSTACK = {
     # Short times, so that what a killed process leaves behind is not waited for long. The key and the address of the
     # API come from the environment.
-    "TIMEOUT": 2.0,
-    "DEADLINE": 2.0,
+    "TIMEOUT": float(os.environ.get("KILLED_DEADLINE", "2")),
+    "DEADLINE": float(os.environ.get("KILLED_DEADLINE", "2")),
     "OUTBOX": {
         "POLL": float(os.environ.get("KILLED_POLL", "0.5")),
         "BATCH_SIZE": 7,
-        "LEASE": 3.0,
+        "LEASE": float(os.environ.get("KILLED_DEADLINE", "2")) + 1.0,
         "FIRST_DELAY": 0.05,
         "LONGEST_DELAY": 0.5,
     },

@@ -218,7 +218,9 @@ def test_a_commit_wakes_the_drainer_whatever_the_polling_interval(project: Proje
 
 
 def test_a_drainer_that_is_asked_to_stop_ends_after_the_call_in_hand(project: Project, emulator_url: str) -> None:
-    fault = {"path": "/emails", "method": "POST", "delay": 1, "times": 1}
+    # Nothing but the signal may end the call.
+    project.environment["KILLED_DEADLINE"] = "120"
+    fault = {"path": "/emails", "method": "POST", "delay": 3, "times": 1}
     httpx.post(f"{emulator_url}/_emulator/faults", json=fault).raise_for_status()
     project.run("-m", "tests.killed.outbox_writer", "1000", "1001")
     drainer = project.start("-m", "django", "poststack_outbox")

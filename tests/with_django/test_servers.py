@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ PAYLOAD: SendEmail = {"from": "a@example.com", "to": ["b@example.com"], "subject
 
 @pytest.mark.services
 @pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("POSTSTACK_REQUIRE_SERVICES") != "1", reason="takes minutes: CI runs it")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tests_that_use_a_database_pass_on_each(kind: Kind) -> None:
