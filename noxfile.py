@@ -32,7 +32,7 @@ def bare(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All extras, the newest of everything."""
     session.install("-e", ".[all]", *TEST_TOOLS)
-    session.run("python", "-m", "pytest", "-m", "not browser and not slow", *session.posargs)
+    session.run("python", "-m", "pytest", "-m", "not browser and not slow and not services", *session.posargs)
 
 
 @nox.session
@@ -40,4 +40,4 @@ def tests(session: nox.Session) -> None:
 def django(session: nox.Session, django: str) -> None:
     """Each Django on the Pythons where it is not the newest."""
     session.install("-e", ".[django,emulator]", f"django=={django}.*", *TEST_TOOLS)
-    session.run("python", "-m", "pytest", "tests/with_django", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/with_django", "-m", "not browser and not slow", *session.posargs)
