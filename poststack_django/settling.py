@@ -86,8 +86,12 @@ def settle_now_and_after_commit(email_ids: Iterable[str]) -> dict[str, SentEmail
     """
     using = database()
     wanted = list(email_ids)
-    settled = _settle_those_with_events(wanted)
-    if transaction.get_connection(using).in_atomic_block:
+    if not transaction.get_connection(using).in_atomic_block:
+        return _settle_those_with_events(wanted)
+    # A savepoint: a query that fails would spoil the transaction, on PostgreSQL without anybody being told.
+    with transaction.atomic(using=using):
+        settled = _settle_those_with_events(wanted)
+    if wanted:
         # A function with a name: Django 6.0 and older cannot report the failure of a `partial`, and raise instead.
         transaction.on_commit(lambda: _settle_those_with_events(wanted), using=using, robust=True)
     return settled
