@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["put_into_outbox"]
 
+SENT_AT_ONCE = (Status.PENDING.value, Status.UNKNOWN.value)
+"""Tried when the row was made, by a backend that notes no attempts."""
+
 
 def put_into_outbox(outgoing: Sequence[Outgoing]) -> list[SentEmail]:
     """Store e-mails to be sent after the commit; return their rows, in order.
@@ -47,7 +50,7 @@ def _put_back(row: SentEmail, one: Outgoing) -> None:
         "queued_at": now,
         "next_attempt_at": now,
         # What was tried before may have been accepted, and the API knows its key only so long.
-        "first_attempt_at": row.first_attempt_at or row.created_at,
+        "first_attempt_at": row.first_attempt_at or (row.created_at if row.status in SENT_AT_ONCE else None),
         "attempts": 0,
         "sensitive": one.sensitive,
         "expires_at": None if one.expires_after is None else now + one.expires_after,

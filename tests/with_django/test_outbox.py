@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from poststack import PostStackError
+from poststack_django.actions import cancel
 from poststack_django.backends import EmailBackend, OutboxEmailBackend
 from poststack_django.message import PostStackEmail
 from poststack_django.models import EmailContent, SentEmail, Suppression
@@ -313,3 +314,15 @@ def test_what_was_tried_so_long_ago_that_its_key_is_forgotten_is_not_tried_again
 
     assert drain().given_up == 1
     assert (SentEmail.objects.get().status, len(api.requests)) == ("gave_up", 1)
+
+
+def test_what_was_canceled_untried_is_sent_however_old_it_is(api: RecordingApi) -> None:
+    one = message()
+    vars(one)["idempotency_key"] = "order-1"
+    OutboxEmailBackend().send_messages([one])
+    cancel(SentEmail.objects.get())
+    SentEmail.objects.update(created_at=timezone.now() - timedelta(days=30))
+    OutboxEmailBackend().send_messages([one])
+
+    assert drain().sent == 1
+    assert (SentEmail.objects.get().status, len(api.requests)) == ("queued", 1)
