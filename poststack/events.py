@@ -13,13 +13,40 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, cast
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from poststack.errors import WebhookSignatureError
 
-__all__ = ["SIGNATURE_HEADER", "WebhookEvent", "construct_event", "parse_event", "sign", "verify"]
+__all__ = [
+    "EVENT_TYPES",
+    "SIGNATURE_HEADER",
+    "EventType",
+    "WebhookEvent",
+    "construct_event",
+    "parse_event",
+    "sign",
+    "verify",
+]
 
 SIGNATURE_HEADER = "X-PostStack-Signature"
+
+EventType: TypeAlias = Literal[
+    "email.queued",
+    "email.sent",
+    "email.delivered",
+    "email.deferred",
+    "email.bounced",
+    "email.soft_bounced",
+    "email.opened",
+    "email.clicked",
+    "email.complained",
+    "email.unsubscribed",
+    "email.failed",
+    "email.inbound",
+    "inbound_email.received",
+]
+"""The types that this version knows (poststack-api §6.1). Others may come, and are events like these."""
+EVENT_TYPES: Final[frozenset[str]] = frozenset(get_args(EventType))
 _SCHEME = "sha256="
 _HEX_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 

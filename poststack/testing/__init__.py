@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from poststack.emulator.settings import Settings
     from poststack.testing.session import EmulatorSession, RecordedEvent, emulator
     from poststack.testing.views import SentAttachment, SentEmail
+    from poststack.testing.webhooks import WebhookCall, webhook_call
 
-__all__ = ["EmulatorSession", "RecordedEvent", "SentAttachment", "SentEmail", "Settings", "emulator"]
+__all__ = [
+    "EmulatorSession",
+    "RecordedEvent",
+    "SentAttachment",
+    "SentEmail",
+    "Settings",
+    "WebhookCall",
+    "emulator",
+    "webhook_call",
+]
 
 _HOMES = {
     "EmulatorSession": "poststack.testing.session",
@@ -27,7 +37,9 @@ _HOMES = {
     "SentAttachment": "poststack.testing.views",
     "SentEmail": "poststack.testing.views",
     "Settings": "poststack.emulator.settings",
+    "WebhookCall": "poststack.testing.webhooks",
     "emulator": "poststack.testing.session",
+    "webhook_call": "poststack.testing.webhooks",
 }
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,11 +11,13 @@ from django.core.mail import EmailMessage
 from django.http import HttpResponse
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
-from poststack.events import SIGNATURE_HEADER, sign
+from poststack.testing import webhook_call
 from poststack_django.result import status_of
 from poststack_django.settings import get_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.test import Client
 
     from poststack_django.models import SentEmail
@@ -62,19 +61,17 @@ def signed_webhook(
     """
     if email is not None:
         email_id = _id_of(email)
-    about = {"email_id": email_id, "recipient": recipient}
-    named = event_id or f"evt_test_{uuid.uuid4().hex}"
-    moment = (timestamp or datetime.now(timezone.utc)).astimezone(timezone.utc)
-    event = {
-        "id": named,
-        "type": event_type,
-        "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "data": {**{name: value for name, value in about.items() if value is not None}, **(data or {})},
-    }
-    body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
     signing = secret or _first_secret()
-    signature = sign(body, f"not {signing}" if bad_signature else signing)
-    return SignedWebhook(body, {SIGNATURE_HEADER: signature, "Content-Type": "application/json"}, named)
+    call = webhook_call(
+        event_type,
+        secret=f"not {signing}" if bad_signature else signing,
+        email_id=email_id,
+        recipient=recipient,
+        event_id=event_id,
+        timestamp=timestamp,
+        data=data,
+    )
+    return SignedWebhook(call.body, call.headers, call.event_id)
 
 
 def mounted_path() -> str:

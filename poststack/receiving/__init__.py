@@ -1,0 +1,68 @@
+"""Receive webhooks, in any framework: checked, each event once to each handler, and again only to those that failed.
+
+    from poststack.receiving import WebhookReceiver
+
+    receiver = WebhookReceiver(["current secret", "previous secret"])
+
+    @receiver.on("email.bounced")
+    def stop_writing_to(event):
+        ...
+
+    answer = receiver.receive(body, signature_header)  # answer.status and answer.text for PostStack
+
+`AsyncWebhookReceiver` is the same, awaited, for handlers of both kinds. `poststack_flask` and `poststack_fastapi` put a
+route in front; `poststack_django` has a receiver of its own, which stores events in the database.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from poststack._async.receiver import AsyncWebhookReceiver
+    from poststack._sync.receiver import WebhookReceiver
+    from poststack.receiving.checking import WebhookAnswer, check_webhook
+    from poststack.receiving.handlers import EventHandlers
+    from poststack.receiving.redis_store import AsyncRedisEventStore, RedisEventStore
+    from poststack.receiving.stores import AsyncEventStore, Claim, EventStore, MemoryEventStore, Progress
+
+__all__ = [
+    "AsyncEventStore",
+    "AsyncRedisEventStore",
+    "AsyncWebhookReceiver",
+    "Claim",
+    "EventHandlers",
+    "EventStore",
+    "MemoryEventStore",
+    "Progress",
+    "RedisEventStore",
+    "WebhookAnswer",
+    "WebhookReceiver",
+    "check_webhook",
+]
+
+_HOMES = {
+    "AsyncEventStore": "poststack.receiving.stores",
+    "AsyncRedisEventStore": "poststack.receiving.redis_store",
+    "AsyncWebhookReceiver": "poststack._async.receiver",
+    "Claim": "poststack.receiving.stores",
+    "EventHandlers": "poststack.receiving.handlers",
+    "EventStore": "poststack.receiving.stores",
+    "MemoryEventStore": "poststack.receiving.stores",
+    "Progress": "poststack.receiving.stores",
+    "RedisEventStore": "poststack.receiving.redis_store",
+    "WebhookAnswer": "poststack.receiving.checking",
+    "WebhookReceiver": "poststack._sync.receiver",
+    "check_webhook": "poststack.receiving.checking",
+}
+
+
+# Hidden from type checkers, which would take it to mean that every name exists, misspelt ones too.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name at its first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
