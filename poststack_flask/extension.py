@@ -9,6 +9,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from poststack import PostStack
+from poststack_flask.mail import MailMethods
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -26,7 +27,7 @@ SETTINGS = {
 NUMBERS = {"timeout": float, "max_retries": int, "deadline": float}
 
 
-class FlaskPostStack:
+class FlaskPostStack(MailMethods):
     """Give each application a client of its own.
 
         poststack = FlaskPostStack()
