@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Final, cast, overload
-
-from flask import current_app
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from poststack_flask.message import Message
 from poststack_flask.payload import SendFields, payload_from
+from poststack_flask.state import app_at_work, client_of, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-    from flask import Flask
     from typing_extensions import Self, Unpack
 
     from poststack import PostStack
     from poststack.types import SentEmail
     from poststack_flask.message import Address, Attachment
     from poststack_flask.payload import AnyMessage
+    from poststack_flask.settings import Sender
 
     class MessageArguments(SendFields, total=False):
         """Arguments of `Message`, by name."""
@@ -42,9 +40,7 @@ if TYPE_CHECKING:
         rcpt_options: Iterable[str] | None
 
 
-__all__ = ["Connection", "MailMethods", "default_sender"]
-
-SENDER: Final = "POSTSTACK_DEFAULT_SENDER"
+__all__ = ["Connection", "MailMethods"]
 
 
 class Connection:
@@ -53,7 +49,7 @@ class Connection:
     Nothing is opened or closed: the client keeps its connections for everybody. The `with` is for the code you have.
     """
 
-    def __init__(self, client: PostStack, sender: object = None) -> None:
+    def __init__(self, client: PostStack, sender: Sender | None = None) -> None:
         self._client = client
         self._sender = sender
 
@@ -107,19 +103,6 @@ class MailMethods:
         return self.connect().send_message(*arguments, **fields)
 
     def connect(self) -> Connection:
-        """Return what sends through the current application: `with poststack.connect() as connection`."""
-        return Connection(client_of(current_app), default_sender(current_app))
-
-
-def default_sender(app: Flask) -> object:
-    """Return whom messages without a sender are from, as text or `(name, address)`; None when it is not configured."""
-    config = cast("Mapping[str, object]", app.config)
-    return config.get(SENDER) or os.environ.get(SENDER) or config.get("MAIL_DEFAULT_SENDER")
-
-
-def client_of(app: Flask) -> PostStack:
-    """Return the application's client. Raises `RuntimeError` where there is none."""
-    try:
-        return cast("PostStack", app.extensions["poststack"])
-    except KeyError:
-        raise RuntimeError("This application has no PostStack client. Call FlaskPostStack().init_app(app).") from None
+        """Return what sends through the current application: `with poststack.connect() as connection: …`."""
+        app = app_at_work()
+        return Connection(client_of(app), state_of(app).settings.default_sender)

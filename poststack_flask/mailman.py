@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app
-
 from poststack import PostStackError
-from poststack_flask.mail import Connection, client_of, default_sender
+from poststack_flask.mail import MailMethods
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +45,7 @@ class EmailBackend:
 
     def send_messages(self, email_messages: Iterable[EmailMessageLike] | None) -> int:
         """Send all that have a recipient and return how many were accepted."""
-        connection = Connection(client_of(current_app), default_sender(current_app))
+        connection = MailMethods().connect()
         accepted = 0
         for message in email_messages or ():
             if not (message.to or message.cc or message.bcc):

@@ -16,7 +16,7 @@ import httpx
 
 __all__ = ["DemoError", "DemoStoppedError", "Program", "free_port"]
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 ON_THIS_MACHINE: Final = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 """The programs talk to each other only; a proxy in the environment has nothing to do with that."""
 PATIENCE: Final = 5.0

@@ -1,0 +1,1 @@
+"""The demonstrations: an example project sends its mail through PostStack, to the emulator on this machine."""
