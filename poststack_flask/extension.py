@@ -127,7 +127,8 @@ class FlaskPostStack(MailMethods):
         settings = read_settings(cast("Mapping[str, object]", app.config), self._defaults)
         outlet = Outlet(app, settings, has_own_transport=self._transport is not None)
         transport = HttpcoreTransport() if self._transport is None else self._transport
-        client = self.make_client(app, **_arguments(settings), transport=AppTransport(outlet, transport))
+        at_work = AppTransport(outlet, transport)
+        client = self.make_client(app, **_arguments(settings), transport=at_work)
         if settings.webhook_secrets and settings.webhook_path is not None:
             app.register_blueprint(self.webhook_blueprint(path=settings.webhook_path))
         app.cli.add_command(commands)
@@ -135,6 +136,7 @@ class FlaskPostStack(MailMethods):
         app.extensions[STATE] = AppState(
             settings=settings,
             outlet=outlet,
+            clock=at_work.clock,
             event_store=MemoryEventStore() if settings.event_store is None else settings.event_store,
         )
         if self._transport is None:
