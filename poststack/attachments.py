@@ -11,7 +11,8 @@
         ],
     })
 
-One file may have 10,000,000 bytes, all files of an e-mail 25,000,000: checked here and again before sending.
+One file may have 10,000,000 bytes (`LARGEST_ATTACHMENT`), all files of an e-mail 25,000,000 (`LARGEST_EMAIL`): checked
+here and again before sending.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import mimetypes
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from poststack._checks import LARGEST_ATTACHMENT, check_attachment_sizes
+from poststack._checks import LARGEST_ATTACHMENT, LARGEST_EMAIL, check_attachment_sizes
 
 if TYPE_CHECKING:
     from poststack.types import Attachment
 
-__all__ = ["from_bytes", "from_file", "from_path"]
+__all__ = ["LARGEST_ATTACHMENT", "LARGEST_EMAIL", "from_bytes", "from_file", "from_path"]
 
 DEFAULT_TYPE = "application/octet-stream"
 

@@ -60,11 +60,17 @@ class PostStackError(Exception):
         self.request_id: str | None = request_id
         self.headers: dict[str, str] = dict(headers or {})
         self.retry_after: float | None = retry_after
+        self.may_have_taken_effect: bool = self._leaves_doubt()
+        """Whether the API may have done what it was asked, in the last attempt of the call or in an earlier one.
+
+        True after no answer, a broken one, or a 5xx. A 503 that is the API's own is a refusal, and so is every 4xx,
+        unless an attempt before it was left in doubt. Then repeat an e-mail only with the same `idempotency_key`.
+        """
 
     # Exceptions travel through pickles (multiprocessing, task queues): all fields must survive, not only the text.
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = (self.status_code, self.error, self.code, self.request_id, self.headers, self.retry_after)
-        return type(self), arguments
+        return type(self), arguments, {"may_have_taken_effect": self.may_have_taken_effect}
 
     def __repr__(self) -> str:
         parts = [f"status_code={self.status_code}", f"error={self.error!r}"]
@@ -92,6 +98,12 @@ class PostStackError(Exception):
             return False
         return self.code in _QUOTA_CODES or (self.code is not None and self.retry_after is None)
 
+    def _leaves_doubt(self) -> bool:
+        if self.status_code == 503:
+            # What stands in between says this, too, also of a request that it has passed on; but not in these terms.
+            return not self.code and not self.request_id and self.retry_after is None
+        return self.status_code == 0 or self.status_code >= 500
+
 
 class PostStackConnectionError(PostStackError):
     """No answer came. Whether the API took the request is unknown; `__cause__` is the transport's exception."""
@@ -107,6 +119,9 @@ class PostStackResponseError(PostStackError):
     @property
     def transient(self) -> bool:
         """True: something between you and the API garbled the answer, and asking again can help."""
+        return True
+
+    def _leaves_doubt(self) -> bool:
         return True
 
 

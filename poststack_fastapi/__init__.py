@@ -1,4 +1,4 @@
-"""PostStack for FastAPI and Starlette: one asynchronous client per application, and webhooks."""
+"""PostStack for FastAPI and Starlette: one asynchronous client per application, bodies, errors, and webhooks."""
 
 from __future__ import annotations
 
@@ -11,24 +11,41 @@ except ModuleNotFoundError as _error:
     raise ImportError('poststack_fastapi needs FastAPI. Install it with: pip install "poststack[fastapi]"') from _error
 
 from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
+from poststack_fastapi.errors import ERROR_RESPONSES, add_exception_handlers, poststack_exception_handler
 from poststack_fastapi.lifespan import lifespan, make_lifespan
+from poststack_fastapi.uploads import attachment_from_upload, attachments_from_uploads
 
 if TYPE_CHECKING:
+    from poststack_fastapi.addresses import Address
     from poststack_fastapi.annotations import PostStackDep, SyncPostStackDep
+    from poststack_fastapi.bodies import AttachmentBody, EmailBody, TrackingBody
 
 __all__ = [
+    "ERROR_RESPONSES",
+    "Address",
+    "AttachmentBody",
+    "EmailBody",
     "PostStackDep",
     "SyncPostStackDep",
+    "TrackingBody",
+    "add_exception_handlers",
+    "attachment_from_upload",
+    "attachments_from_uploads",
     "get_poststack",
     "get_sync_poststack",
     "lifespan",
     "make_lifespan",
+    "poststack_exception_handler",
 ]
 
-# Starlette alone is enough for the others.
-_NEED_FASTAPI = {
-    "PostStackDep": "poststack_fastapi.annotations",
-    "SyncPostStackDep": "poststack_fastapi.annotations",
+# Starlette alone is enough for the others. Each has its module, and the package that it needs.
+_NEED_MORE = {
+    "Address": ("poststack_fastapi.addresses", "pydantic"),
+    "AttachmentBody": ("poststack_fastapi.bodies", "pydantic"),
+    "EmailBody": ("poststack_fastapi.bodies", "pydantic"),
+    "PostStackDep": ("poststack_fastapi.annotations", "fastapi"),
+    "SyncPostStackDep": ("poststack_fastapi.annotations", "fastapi"),
+    "TrackingBody": ("poststack_fastapi.bodies", "pydantic"),
 }
 
 
@@ -36,11 +53,13 @@ _NEED_FASTAPI = {
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Import a name at its first use. Raises `ImportError` where FastAPI is missing."""
-        if name not in _NEED_FASTAPI:
+        """Import a name at its first use. Raises `ImportError` where the package that it needs is missing."""
+        if name not in _NEED_MORE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, package = _NEED_MORE[name]
         try:
-            import_module("fastapi")
+            import_module(package)
         except ModuleNotFoundError as error:
-            raise ImportError(f'{name} needs FastAPI. Install it with: pip install "poststack[fastapi]"') from error
-        return getattr(import_module(_NEED_FASTAPI[name]), name)
+            needed = {"fastapi": "FastAPI"}.get(package, package)
+            raise ImportError(f'{name} needs {needed}. Install it with: pip install "poststack[fastapi]"') from error
+        return getattr(import_module(module), name)

@@ -2,8 +2,8 @@
 
     python tools/matrix.py bare tests django
 
-The exit status is 1 when one of them failed. Sessions whose Python is not there are skipped, as nox does, and so are the
-tests on the Python that runs this: those are `make test`.
+The exit status is 1 when one of them failed. Sessions whose Python is not there are skipped, as nox does, and so are
+the tests on the Python that runs this: those are `make test`.
 """
 
 from __future__ import annotations

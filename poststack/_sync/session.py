@@ -65,7 +65,7 @@ class Session:
         headers = self._headers_of(request)
         ends_at = None if config.deadline is None else clock.monotonic() + config.deadline
         timeout = config.timeout if timeout is None else checked_timeout(timeout)
-        failed_attempts = 0
+        failed_attempts, in_doubt = 0, False
         while True:
             failure: PostStackError
             cause: TransportError | None = None
@@ -77,6 +77,8 @@ class Session:
                 if 200 <= response.status < 300:
                     return response
                 failure = _wire.error_from(response, clock.time())
+            # A refusal says nothing of the attempts before it, and one of them may have been accepted.
+            in_doubt = failure.may_have_taken_effect = failure.may_have_taken_effect or in_doubt
             failed_attempts += 1
             delay = config.retries.delay_before_retry(failure, failed_attempts, random.random)
             if delay is not None and ends_at is not None and clock.monotonic() + delay >= ends_at:

@@ -96,3 +96,32 @@ def test_a_used_up_quota_is_told_from_throttling(
 def test_a_wrong_signature_is_the_callers_business() -> None:
     assert issubclass(WebhookSignatureError, ValueError)
     assert not issubclass(WebhookSignatureError, PostStackError)
+
+
+@pytest.mark.parametrize(
+    ("error", "in_doubt"),
+    [
+        (PostStackConnectionError(0, "No answer"), True),
+        (PostStackTimeoutError(0, "No answer in time"), True),
+        (PostStackResponseError(202, "No id"), True),
+        (PostStackResponseError(503, "No id", request_id="req_1"), True),
+        (PostStackError(500, "Broken", "internal_error", "req_1"), True),
+        (PostStackError(502, "Bad gateway"), True),
+        (PostStackError(503, "Service Unavailable"), True),
+        (PostStackError(503, "Maintenance", retry_after=0.0), False),
+        (PostStackError(503, "Maintenance", request_id="req_1"), False),
+        (PostStackError(503, "Maintenance", "maintenance"), False),
+        (PostStackError(429, "Slow down"), False),
+        (PostStackError(401, "Invalid API key"), False),
+        (PostStackError(422, "Domain not verified"), False),
+    ],
+)
+def test_only_what_is_no_refusal_may_have_taken_effect(error: PostStackError, in_doubt: bool) -> None:
+    assert error.may_have_taken_effect is in_doubt
+
+
+def test_doubt_about_an_earlier_attempt_travels_with_the_error() -> None:
+    error = PostStackError(429, "Slow down")
+    error.may_have_taken_effect = True
+
+    assert pickle.loads(pickle.dumps(error)).may_have_taken_effect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from poststack import AsyncPostStack
+from poststack import AsyncPostStack, PostStackError
 from poststack.testing import EmulatorSession
 
 pytestmark = pytest.mark.anyio
@@ -56,3 +56,29 @@ async def test_a_client_closes_with_its_block_and_again_without_harm(emu: Emulat
         assert (await client.emails.list())["data"] == []
     await client.aclose()
     await client.aclose()
+
+
+async def test_a_refusal_does_not_hide_that_an_earlier_attempt_may_have_been_accepted(emu: EmulatorSession) -> None:
+    emu.fail(lost_answer=True, times=1)
+    emu.fail(429, retry_after=90)
+
+    with pytest.raises(PostStackError) as raised:
+        await emu.async_client().emails.send(
+            {"from": "a@example.com", "to": ["b@example.com"], "subject": "Hi", "text": "Hello"}
+        )
+
+    assert raised.value.status_code == 429
+    assert raised.value.may_have_taken_effect
+    assert len(emu.sent) == 1
+
+
+async def test_refusals_alone_leave_no_doubt(emu: EmulatorSession) -> None:
+    emu.fail(429, retry_after=1)
+
+    with pytest.raises(PostStackError) as raised:
+        await emu.async_client().emails.send(
+            {"from": "a@example.com", "to": ["b@example.com"], "subject": "Hi", "text": "Hello"}
+        )
+
+    assert not raised.value.may_have_taken_effect
+    assert emu.sent == []
