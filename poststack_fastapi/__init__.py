@@ -13,21 +13,30 @@ except ModuleNotFoundError as _error:
 from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
 from poststack_fastapi.errors import ERROR_RESPONSES, add_exception_handlers, poststack_exception_handler
 from poststack_fastapi.lifespan import lifespan, make_lifespan
+from poststack_fastapi.openapi import WEBHOOK_OPENAPI, WEBHOOK_RESPONSES
 from poststack_fastapi.uploads import attachment_from_upload, attachments_from_uploads
+from poststack_fastapi.webhooks import WebhookRoute, webhook_route
 
 if TYPE_CHECKING:
     from poststack_fastapi.addresses import Address
     from poststack_fastapi.annotations import PostStackDep, SyncPostStackDep
     from poststack_fastapi.bodies import AttachmentBody, EmailBody, TrackingBody
+    from poststack_fastapi.routers import WebhookRouter, webhook_router
+    from poststack_fastapi.verified import VerifiedEvent, verified_event
 
 __all__ = [
     "ERROR_RESPONSES",
+    "WEBHOOK_OPENAPI",
+    "WEBHOOK_RESPONSES",
     "Address",
     "AttachmentBody",
     "EmailBody",
     "PostStackDep",
     "SyncPostStackDep",
     "TrackingBody",
+    "VerifiedEvent",
+    "WebhookRoute",
+    "WebhookRouter",
     "add_exception_handlers",
     "attachment_from_upload",
     "attachments_from_uploads",
@@ -36,6 +45,9 @@ __all__ = [
     "lifespan",
     "make_lifespan",
     "poststack_exception_handler",
+    "verified_event",
+    "webhook_route",
+    "webhook_router",
 ]
 
 # Starlette alone is enough for the others. Each has its module, and the package that it needs.
@@ -46,6 +58,10 @@ _NEED_MORE = {
     "PostStackDep": ("poststack_fastapi.annotations", "fastapi"),
     "SyncPostStackDep": ("poststack_fastapi.annotations", "fastapi"),
     "TrackingBody": ("poststack_fastapi.bodies", "pydantic"),
+    "VerifiedEvent": ("poststack_fastapi.verified", "fastapi"),
+    "WebhookRouter": ("poststack_fastapi.routers", "fastapi"),
+    "verified_event": ("poststack_fastapi.verified", "fastapi"),
+    "webhook_router": ("poststack_fastapi.routers", "fastapi"),
 }
 
 

@@ -18,6 +18,7 @@ PUBLIC_MODULES = [
     "poststack.receiving",
     "poststack.transports.base",
     "poststack.types",
+    "poststack_fastapi",
 ]
 
 
