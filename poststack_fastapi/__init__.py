@@ -50,18 +50,18 @@ __all__ = [
     "webhook_router",
 ]
 
-# Starlette alone is enough for the others. Each has its module, and the package that it needs.
-_NEED_MORE = {
-    "Address": ("poststack_fastapi.addresses", "pydantic"),
-    "AttachmentBody": ("poststack_fastapi.bodies", "pydantic"),
-    "EmailBody": ("poststack_fastapi.bodies", "pydantic"),
-    "PostStackDep": ("poststack_fastapi.annotations", "fastapi"),
-    "SyncPostStackDep": ("poststack_fastapi.annotations", "fastapi"),
-    "TrackingBody": ("poststack_fastapi.bodies", "pydantic"),
-    "VerifiedEvent": ("poststack_fastapi.verified", "fastapi"),
-    "WebhookRouter": ("poststack_fastapi.routers", "fastapi"),
-    "verified_event": ("poststack_fastapi.verified", "fastapi"),
-    "webhook_router": ("poststack_fastapi.routers", "fastapi"),
+# Starlette alone is enough for the others. What each of these needs, and where it is.
+_NEEDING_MORE = {
+    "Address": ("pydantic", "poststack_fastapi.addresses"),
+    "AttachmentBody": ("pydantic", "poststack_fastapi.bodies"),
+    "EmailBody": ("pydantic", "poststack_fastapi.bodies"),
+    "PostStackDep": ("fastapi", "poststack_fastapi.annotations"),
+    "SyncPostStackDep": ("fastapi", "poststack_fastapi.annotations"),
+    "TrackingBody": ("pydantic", "poststack_fastapi.bodies"),
+    "VerifiedEvent": ("fastapi", "poststack_fastapi.verified"),
+    "WebhookRouter": ("fastapi", "poststack_fastapi.routers"),
+    "verified_event": ("fastapi", "poststack_fastapi.verified"),
+    "webhook_router": ("fastapi", "poststack_fastapi.routers"),
 }
 
 
@@ -69,13 +69,12 @@ _NEED_MORE = {
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Import a name at its first use. Raises `ImportError` where the package that it needs is missing."""
-        if name not in _NEED_MORE:
+        """Import a name at its first use. Raises `ImportError` where what it needs is missing."""
+        if name not in _NEEDING_MORE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module, package = _NEED_MORE[name]
+        package, home = _NEEDING_MORE[name]
         try:
             import_module(package)
         except ModuleNotFoundError as error:
-            needed = {"fastapi": "FastAPI"}.get(package, package)
-            raise ImportError(f'{name} needs {needed}. Install it with: pip install "poststack[fastapi]"') from error
-        return getattr(import_module(module), name)
+            raise ImportError(f'{name} needs FastAPI. Install it with: pip install "poststack[fastapi]"') from error
+        return getattr(import_module(home), name)
