@@ -10,6 +10,8 @@ __all__ = ["SystemClock"]
 class SystemClock:
     """Real seconds and real waiting."""
 
+    __module__ = "poststack.transports.base"
+
     def monotonic(self) -> float:
         """Return seconds that never go back."""
         return time.monotonic()

@@ -2,28 +2,62 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, cast
+import logging
+import weakref
+from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
-from flask import current_app
-from werkzeug.local import LocalProxy
-
-from poststack import PostStack
+from poststack import AsyncPostStack, PostStack
+from poststack.receiving import EventHandlers, MemoryEventStore
+from poststack.receiving.checking import LARGEST_BODY, MAX_AGE
+from poststack.receiving.checking import webhook_secrets as texts_of
+from poststack.transports.httpcore import AsyncHttpcoreTransport, HttpcoreTransport
+from poststack_flask.cli import commands
+from poststack_flask.outlet import STAND_IN_KEY, AppTransport, AsyncAppTransport, Outlet
+from poststack_flask.recording import record_messages
+from poststack_flask.settings import DEADLINE, MAX_RETRIES, TIMEOUT, WEBHOOK_PATH, Settings, read_settings
+from poststack_flask.state import CLIENT, STATE, AppState, app_at_work, client_of, current_poststack, state_of
+from poststack_flask.webhooks import BLUEPRINT, webhook_blueprint
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from typing import Any
 
-__all__ = ["FlaskPostStack", "current_poststack"]
+    from flask import Blueprint, Flask
+    from typing_extensions import Unpack
 
-NAME = "poststack"
-SETTINGS = {
-    "POSTSTACK_API_KEY": "api_key",
-    "POSTSTACK_BASE_URL": "base_url",
-    "POSTSTACK_TIMEOUT": "timeout",
-    "POSTSTACK_MAX_RETRIES": "max_retries",
-    "POSTSTACK_DEADLINE": "deadline",
-}
-NUMBERS = {"timeout": float, "max_retries": int, "deadline": float}
+    from poststack.events import EventType
+    from poststack.receiving import EventStore
+    from poststack.receiving.checking import Secrets
+    from poststack.transports.base import AsyncTransport, Transport
+    from poststack_flask.sent import SentMessage
+    from poststack_flask.settings import Sender
+
+__all__ = ["AsyncClientArguments", "ClientArguments", "FlaskPostStack", "current_poststack"]
+
+Handler = TypeVar("Handler", bound="Callable[..., Any]")
+
+logger = logging.getLogger("poststack.flask")
+
+
+class _Arguments(TypedDict):
+    api_key: str
+    base_url: str | None
+    timeout: float
+    max_retries: int
+    deadline: float | None
+
+
+class ClientArguments(_Arguments):
+    """What `FlaskPostStack.make_client` is called with. The transport is what suppresses sending in tests."""
+
+    transport: Transport
+
+
+class AsyncClientArguments(_Arguments):
+    """What `FlaskPostStack.make_async_client` is called with. The transport is what suppresses sending in tests."""
+
+    transport: AsyncTransport
 
 
 class FlaskPostStack:
@@ -38,40 +72,162 @@ class FlaskPostStack:
 
     Views use `app.extensions["poststack"]`, which is the `PostStack` client itself, or `current_poststack`.
 
-    Configuration, from `app.config` and else from the environment: `POSTSTACK_API_KEY` (required),
-    `POSTSTACK_BASE_URL`, `POSTSTACK_TIMEOUT`, `POSTSTACK_MAX_RETRIES`, `POSTSTACK_DEADLINE`. `defaults` are arguments
-    of `PostStack` that apply where neither says anything. Nothing about an application is kept on this object.
+    Settings are read once, by `init_app`: `POSTSTACK_API_KEY` and so on from `app.config`, else from the environment,
+    else the arguments here. Times are in seconds. `transport` replaces the HTTP library, also while the application is
+    testing; `event_store` is what several processes need to call handlers once for each event. Nothing about an
+    application is kept on this object.
     """
 
-    def __init__(self, app: Flask | None = None, **defaults: Any) -> None:
-        self._defaults = defaults
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = TIMEOUT,
+        max_retries: int = MAX_RETRIES,
+        deadline: float | None = DEADLINE,
+        transport: Transport | None = None,
+        suppress_send: bool | None = None,
+        default_sender: Sender | None = None,
+        webhook_secrets: Secrets = None,
+        webhook_path: str | None = WEBHOOK_PATH,
+        webhook_max_age: float | None = MAX_AGE,
+        event_store: EventStore | None = None,
+    ) -> None:
+        self._defaults = Settings(
+            api_key=api_key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            deadline=deadline,
+            suppress_send=suppress_send,
+            default_sender=default_sender,
+            webhook_secrets=texts_of(webhook_secrets),
+            webhook_path=webhook_path,
+            webhook_max_age=webhook_max_age,
+            event_store=event_store,
+        )
+        self._transport = transport
+        self._handlers = EventHandlers()
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Create the application's client. Raises `RuntimeError` when it has one, `ValueError` for bad settings."""
-        if NAME in app.extensions:
+        """Create the application's client, its webhook if it has a secret, and the commands `flask poststack`.
+
+        Raises `RuntimeError` when the application has a client, `ValueError` for settings that cannot work. A missing
+        key is logged, and raised when something is to be sent: tests and commands of a build have none.
+        """
+        if CLIENT in app.extensions or STATE in app.extensions:
             raise RuntimeError(
                 "This application has a PostStack client already. Call init_app once for each application."
             )
-        arguments = dict(self._defaults)
-        for setting, argument in SETTINGS.items():
-            value = cast("object", app.config.get(setting, os.environ.get(setting)))  # pyright: ignore[reportUnknownMemberType]  # Flask's own type is partial
-            if value is None:
-                continue
-            try:
-                arguments[argument] = NUMBERS.get(argument, str)(str(value))
-            except (TypeError, ValueError):
-                raise ValueError(f"{setting} must be a number of seconds or retries.") from None
-        app.extensions[NAME] = PostStack(**arguments)
+        settings = read_settings(cast("Mapping[str, object]", app.config), self._defaults)
+        outlet = Outlet(app, settings, has_own_transport=self._transport is not None)
+        transport = HttpcoreTransport() if self._transport is None else self._transport
+        client = self.make_client(app, **_arguments(settings), transport=AppTransport(outlet, transport))
+        if settings.webhook_secrets and settings.webhook_path is not None:
+            app.register_blueprint(self.webhook_blueprint(path=settings.webhook_path))
+        app.cli.add_command(commands)
+        app.extensions[CLIENT] = client
+        app.extensions[STATE] = AppState(
+            settings=settings,
+            outlet=outlet,
+            event_store=MemoryEventStore() if settings.event_store is None else settings.event_store,
+        )
+        if self._transport is None:
+            weakref.finalize(app, transport.close)
+        if settings.api_key is None and not outlet.suppressed:
+            logger.warning(
+                "No PostStack API key: nothing can be sent. Set POSTSTACK_API_KEY in the application's configuration "
+                "or in the environment."
+            )
+
+    def close(self, app: Flask) -> None:
+        """Close the connections of an application, and forget what its tests have sent.
+
+        Needed by nobody: connections are closed when the application goes, or the program ends.
+        """
+        state = state_of(app)
+        client_of(app).close()
+        state.outlet.forget_session()
+
+    def make_client(self, app: Flask, **arguments: Unpack[ClientArguments]) -> PostStack:
+        """Return the application's client. Overridden, it must hand on the transport, or tests send e-mails."""
+        return PostStack(**arguments)
+
+    def make_async_client(self, app: Flask, **arguments: Unpack[AsyncClientArguments]) -> AsyncPostStack:
+        """Return an asynchronous client. Overridden, it must hand on the transport, or tests send e-mails."""
+        return AsyncPostStack(**arguments)
+
+    def async_client(self, *, transport: AsyncTransport | None = None) -> AsyncPostStack:
+        """Return a new asynchronous client with the settings of the current application.
+
+            async with poststack.async_client() as client:
+                await asyncio.gather(*(client.emails.send(email) for email in emails))
+
+        Make one in each view, and leave it there: Flask runs every async view in an event loop of its own, and
+        connections belong to the loop that opened them. Raises `TypeError` where the extension was given a transport
+        that cannot send asynchronously; give one that can.
+        """
+        app = app_at_work()
+        state = state_of(app)
+        if transport is None and self._transport is not None:
+            if not hasattr(self._transport, "asend"):
+                raise TypeError(
+                    f"The extension's transport, {type(self._transport).__name__}, has no `asend`. Give one that has: "
+                    "async_client(transport=…)."
+                )
+            transport = cast("AsyncTransport", self._transport)
+        elif transport is None:
+            transport = AsyncHttpcoreTransport()
+        at_work = AsyncAppTransport(state.outlet, transport)
+        return self.make_async_client(app, **_arguments(state.settings), transport=at_work)
+
+    def on(self, *types: EventType | str) -> Callable[[Handler], Handler]:
+        """Decorate a handler of webhook events of these types; `"*"` means all, those that come in future too.
+
+            @poststack.on("email.bounced", "email.complained")
+            def stop_writing_to(event):
+                ...
+
+        It is called in the application and request context of the webhook, once for each event, and again when it
+        raised. It may be `async def`. Raises `ValueError` for a name that no event has.
+        """
+        return self._handlers.on(*types)
+
+    def webhook_blueprint(
+        self,
+        *,
+        path: str = WEBHOOK_PATH,
+        name: str = BLUEPRINT,
+        secrets: Secrets = None,
+        store: EventStore | None = None,
+        max_age: float | None = None,
+        max_bytes: int = LARGEST_BODY,
+    ) -> Blueprint:
+        """Return a blueprint with the webhook, for mounting it by hand, or several under names of their own.
+
+            app.register_blueprint(poststack.webhook_blueprint(path="/webhooks/shop", name="shop", secrets=["…"]))
+
+        What is left out is the application's: `secrets`, `store`, and `max_age` in seconds, where `float("inf")` takes
+        every age. A body that is longer than `max_bytes` is refused.
+        """
+        return webhook_blueprint(
+            self._handlers, path=path, name=name, secrets=secrets, store=store, max_age=max_age, max_bytes=max_bytes
+        )
+
+    def record_messages(self, app: Flask | None = None) -> AbstractContextManager[list[SentMessage]]:
+        """Yield a list that fills with what is sent inside the block; see `poststack_flask.testing.record_messages`."""
+        return record_messages(app)
 
 
-def _client_of_current_app() -> PostStack:
-    try:
-        return cast("PostStack", current_app.extensions[NAME])
-    except KeyError:
-        raise RuntimeError("This application has no PostStack client. Call FlaskPostStack().init_app(app).") from None
-
-
-current_poststack = cast("PostStack", LocalProxy(_client_of_current_app))
-"""The client of the application that is handling the request."""
+def _arguments(settings: Settings) -> _Arguments:
+    return {
+        "api_key": STAND_IN_KEY if settings.api_key is None else settings.api_key,
+        "base_url": settings.base_url,
+        "timeout": settings.timeout,
+        "max_retries": settings.max_retries,
+        "deadline": settings.deadline,
+    }

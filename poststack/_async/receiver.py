@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncWebhookReceiver"]
 
-logger = logging.getLogger("poststack.webhooks")
+logger: logging.Logger = logging.getLogger("poststack.webhooks")
 
 
 class AsyncWebhookReceiver:

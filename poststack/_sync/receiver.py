@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WebhookReceiver"]
 
-logger = logging.getLogger("poststack.webhooks")
+logger: logging.Logger = logging.getLogger("poststack.webhooks")
 
 
 class WebhookReceiver:

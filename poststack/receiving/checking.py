@@ -20,7 +20,7 @@ LARGEST_BODY: Final = 1_000_000
 MAX_AGE: Final = 3 * 86_400.0
 """Seconds. PostStack tries for one day."""
 
-logger = logging.getLogger("poststack.webhooks")
+logger: logging.Logger = logging.getLogger("poststack.webhooks")
 
 
 class WebhookAnswer(NamedTuple):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
+from poststack._clock import SystemClock
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,6 +18,7 @@ __all__ = [
     "Clock",
     "HttpRequest",
     "HttpResponse",
+    "SystemClock",
     "Transport",
     "TransportError",
     "TransportTimeoutError",

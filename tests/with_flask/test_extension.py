@@ -7,7 +7,10 @@ from flask import Flask, current_app
 
 from poststack import PostStack
 from poststack.testing import emulator
+from poststack.types import SendEmail
 from poststack_flask import FlaskPostStack, current_poststack
+
+EMAIL: SendEmail = {"from": "a@example.com", "to": ["b@example.com"], "subject": "Hi", "text": "Hello"}
 
 
 def application(**config: object) -> Flask:
@@ -77,9 +80,13 @@ def test_a_second_client_for_one_application_is_refused() -> None:
         FlaskPostStack(app)
 
 
-def test_a_missing_key_is_an_error_at_start() -> None:
+def test_a_missing_key_is_logged_at_start_and_raised_when_something_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    app = application()
+    FlaskPostStack(app)
+
+    assert "POSTSTACK_API_KEY" in caplog.text
     with pytest.raises(ValueError, match="POSTSTACK_API_KEY"):
-        FlaskPostStack(application())
+        app.extensions["poststack"].emails.send(EMAIL)
 
 
 def test_a_setting_that_is_no_number_is_named() -> None:

@@ -1,0 +1,87 @@
+"""The route that PostStack calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, current_app, request
+
+from poststack.events import SIGNATURE_HEADER
+from poststack.receiving import WebhookReceiver
+from poststack.receiving.checking import LARGEST_BODY, webhook_secrets
+from poststack_flask.receivers import Receivers
+from poststack_flask.state import app_at_work, state_of
+
+if TYPE_CHECKING:
+    from poststack.receiving import EventHandlers, EventStore
+    from poststack.receiving.checking import Secrets
+
+__all__ = ["BLUEPRINT", "webhook_blueprint"]
+
+BLUEPRINT: Final = "poststack"
+SECRETS: Final = "_poststack_secrets"
+CHUNK: Final = 64 * 1024
+
+
+def webhook_blueprint(
+    handlers: EventHandlers,
+    *,
+    path: str,
+    name: str = BLUEPRINT,
+    secrets: Secrets = None,
+    store: EventStore | None = None,
+    max_age: float | None = None,
+    max_bytes: int = LARGEST_BODY,
+) -> Blueprint:
+    """Return a blueprint with one route; see `FlaskPostStack.webhook_blueprint`."""
+    own_secrets = webhook_secrets(secrets)
+    if secrets is not None and not own_secrets:
+        raise ValueError("The webhook's secrets are empty. Leave them out to use POSTSTACK_WEBHOOK_SECRETS.")
+    blueprint = Blueprint(name, __name__)
+
+    def webhook() -> Response:
+        if request.method == "HEAD":  # Some set-up tools look whether there is something.
+            return Response()
+        app = app_at_work()
+        state = state_of(app)
+        receivers = Receivers(app, handlers)
+        age = state.settings.webhook_max_age if max_age is None else max_age
+        receiver = WebhookReceiver(
+            own_secrets or state.settings.webhook_secrets,
+            store=store or state.event_store,
+            max_age=None if age == float("inf") else age,
+            max_bytes=max_bytes,
+            handlers=receivers,
+            call=receivers.call,
+        )
+        answer = receiver.receive(_raw_body(max_bytes), request.headers.get(SIGNATURE_HEADER))
+        return Response(answer.text, answer.status, mimetype="text/plain")
+
+    setattr(webhook, SECRETS, own_secrets)
+    blueprint.add_url_rule(path, "webhook", webhook, methods=["POST", "HEAD"], strict_slashes=False)
+    # Runs before every `before_request`, so before CSRFProtect too, whichever of us was initialised first.
+    blueprint.url_value_preprocessor(_exempt_from_csrf)
+    return blueprint
+
+
+def _exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    protection: object = current_app.extensions.get("csrf")
+    exempt = getattr(protection, "exempt", None)
+    if callable(exempt) and endpoint is not None:
+        exempt(current_app.view_functions[endpoint])
+
+
+def _raw_body(most: int) -> bytes:
+    """Return the body as it came, and at most one byte more than is taken.
+
+    The limits of the application and of the request apply besides, and raise as they do elsewhere.
+    """
+    if request.content_length is not None:
+        return b"\0" * (most + 1) if request.content_length > most else request.get_data()
+    # Sent in chunks. Where something has read and kept it before us, the stream is empty.
+    parts: list[bytes] = []
+    left = most + 1
+    while left > 0 and (part := request.stream.read(min(left, CHUNK))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts) or request.get_data()
