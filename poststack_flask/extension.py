@@ -12,6 +12,7 @@ from poststack.receiving.checking import LARGEST_BODY, MAX_AGE
 from poststack.receiving.checking import webhook_secrets as texts_of
 from poststack.transports.httpcore import AsyncHttpcoreTransport, HttpcoreTransport
 from poststack_flask.cli import commands
+from poststack_flask.mail import MailMethods
 from poststack_flask.outlet import STAND_IN_KEY, AppTransport, AsyncAppTransport, Outlet
 from poststack_flask.recording import record_messages
 from poststack_flask.settings import DEADLINE, MAX_RETRIES, TIMEOUT, WEBHOOK_PATH, Settings, read_settings
@@ -60,7 +61,7 @@ class AsyncClientArguments(_Arguments):
     transport: AsyncTransport
 
 
-class FlaskPostStack:
+class FlaskPostStack(MailMethods):
     """Give each application a client of its own.
 
         poststack = FlaskPostStack()
@@ -126,7 +127,8 @@ class FlaskPostStack:
         settings = read_settings(cast("Mapping[str, object]", app.config), self._defaults)
         outlet = Outlet(app, settings, has_own_transport=self._transport is not None)
         transport = HttpcoreTransport() if self._transport is None else self._transport
-        client = self.make_client(app, **_arguments(settings), transport=AppTransport(outlet, transport))
+        at_work = AppTransport(outlet, transport)
+        client = self.make_client(app, **_arguments(settings), transport=at_work)
         if settings.webhook_secrets and settings.webhook_path is not None:
             app.register_blueprint(self.webhook_blueprint(path=settings.webhook_path))
         app.cli.add_command(commands)
@@ -134,6 +136,7 @@ class FlaskPostStack:
         app.extensions[STATE] = AppState(
             settings=settings,
             outlet=outlet,
+            clock=at_work.clock,
             event_store=MemoryEventStore() if settings.event_store is None else settings.event_store,
         )
         if self._transport is None:

@@ -64,6 +64,12 @@ class Outlet:
         return chosen if isinstance(chosen, bool) else flag(SUPPRESS_SEND, chosen)
 
     @property
+    def suppressible(self) -> bool:
+        """Whether nobody has said where e-mails go."""
+        chosen = self._config.get(SUPPRESS_SEND)
+        return chosen is None and self._suppress_send is None and not self.has_own_transport
+
+    @property
     def session(self) -> EmulatorSession:
         """The application's emulator, made when it is first needed. Its time begins now, and stands still."""
         session = self._sessions.get("")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from poststack import PostStack
     from poststack.receiving import EventStore
+    from poststack.transports.base import Clock
     from poststack_flask.outlet import Outlet
     from poststack_flask.settings import Settings
 
@@ -28,6 +29,8 @@ class AppState:
 
     settings: Settings
     outlet: Outlet = field(repr=False)
+    clock: Clock = field(repr=False)
+    """The time that the client lives by."""
     event_store: EventStore = field(repr=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from flask import Blueprint, Response, current_app, request
 
@@ -13,10 +13,12 @@ from poststack_flask.receivers import Receivers
 from poststack_flask.state import app_at_work, state_of
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from poststack.receiving import EventHandlers, EventStore
     from poststack.receiving.checking import Secrets
 
-__all__ = ["BLUEPRINT", "webhook_blueprint"]
+__all__ = ["BLUEPRINT", "MountedWebhook", "mounted_webhook", "webhook_blueprint"]
 
 BLUEPRINT: Final = "poststack"
 SECRETS: Final = "_poststack_secrets"
@@ -62,6 +64,28 @@ def webhook_blueprint(
     # Runs before every `before_request`, so before CSRFProtect too, whichever of us was initialised first.
     blueprint.url_value_preprocessor(_exempt_from_csrf)
     return blueprint
+
+
+class MountedWebhook(NamedTuple):
+    """Where an application takes webhooks, and the secrets that it takes there."""
+
+    path: str
+    secrets: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Return the path; the secrets stay secret."""
+        return f"MountedWebhook({self.path!r})"
+
+
+def mounted_webhook(app: Flask, path: str | None = None) -> MountedWebhook | None:
+    """Return the webhook at a path, or the first one; `None` when there is none, or none that has a secret."""
+    for rule in app.url_map.iter_rules():
+        own: object = getattr(app.view_functions[rule.endpoint], SECRETS, None)
+        if isinstance(own, tuple) and path in {None, rule.rule}:
+            secrets = cast("tuple[str, ...]", own) or state_of(app).settings.webhook_secrets
+            if secrets:
+                return MountedWebhook(rule.rule, secrets)
+    return None
 
 
 def _exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> None:

@@ -1,7 +1,7 @@
 """The fixture that `pip install poststack` adds to pytest for FastAPI and Starlette applications.
 
-pytest loads this in every project, also in those without Starlette, where `poststack_fastapi` refuses to be imported. It
-is here for that reason, and imports that package when the fixture is used.
+pytest loads this in every project, also in those without Starlette, where `poststack_fastapi` refuses to be imported.
+So it is here, and imports that package when the fixture is used.
 """
 
 from __future__ import annotations
