@@ -28,6 +28,7 @@ import anyio
 import httpx
 
 from poststack.testing import EmulatorSession, emulator
+from poststack_fastapi.state import CLIENT, SYNC_CLIENT, WEBHOOKS, WebhookDefaults
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -55,14 +56,16 @@ def emulated_poststack(
 
     Its clients replace those of `app.state`, and the lifespan uses what it finds there: enter this block before you
     start the application. `webhook` is the path of your webhook route: the emulator calls it while its clock advances,
-    signed with `secret`. `settings` are the emulator's, `start` is what its clock shows at first, by default the
-    present. Retries of the client, none by default, advance the clock.
+    signed with `secret`, which a route takes that has no secrets of its own. `settings` are the emulator's, `start` is
+    what its clock shows at first, by default the present. Retries of the client, none by default, advance the clock.
     """
     with emulator(settings, start=start or datetime.now(timezone.utc)) as session:
-        replaced = {
-            "poststack": session.async_client(max_retries=max_retries),
-            "poststack_sync": session.client(max_retries=max_retries),
+        replaced: dict[str, object] = {
+            CLIENT: session.async_client(max_retries=max_retries),
+            SYNC_CLIENT: session.client(max_retries=max_retries),
         }
+        if webhook is not None:
+            replaced[WEBHOOKS] = WebhookDefaults((secret,))
         with _state(app, replaced), _observed(app) as route:
             if webhook is not None:
                 session.on_webhook(route.receiver(webhook), secret=secret)
