@@ -67,12 +67,23 @@ def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> No
     assert_nothing_is_left(process)
 
 
+def test_the_sign_up_on_fastapi_is_shown_until_both_letters_are_delivered(folder: Path) -> None:
+    pytest.importorskip("aiosqlite")
+    pytest.importorskip("fastapi.sse")
+    with start(folder, "fastapi", "--once", HTTP_PROXY="http://127.0.0.1:9") as process:
+        out, error = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, error) == (0, "")
+    assert re.findall(r"letter “(\w+)” delivered, says the page", out) == ["confirm", "welcome"]
+    assert_nothing_is_left(process)
+
+
 def test_an_unknown_framework_is_named_with_the_known_ones(folder: Path) -> None:
     with start(folder, "rails") as process:
         _, error = process.communicate(timeout=LIMIT)
 
     assert process.returncode == 2
-    assert re.search(r"invalid choice: 'rails' \(choose from '?django'?\)", error)
+    assert re.search(r"invalid choice: 'rails' \(choose from '?django'?\b.*\)", error)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
