@@ -51,7 +51,7 @@ def run(document: Path) -> int:
             continue
         code = textwrap.dedent(part["code"] or part["text"])
         # Blank lines in front make a traceback name the document's own line.
-        program = compile("\n" * line + code, str(document), "exec")
+        program = compile("\n" * line + code, str(document), "exec", dont_inherit=True)
         if mode == "django-settings":
             configure_django(code)
         elif mode != "skip":
