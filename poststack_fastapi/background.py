@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["send_in_background"]
 
-logger = logging.getLogger("poststack.fastapi")
+logger: logging.Logger = logging.getLogger("poststack.fastapi")
 
 _PREFIX: Final = "background-"
 

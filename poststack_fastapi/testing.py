@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import anyio
 import httpx
+from starlette.routing import NoMatchFound
 
 from poststack.testing import EmulatorSession, emulator
 from poststack_fastapi.state import CLIENT, SYNC_CLIENT, WEBHOOKS, WebhookDefaults
@@ -39,6 +40,7 @@ __all__ = ["emulated_poststack"]
 
 logger: logging.Logger = logging.getLogger("poststack.fastapi")
 
+ROUTE_NAME: Final = "poststack_webhook"
 SECRET: Final = "whsec_test_of_the_emulated_application"  # noqa: S105  # a made-up secret for tests
 
 
@@ -48,28 +50,37 @@ def emulated_poststack(
     *,
     settings: Settings | None = None,
     start: datetime | None = None,
-    webhook: str | None = None,
+    webhook: str | bool = True,
     secret: str = SECRET,
     max_retries: int = 0,
 ) -> Generator[EmulatorSession]:
     """Put the emulator in memory behind an application for a block; no sockets, no waiting, no key.
 
     Its clients replace those of `app.state`, and the lifespan uses what it finds there: enter this block before you
-    start the application. `webhook` is the path of your webhook route: the emulator calls it while its clock advances,
-    signed with `secret`, which a route takes that has no secrets of its own. `settings` are the emulator's, `start` is
-    what its clock shows at first, by default the present. Retries of the client, none by default, advance the clock.
+    start the application. While its clock advances, the emulator calls the route of `webhook_router` or
+    `webhook_route`, if there is one, or the path that `webhook` names; none with `False`. It signs with `secret`, which
+    a route takes that has no secrets of its own. `settings` are the emulator's, `start` is what its clock shows at
+    first, by default the present. Retries of the client, none by default, advance the clock.
     """
     with emulator(settings, start=start or datetime.now(timezone.utc)) as session:
         replaced: dict[str, object] = {
             CLIENT: session.async_client(max_retries=max_retries),
             SYNC_CLIENT: session.client(max_retries=max_retries),
         }
-        if webhook is not None:
+        path = _webhook_path(app) if webhook is True else webhook
+        if path:
             replaced[WEBHOOKS] = WebhookDefaults((secret,))
         with _state(app, replaced), _observed(app) as route:
-            if webhook is not None:
-                session.on_webhook(route.receiver(webhook), secret=secret)
+            if path:
+                session.on_webhook(route.receiver(path), secret=secret)
             yield session
+
+
+def _webhook_path(app: Starlette) -> str | None:
+    try:
+        return app.url_path_for(ROUTE_NAME)
+    except NoMatchFound:
+        return None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,11 +19,19 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from poststack import AsyncPostStack
+from poststack import AsyncPostStack, WebhookEvent
 from poststack.receiving import AsyncWebhookReceiver
 from poststack.testing import Settings, webhook_call
 from poststack.types import SendEmail
-from poststack_fastapi import PostStackDep, SyncPostStackDep, get_poststack, lifespan, make_lifespan
+from poststack_fastapi import (
+    PostStackDep,
+    SyncPostStackDep,
+    get_poststack,
+    lifespan,
+    make_lifespan,
+    webhook_route,
+    webhook_router,
+)
 from poststack_fastapi.testing import emulated_poststack
 from tests.asgi import running
 
@@ -226,6 +234,55 @@ def test_an_application_on_trio_is_called_there() -> None:
         post.clock.advance(60)
 
         assert len(libraries) == 3
+
+
+@pytest.mark.parametrize("started", [True, False])
+@pytest.mark.parametrize("prefix", ["", "/api"])
+def test_the_packages_own_route_is_found_and_takes_the_secret(started: bool, prefix: str) -> None:
+    webhooks, noted = webhook_router(), list[str]()
+
+    @webhooks.on("email.delivered")
+    def note(event: WebhookEvent) -> None:  # pyright: ignore[reportUnusedFunction]
+        noted.append(event.email_id or "")
+
+    app = application(lifespan=lifespan)
+    app.include_router(webhooks, prefix=prefix)
+
+    for _ in range(2):
+        noted.clear()
+        with emulated_poststack(app) as post, TestClient(app) if started else nullcontext(TestClient(app)) as browser:
+            email_id = browser.post("/signup").json()
+            post.clock.advance(60)
+
+            assert noted == [email_id]
+
+
+def test_a_route_with_a_secret_of_its_own_is_signed_for_with_that() -> None:
+    route, noted = webhook_route("whsec_own"), list[str]()
+
+    @route.on("*")
+    async def note(event: WebhookEvent) -> None:  # pyright: ignore[reportUnusedFunction]
+        noted.append(event.type)
+
+    async def send(request: Any) -> JSONResponse:
+        return JSONResponse((await get_poststack(request).emails.send(EMAIL))["id"])
+
+    app = Starlette(routes=[Route("/", send), route], lifespan=lifespan)
+
+    with emulated_poststack(app, secret="whsec_own") as post, TestClient(app) as browser:
+        browser.get("/")
+        post.clock.advance(60)
+
+    assert noted == ["email.queued", "email.sent", "email.delivered"]
+
+
+def test_no_webhook_is_called_when_none_is_wanted_or_there() -> None:
+    app = application()
+    app.include_router(webhook_router("whsec_own"))
+
+    for unwanted_or_missing in (emulated_poststack(app, webhook=False), emulated_poststack(application())):
+        with unwanted_or_missing as post:
+            assert post.client().webhooks.list()["webhooks"] == []
 
 
 def test_a_handler_that_fails_is_called_again_later() -> None:
