@@ -10,6 +10,7 @@ try:
 except ModuleNotFoundError as _error:
     raise ImportError('poststack_fastapi needs FastAPI. Install it with: pip install "poststack[fastapi]"') from _error
 
+from poststack_fastapi.background import send_in_background
 from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
 from poststack_fastapi.errors import ERROR_RESPONSES, add_exception_handlers, poststack_exception_handler
 from poststack_fastapi.lifespan import lifespan, make_lifespan
@@ -45,6 +46,7 @@ __all__ = [
     "lifespan",
     "make_lifespan",
     "poststack_exception_handler",
+    "send_in_background",
     "verified_event",
     "webhook_route",
     "webhook_router",

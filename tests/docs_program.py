@@ -15,6 +15,7 @@ import re
 import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 PART = re.compile(
@@ -42,7 +43,9 @@ def configure_django(code: str) -> None:
 def run(document: Path) -> int:
     """Return how many snippets ran."""
     text = document.read_text("utf-8")
-    namespace: dict[str, Any] = {"__name__": "__docs__"}
+    # A module that can be found: frameworks look there for what the annotations of a function name.
+    sys.modules["__docs__"] = module = ModuleType("__docs__")
+    namespace = vars(module)
     mode, ran = "", 0
     for part in PART.finditer(text):
         line = text.count("\n", 0, part.start("code") if part["code"] is not None else part.start())
