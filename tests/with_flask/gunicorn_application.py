@@ -1,0 +1,55 @@
+"""What gunicorn serves in the tests: an application whose client has sent before gunicorn forks."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from flask import Flask, request
+
+from poststack_flask import FlaskPostStack, current_poststack
+
+if TYPE_CHECKING:
+    from poststack import WebhookEvent
+
+poststack = FlaskPostStack()
+
+
+@poststack.on("email.bounced")
+def count(event: WebhookEvent) -> None:
+    """Note that this worker has handled the event, slowly enough for repetitions to arrive meanwhile."""
+    import redis
+
+    store = redis.Redis.from_url(os.environ["TEST_REDIS"])
+    time.sleep(0.05)
+    store.rpush("handled", f"{event.id} {os.getpid()}")
+
+
+def create_app() -> Flask:
+    app = Flask(__name__)
+    if "TEST_REDIS" in os.environ:
+        import redis
+
+        from poststack.receiving import RedisEventStore
+
+        app.config["POSTSTACK_EVENT_STORE"] = RedisEventStore(redis.Redis.from_url(os.environ["TEST_REDIS"]))
+    poststack.init_app(app)
+
+    @app.post("/send")
+    def send() -> dict[str, object]:
+        sent = current_poststack.emails.send(
+            {"from": "a@example.com", "to": ["b@example.com"], "subject": request.form["subject"], "text": "x" * 5_000}
+        )
+        return {"id": sent["id"], "pid": os.getpid()}
+
+    @app.get("/pid")
+    def pid() -> str:
+        return str(os.getpid())
+
+    if "TEST_WARM" in os.environ:
+        with app.app_context():
+            current_poststack.emails.send(
+                {"from": "a@example.com", "to": ["b@example.com"], "subject": "warm", "text": "x"}
+            )
+    return app
