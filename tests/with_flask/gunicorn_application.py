@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
 
+from poststack.receiving import RedisEventStore
 from poststack_flask import FlaskPostStack, current_poststack
 
 if TYPE_CHECKING:
@@ -16,24 +17,24 @@ if TYPE_CHECKING:
 poststack = FlaskPostStack()
 
 
+def connected(url: str) -> Any:
+    """Return a client of a Redis server."""
+    import redis
+
+    return redis.Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType]  # its options are untyped
+
+
 @poststack.on("email.bounced")
 def count(event: WebhookEvent) -> None:
     """Note that this worker has handled the event, slowly enough for repetitions to arrive meanwhile."""
-    import redis
-
-    store = redis.Redis.from_url(os.environ["TEST_REDIS"])
     time.sleep(0.05)
-    store.rpush("handled", f"{event.id} {os.getpid()}")
+    connected(os.environ["TEST_REDIS"]).rpush("handled", f"{event.id} {os.getpid()}")
 
 
 def create_app() -> Flask:
     app = Flask(__name__)
     if "TEST_REDIS" in os.environ:
-        import redis
-
-        from poststack.receiving import RedisEventStore
-
-        app.config["POSTSTACK_EVENT_STORE"] = RedisEventStore(redis.Redis.from_url(os.environ["TEST_REDIS"]))
+        app.config["POSTSTACK_EVENT_STORE"] = RedisEventStore(connected(os.environ["TEST_REDIS"]))
     poststack.init_app(app)
 
     @app.post("/send")

@@ -7,9 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from poststack.testing import EmulatorSession
 
 ROOT = Path(__file__).parents[2]
-SENDER = {"POSTSTACK_DEFAULT_SENDER": ("Kettle, Leaf", "shop@example.com")}
+SENDER: dict[str, Any] = {"POSTSTACK_DEFAULT_SENDER": ("Kettle, Leaf", "shop@example.com")}
 
 
 def run(app: Flask, *arguments: str, answer: str = "") -> Result:
@@ -187,7 +186,11 @@ def test_a_webhook_that_does_not_exist_is_told_in_words() -> None:
 def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Keep the emulator from starting, and return what it would have been started with."""
     calls: list[list[str]] = []
-    main: Callable[[list[str]], int] = lambda arguments: calls.append(arguments) or 0  # noqa: E731
+
+    def main(arguments: list[str]) -> int:
+        calls.append(arguments)
+        return 0
+
     monkeypatch.setattr(poststack.cli, "main", main)
     return calls
 

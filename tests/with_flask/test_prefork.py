@@ -15,6 +15,7 @@ from poststack.testing import webhook_call
 from tests.servers import Visitor, serving
 from tests.services import is_missing
 from tests.with_flask.gunicorn import gunicorn
+from tests.with_flask.gunicorn_application import connected
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,7 +54,7 @@ def test_workers_forked_from_a_warm_process_share_no_connection() -> None:
                 list(pool.map(post, range(REQUESTS)))
 
     assert all(len(workers) == 1 for workers in by_connection.values())
-    assert len(set.union(*by_connection.values())) > 1
+    assert len({worker for workers in by_connection.values() for worker in workers}) > 1
     assert 0 not in by_connection  # That of the process that was forked.
     subjects = sorted(json.loads(request.body)["subject"] for request in api.requests)
     assert subjects == sorted(["warm", *map(str, range(REQUESTS))])
@@ -62,7 +63,7 @@ def test_workers_forked_from_a_warm_process_share_no_connection() -> None:
 @pytest.fixture
 def redis_url() -> Generator[str]:
     redis = pytest.importorskip("redis")
-    server = redis.Redis.from_url(REDIS)
+    server = connected(REDIS)
     try:
         server.flushdb()
     except redis.exceptions.ConnectionError:
@@ -74,8 +75,6 @@ def redis_url() -> Generator[str]:
 
 @pytest.mark.services
 def test_workers_with_a_store_in_redis_handle_each_event_once(redis_url: str) -> None:
-    import redis
-
     secret = "whsec_of_the_workers"
     environment = {"TEST_REDIS": redis_url, "POSTSTACK_API_KEY": "sk_test_x", "POSTSTACK_WEBHOOK_SECRETS": secret}
     calls = [webhook_call("email.bounced", secret=secret, event_id=f"evt_{number}") for number in range(20)]
@@ -93,8 +92,8 @@ def test_workers_with_a_store_in_redis_handle_each_event_once(redis_url: str) ->
     # Those that came while a worker was at it are told to come again.
     assert set(answers) <= {200, 503}
     assert last == [200] * len(calls)
-    server = redis.Redis.from_url(redis_url, decode_responses=True)
-    handled = [entry.split() for entry in server.lrange("handled", 0, -1)]
+    server = connected(redis_url)
+    handled = [entry.decode().split() for entry in server.lrange("handled", 0, -1)]
     server.close()
     assert sorted(event for event, _ in handled) == sorted(call.event_id for call in calls)
     assert len({worker for _, worker in handled}) == 2

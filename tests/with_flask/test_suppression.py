@@ -85,7 +85,7 @@ def test_a_testing_application_logs_nothing_about_a_missing_key(caplog: pytest.L
 @pytest.mark.parametrize("late", [True, False])
 def test_sending_can_be_suppressed_outside_of_tests(late: bool) -> None:
     with serving(answering()) as server:
-        app = for_real(server, **({} if late else {"POSTSTACK_SUPPRESS_SEND": "yes"}))
+        app = for_real(server, POSTSTACK_SUPPRESS_SEND=None if late else "yes")
         if late:
             app.config["POSTSTACK_SUPPRESS_SEND"] = "yes"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Blueprint, Flask, request, url_for
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from poststack.events import SIGNATURE_HEADER, sign
@@ -48,7 +48,7 @@ def post(app: Flask, body: bytes, *, path: str = PATH, **headers: str) -> TestRe
 
 def post_in_chunks(app: Flask, body: bytes) -> int:
     """Post a body of unknown length, as servers that decode chunks hand it over."""
-    builder = EnvironBuilder(path=PATH, method="POST", headers={SIGNATURE_HEADER: sign(body, SECRET)})
+    builder = EnvironBuilder(path=PATH, method="POST", headers=[(SIGNATURE_HEADER, sign(body, SECRET))])
     environ = builder.get_environ()
     environ.update({"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True})
     environ.pop("CONTENT_LENGTH", None)
@@ -238,8 +238,9 @@ def test_csrf_protection_stays_out_of_the_way(order: str) -> None:
     extension.on("*")(heard)
     app = application(SECRET_KEY="x", POSTSTACK_WEBHOOK_SECRETS=SECRET, POSTSTACK_API_KEY="sk_test_x")
     app.add_url_rule("/mine", view_func=lambda: "ok", methods=["POST"])
-    for initialise in (protection.init_app, extension.init_app)[:: 1 if order == "before" else -1]:
-        initialise(app)
+    extensions: list[Any] = [protection, extension]
+    for one in extensions if order == "before" else reversed(extensions):
+        one.init_app(app)
 
     assert post_webhook(app, email_id="em_1").status_code == 200
     assert app.test_client().post("/mine").status_code == 400
