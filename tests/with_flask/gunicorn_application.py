@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask, Response, request
 
 from poststack.receiving import RedisEventStore
 from poststack_flask import FlaskPostStack, current_poststack
@@ -26,9 +26,9 @@ def connected(url: str) -> Any:
 
 @poststack.on("email.bounced")
 def count(event: WebhookEvent) -> None:
-    """Note that this worker has handled the event, slowly enough for repetitions to arrive meanwhile."""
+    """Note that the event is handled, slowly enough for repetitions to arrive meanwhile."""
     time.sleep(0.05)
-    connected(os.environ["TEST_REDIS"]).rpush("handled", f"{event.id} {os.getpid()}")
+    connected(os.environ["TEST_REDIS"]).rpush("handled", event.id)
 
 
 def create_app() -> Flask:
@@ -43,6 +43,11 @@ def create_app() -> Flask:
             {"from": "a@example.com", "to": ["b@example.com"], "subject": request.form["subject"], "text": "x" * 5_000}
         )
         return {"id": sent["id"], "pid": os.getpid()}
+
+    @app.after_request
+    def name_worker(response: Response) -> Response:
+        response.headers["X-Worker"] = str(os.getpid())
+        return response
 
     @app.get("/pid")
     def pid() -> str:
