@@ -31,7 +31,7 @@ from django.utils import timezone as django_timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 
-from poststack_django.addresses import refuse_line_breaks
+from poststack.mime import refuse_line_breaks
 from poststack_django.headers import default_headers, merged_headers
 from poststack_django.outgoing import Related
 from poststack_django.querysets import model_label, object_key

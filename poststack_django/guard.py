@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
-from poststack_django.addresses import address_from
+from poststack.mime import address_from
 from poststack_django.choices import RecipientKind
 from poststack_django.headers import merged_headers
 from poststack_django.outgoing import LeftOut

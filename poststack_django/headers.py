@@ -1,66 +1,21 @@
-"""Extra headers, of a message and of the defaults for all messages. Raises `ValueError`, never with a value in it."""
+"""Headers that all messages get, and over them a message's own. Raises `ValueError`, never with a value in it."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING
 
-from poststack_django.addresses import refuse_line_breaks
+from poststack.mime import ADDRESS_HEADERS, headers_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["default_headers", "headers_from", "merged_headers"]
-
-# What PostStack writes into an e-mail by itself; a second one would contradict it (RFC 5322 §3.6, RFC 2045 §3).
-_STRUCTURAL: Final = frozenset(
-    {
-        "bcc",
-        "content-disposition",
-        "content-id",
-        "content-transfer-encoding",
-        "content-type",
-        "dkim-signature",
-        "mime-version",
-        "received",
-        "return-path",
-        "subject",
-    }
-)
-_SPELLINGS: Final = {"from": "From", "to": "To", "cc": "Cc", "reply-to": "Reply-To"}
-"""Headers that Django's messages may have instead of the attribute of that name."""
-_NAME: Final = re.compile(r"[!-9;-~]+")  # RFC 5322 §2.2: printable ASCII without the colon.
-
-
-def headers_from(given: Mapping[object, object]) -> dict[str, str]:
-    """Return a message's headers as texts; those of `_SPELLINGS` are spelt as there."""
-    headers: dict[str, str] = {}
-    seen: set[str] = set()
-    for key, value in given.items():
-        name = str(key)
-        folded = name.strip().lower()
-        # The name is not shown when it could break a log line.
-        refuse_line_breaks(name, "headers")
-        if folded in seen:
-            raise ValueError(f"`headers` has {name!r} twice, in different capitals.")
-        if folded == "bcc":
-            raise ValueError("`headers` has a Bcc, which everybody would see. Use the message's `bcc`.")
-        if folded in _STRUCTURAL:
-            raise ValueError(f"`headers` has {name!r}, which PostStack writes itself.")
-        if not _NAME.fullmatch(name):
-            raise ValueError("`headers` has a name that is no header name: printable ASCII without spaces and colons.")
-        if value is None or isinstance(value, (bytes, dict, list, tuple, set)):
-            raise ValueError(f"`headers[{name!r}]` is text, not {_kind(cast('object', value))}.")
-        seen.add(folded)
-        headers[_SPELLINGS.get(folded, name)] = text = str(value)
-        refuse_line_breaks(text, f"headers[{name!r}]")
-    return headers
+__all__ = ["default_headers", "merged_headers"]
 
 
 def default_headers(given: Mapping[object, object]) -> dict[str, str]:
     """Return headers that every message gets. Whom a message is from and to is for itself to say."""
     headers = headers_from(given)
-    for name in _SPELLINGS.values():
+    for name in ADDRESS_HEADERS:
         if name in headers:
             raise ValueError(f"`headers` has {name!r}, which each message has an attribute for. Set that instead.")
     return headers
@@ -70,7 +25,3 @@ def merged_headers(defaults: Mapping[str, str], own: Mapping[str, str]) -> dict[
     """Return the defaults, and over them a message's own headers, whatever the capitals."""
     names = {name.lower() for name in own}
     return {**{name: value for name, value in defaults.items() if name.lower() not in names}, **own}
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else type(value).__name__

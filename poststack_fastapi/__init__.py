@@ -10,13 +10,14 @@ try:
 except ModuleNotFoundError as _error:
     raise ImportError('poststack_fastapi needs FastAPI. Install it with: pip install "poststack[fastapi]"') from _error
 
-from poststack_fastapi.dependencies import PostStackDep, get_poststack
+from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
 from poststack_fastapi.errors import ERROR_RESPONSES, add_exception_handlers, poststack_exception_handler
 from poststack_fastapi.lifespan import lifespan, make_lifespan
 from poststack_fastapi.uploads import attachment_from_upload, attachments_from_uploads
 
 if TYPE_CHECKING:
     from poststack_fastapi.addresses import Address
+    from poststack_fastapi.annotations import PostStackDep, SyncPostStackDep
     from poststack_fastapi.bodies import AttachmentBody, EmailBody, TrackingBody
 
 __all__ = [
@@ -25,22 +26,26 @@ __all__ = [
     "AttachmentBody",
     "EmailBody",
     "PostStackDep",
+    "SyncPostStackDep",
     "TrackingBody",
     "add_exception_handlers",
     "attachment_from_upload",
     "attachments_from_uploads",
     "get_poststack",
+    "get_sync_poststack",
     "lifespan",
     "make_lifespan",
     "poststack_exception_handler",
 ]
 
-# Starlette alone is enough for the others.
-_NEED_PYDANTIC = {
-    "Address": "poststack_fastapi.addresses",
-    "AttachmentBody": "poststack_fastapi.bodies",
-    "EmailBody": "poststack_fastapi.bodies",
-    "TrackingBody": "poststack_fastapi.bodies",
+# Starlette alone is enough for the others. What each of these needs, and where it is.
+_NEEDING_MORE = {
+    "Address": ("pydantic", "poststack_fastapi.addresses"),
+    "AttachmentBody": ("pydantic", "poststack_fastapi.bodies"),
+    "EmailBody": ("pydantic", "poststack_fastapi.bodies"),
+    "PostStackDep": ("fastapi", "poststack_fastapi.annotations"),
+    "SyncPostStackDep": ("fastapi", "poststack_fastapi.annotations"),
+    "TrackingBody": ("pydantic", "poststack_fastapi.bodies"),
 }
 
 
@@ -48,11 +53,12 @@ _NEED_PYDANTIC = {
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Import a name at its first use. Raises `ImportError` where pydantic is missing."""
-        if name not in _NEED_PYDANTIC:
+        """Import a name at its first use. Raises `ImportError` where what it needs is missing."""
+        if name not in _NEEDING_MORE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        package, home = _NEEDING_MORE[name]
         try:
-            import_module("pydantic")
+            import_module(package)
         except ModuleNotFoundError as error:
             raise ImportError(f'{name} needs FastAPI. Install it with: pip install "poststack[fastapi]"') from error
-        return getattr(import_module(_NEED_PYDANTIC[name]), name)
+        return getattr(import_module(home), name)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
 
-from poststack import AsyncPostStack
+from poststack import AsyncPostStack, PostStack
+from poststack.receiving import MemoryEventStore
+from poststack_fastapi.settings import ClientSettings, secrets_of
+from poststack_fastapi.state import ALL, CLIENT, SYNC_CLIENT, WEBHOOKS, WebhookDefaults, published
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from poststack.transports.base import AsyncTransport
+    from poststack.receiving import AsyncEventStore, HiddenText, Secrets
+    from poststack.transports.base import AsyncTransport, Transport
 
 __all__ = ["lifespan", "make_lifespan"]
 
@@ -20,30 +24,56 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]
 
 def make_lifespan(
     *,
-    api_key: str | None = None,
+    api_key: str | HiddenText | None = None,
     base_url: str | None = None,
-    timeout: float = 30.0,
-    max_retries: int = 3,
+    timeout: float | None = None,
+    max_retries: int | None = None,
     deadline: float | None = None,
     transport: AsyncTransport | None = None,
+    client: AsyncPostStack | None = None,
+    sync_client: PostStack | None = None,
     inner: Lifespan | None = None,
+    webhook_secrets: Secrets = None,
+    event_store: AsyncEventStore | None = None,
 ) -> Callable[[Any], AbstractAsyncContextManager[dict[str, Any]]]:
-    """Return a lifespan with these settings of `AsyncPostStack`.
+    """Return a lifespan that opens the clients of an application and closes them.
 
-    `inner` is the application's own lifespan: it starts after the client and stops before it, and what it yields stays
-    in the lifespan state.
+    The settings are those of `AsyncPostStack`. What is not given is read from the environment when the application
+    starts: `POSTSTACK_API_KEY`, `POSTSTACK_BASE_URL`, `POSTSTACK_TIMEOUT`, `POSTSTACK_MAX_RETRIES`,
+    `POSTSTACK_DEADLINE`, and `POSTSTACK_WEBHOOK_SECRETS` with commas between them. `api_key` and `webhook_secrets` may
+    be pydantic's `SecretStr`. `client` and `sync_client` are used as they are and stay open. `inner` is the
+    application's own lifespan: it starts after the client and stops before it, and what it yields stays in the
+    lifespan state. `event_store` remembers which webhook events are dealt with, by default in memory.
+
+    Raises `ValueError` for settings beside a `client`; a wrong setting stops the start of the application.
     """
+    settings = ClientSettings(api_key, base_url, timeout, max_retries, deadline)
+    if client is not None and (settings != ClientSettings() or transport is not None):
+        raise ValueError("Give make_lifespan either a client or the settings of one, not both.")
 
     @asynccontextmanager
     async def poststack_lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
-        client = AsyncPostStack(api_key, base_url, timeout, max_retries, deadline=deadline, transport=transport)
-        async with client:
-            app.state.poststack = client
-            if inner is None:
-                yield {"poststack": client}
-                return
-            async with inner(app) as state:
-                yield {"poststack": client, **(state or {})}
+        async with AsyncExitStack() as stack:
+            present = {name: found for name in ALL if (found := getattr(app.state, name, None)) is not None}
+            opened: dict[str, Any] = {}
+            if CLIENT not in present:
+                opened[CLIENT] = client or await stack.enter_async_context(
+                    AsyncPostStack(**settings.arguments(), transport=transport)
+                )
+            if SYNC_CLIENT not in present:
+                if sync_client is not None:
+                    opened[SYNC_CLIENT] = sync_client
+                # Beside a client from elsewhere it would speak to another account, or past the emulator of a test.
+                elif CLIENT not in present and client is None and (transport is None or hasattr(transport, "send")):
+                    opened[SYNC_CLIENT] = stack.enter_context(
+                        PostStack(**settings.arguments(), transport=cast("Transport | None", transport))
+                    )
+            if WEBHOOKS not in present:
+                opened[WEBHOOKS] = WebhookDefaults(secrets_of(webhook_secrets), event_store or MemoryEventStore())
+            stack.enter_context(published(app, opened))
+            state = {**present, **opened}
+            own = None if inner is None else await stack.enter_async_context(inner(app))
+            yield {**state, **(own or {})}
 
     return poststack_lifespan
 

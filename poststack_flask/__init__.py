@@ -10,5 +10,6 @@ except ModuleNotFoundError as _error:
     raise ImportError('poststack_flask needs Flask. Install it with: pip install "poststack[flask]"') from _error
 
 from poststack_flask.extension import FlaskPostStack, current_poststack
+from poststack_flask.message import Attachment, Message
 
-__all__ = ["FlaskPostStack", "current_poststack"]
+__all__ = ["Attachment", "FlaskPostStack", "Message", "current_poststack"]

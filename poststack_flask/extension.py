@@ -12,6 +12,7 @@ from poststack.receiving.checking import LARGEST_BODY, MAX_AGE
 from poststack.receiving.checking import webhook_secrets as texts_of
 from poststack.transports.httpcore import AsyncHttpcoreTransport, HttpcoreTransport
 from poststack_flask.cli import commands
+from poststack_flask.mail import MailMethods
 from poststack_flask.outlet import STAND_IN_KEY, AppTransport, AsyncAppTransport, Outlet
 from poststack_flask.recording import record_messages
 from poststack_flask.settings import DEADLINE, MAX_RETRIES, TIMEOUT, WEBHOOK_PATH, Settings, read_settings
@@ -60,7 +61,7 @@ class AsyncClientArguments(_Arguments):
     transport: AsyncTransport
 
 
-class FlaskPostStack:
+class FlaskPostStack(MailMethods):
     """Give each application a client of its own.
 
         poststack = FlaskPostStack()

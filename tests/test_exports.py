@@ -15,6 +15,7 @@ PUBLIC_MODULES = [
     "poststack.attachments",
     "poststack.errors",
     "poststack.events",
+    "poststack.mime",
     "poststack.receiving",
     "poststack.transports.base",
     "poststack.types",

@@ -22,24 +22,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from poststack._async.receiver import AsyncWebhookReceiver
     from poststack._sync.receiver import WebhookReceiver
-    from poststack.receiving.checking import WebhookAnswer, check_webhook
-    from poststack.receiving.handlers import EventHandlers
+    from poststack.receiving.checking import (
+        LARGEST_BODY,
+        MAX_AGE,
+        HiddenText,
+        Secrets,
+        WebhookAnswer,
+        check_webhook,
+        webhook_secrets,
+    )
+    from poststack.receiving.handlers import EventHandlers, HandlerSource, NamedHandler
     from poststack.receiving.redis_store import AsyncRedisEventStore, RedisEventStore
     from poststack.receiving.stores import AsyncEventStore, Claim, EventStore, MemoryEventStore, Progress
 
 __all__ = [
+    "LARGEST_BODY",
+    "MAX_AGE",
     "AsyncEventStore",
     "AsyncRedisEventStore",
     "AsyncWebhookReceiver",
     "Claim",
     "EventHandlers",
     "EventStore",
+    "HandlerSource",
+    "HiddenText",
     "MemoryEventStore",
+    "NamedHandler",
     "Progress",
     "RedisEventStore",
+    "Secrets",
     "WebhookAnswer",
     "WebhookReceiver",
     "check_webhook",
+    "webhook_secrets",
 ]
 
 _HOMES = {
@@ -49,12 +64,19 @@ _HOMES = {
     "Claim": "poststack.receiving.stores",
     "EventHandlers": "poststack.receiving.handlers",
     "EventStore": "poststack.receiving.stores",
+    "HandlerSource": "poststack.receiving.handlers",
+    "HiddenText": "poststack.receiving.checking",
+    "LARGEST_BODY": "poststack.receiving.checking",
+    "MAX_AGE": "poststack.receiving.checking",
     "MemoryEventStore": "poststack.receiving.stores",
+    "NamedHandler": "poststack.receiving.handlers",
     "Progress": "poststack.receiving.stores",
     "RedisEventStore": "poststack.receiving.redis_store",
+    "Secrets": "poststack.receiving.checking",
     "WebhookAnswer": "poststack.receiving.checking",
     "WebhookReceiver": "poststack._sync.receiver",
     "check_webhook": "poststack.receiving.checking",
+    "webhook_secrets": "poststack.receiving.checking",
 }
 
 

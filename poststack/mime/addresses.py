@@ -9,12 +9,10 @@ import re
 from email.errors import NonASCIILocalPartDefect, ObsoleteHeaderDefect
 from email.headerregistry import Address
 from email.policy import default as modern_policy
-from typing import TYPE_CHECKING, Any, Final
-
-from django.utils.encoding import punycode
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["address_from", "addresses_from", "refuse_line_breaks", "same_addresses"]
 
@@ -26,10 +24,13 @@ _LOCAL_NAME: Final = re.compile(r"[^\s<>@,;:]+")
 
 
 def address_from(value: object, field: str) -> str:
-    """Return one address, with its name if it has one, its domain in ASCII (IDNA 2003, as Django's SMTP backend does).
+    """Return one address, with its name if it has one, its domain in ASCII (IDNA 2003, as mail libraries do).
 
-    `field` names the place in error texts. Raises `ValueError` for no address, several, and line breaks.
+    It is given as text, or as a tuple `(name, address)`. `field` names the place in error texts. Raises `ValueError`
+    for no address, several, and line breaks.
     """
+    if isinstance(value, (tuple, list)):
+        return _named(cast("Sequence[object]", value), field)
     text = str(value).strip(" ")
     if _PLAIN.fullmatch(text):
         return text
@@ -51,7 +52,12 @@ def address_from(value: object, field: str) -> str:
 
 
 def addresses_from(values: Iterable[object], field: str) -> list[str]:
-    """Return each address of a list. Empty items are left out, as `EmailMessage.recipients()` does."""
+    """Return each address of a list. Empty items are left out, as Django's `EmailMessage.recipients()` does.
+
+    Raises `ValueError`, also for one text where a list belongs: it would be read letter by letter.
+    """
+    if isinstance(values, (str, bytes)):
+        raise ValueError(f"`{field}` is a list of addresses, not {type(values).__name__}.")
     return [address_from(value, f"{field}[{index}]") for index, value in enumerate(values) if value]
 
 
@@ -69,16 +75,31 @@ def refuse_line_breaks(text: str, field: str) -> None:
         raise ValueError(f"`{field}` contains a line break or a NUL, which would let it add headers to the e-mail.")
 
 
+def _named(pair: Sequence[object], field: str) -> str:
+    if len(pair) != 2:
+        raise ValueError(f"`{field}` is an address or a tuple (name, address), not {len(pair)} values.")
+    name, bare = str(pair[0] or ""), address_from(str(pair[1] or ""), field)
+    refuse_line_breaks(name, field)
+    if bare.endswith(">"):
+        raise ValueError(f"`{field}` is a tuple (name, address) whose address has a name too. Give one.")
+    # Read once more, because the name may hide a line break in an encoded word.
+    return address_from(f"{str(Address(name)).removesuffix('<>')}<{bare}>", field) if name else bare
+
+
 def _bare(address: Address) -> str:
-    domain = address.domain if address.domain.isascii() else punycode(address.domain)
+    domain = address.domain if address.domain.isascii() else _idna(address.domain)
     return f"{address.username}@{domain.lower()}"
 
 
 def _ascii_domain(domain: str, field: str) -> str:
     try:
-        return punycode(domain)
+        return _idna(domain)
     except UnicodeError:
         raise ValueError(f"`{field}` has a domain that cannot be written in ASCII.") from None
+
+
+def _idna(domain: str) -> str:
+    return domain.encode("idna").decode("ascii")
 
 
 def _is_sound(address: Address, defects: Iterable[Exception]) -> bool:
