@@ -126,11 +126,11 @@ def test(webhook_id: int) -> None:
 
 @commands.command("emulator", context_settings={"ignore_unknown_options": True})
 @click.option("--app-url", metavar="URL", help="Where this application runs (default: where `flask run` does).")
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[EMULATOR OPTIONS]")
 def emulator(app_url: str | None, options: tuple[str, ...]) -> None:
     """Run PostStack on this machine, with an inbox. Its webhooks call this application.
 
-    OPTIONS are those of `poststack emulator`, such as --port and --data.
+    EMULATOR OPTIONS are those of `poststack emulator`, such as --port and --data.
     """
     from poststack.cli import main
 
