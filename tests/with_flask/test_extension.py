@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask, current_app
@@ -12,10 +12,14 @@ from flask import Flask, current_app
 from poststack import PostStack
 from poststack.testing import emulator
 from poststack_flask import FlaskPostStack, current_poststack
-from poststack_flask.extension import ClientArguments
 from poststack_flask.testing import emulator_session
 from tests.servers import answering, serving
 from tests.with_flask.applications import EMAIL, application, registered
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from poststack_flask.extension import ClientArguments
 
 
 def test_the_client_itself_is_the_extension() -> None:
@@ -183,11 +187,10 @@ def test_a_subclass_may_make_the_client() -> None:
         pass
 
     class Extension(FlaskPostStack):
-        def make_client(self, app: Flask, **arguments: Any) -> PostStack:
-            checked: ClientArguments = {**arguments, "timeout": app.config["SHORT"]}  # type: ignore[typeddict-item]
-            return Shouting(**checked)
+        def make_client(self, app: Flask, **arguments: Unpack[ClientArguments]) -> PostStack:
+            return Shouting(**arguments)
 
-    app = registered(Extension(), SHORT=1.5)
+    app = registered(Extension())
 
     assert isinstance(app.extensions["poststack"], Shouting)
     app.extensions["poststack"].emails.send(EMAIL)
