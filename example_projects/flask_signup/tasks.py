@@ -30,7 +30,7 @@ def send_letter(key: str) -> str | Retry | None:
     with closing(database.connect(database.path())) as connection:
         letter = letters.find(connection, key)
         if letter is None or letter.email_id:
-            return letter and letter.email_id
+            return letter.email_id if letter else None
         try:
             # One quick repetition for a lost connection; all longer waits are the queue's.
             with PostStack(timeout=10, max_retries=1, deadline=30) as client:
