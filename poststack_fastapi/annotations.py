@@ -1,17 +1,41 @@
 """The dependencies of FastAPI routes as annotations."""
 
-from __future__ import annotations
+# No postponed annotations here: FastAPI cannot resolve those of an object's `__call__`.
 
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
 from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from poststack import AsyncPostStack, PostStack
 from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
 
 __all__ = ["PostStackDep", "SyncPostStackDep"]
 
-PostStackDep: TypeAlias = Annotated[AsyncPostStack, Depends(get_poststack)]
+Client = TypeVar("Client")
+
+
+class _OnTheLoop(Generic[Client]):
+    """Calls a function without a thread. FastAPI runs `def` dependencies in its pool, for most of a request's time.
+
+    It equals its function, so `app.dependency_overrides` finds what replaces that, and both count as one dependency.
+    """
+
+    def __init__(self, function: Callable[[HTTPConnection], Client]) -> None:
+        self._function = function
+
+    def __eq__(self, other: object) -> bool:
+        return other is self._function or (isinstance(other, _OnTheLoop) and other._function is self._function)
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+    async def __call__(self, connection: HTTPConnection) -> Client:
+        return self._function(connection)
+
+
+PostStackDep: TypeAlias = Annotated[AsyncPostStack, Depends(_OnTheLoop(get_poststack))]
 """The application's client, for `async def` endpoints."""
-SyncPostStackDep: TypeAlias = Annotated[PostStack, Depends(get_sync_poststack)]
+SyncPostStackDep: TypeAlias = Annotated[PostStack, Depends(_OnTheLoop(get_sync_poststack))]
 """The application's synchronous client, for `def` endpoints."""

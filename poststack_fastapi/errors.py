@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ERROR_RESPONSES", "add_exception_handlers", "poststack_exception_handler"]
 
-logger = logging.getLogger("poststack.fastapi")
+logger: logging.Logger = logging.getLogger("poststack.fastapi")
 
 
 class _Answer(NamedTuple):

@@ -15,6 +15,7 @@ import re
 import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 PART = re.compile(
@@ -42,7 +43,9 @@ def configure_django(code: str) -> None:
 def run(document: Path) -> int:
     """Return how many snippets ran."""
     text = document.read_text("utf-8")
-    namespace: dict[str, Any] = {"__name__": "__docs__"}
+    # A module that can be found: frameworks look there for what the annotations of a function name.
+    sys.modules["__docs__"] = module = ModuleType("__docs__")
+    namespace = vars(module)
     mode, ran = "", 0
     for part in PART.finditer(text):
         line = text.count("\n", 0, part.start("code") if part["code"] is not None else part.start())
@@ -51,7 +54,7 @@ def run(document: Path) -> int:
             continue
         code = textwrap.dedent(part["code"] or part["text"])
         # Blank lines in front make a traceback name the document's own line.
-        program = compile("\n" * line + code, str(document), "exec")
+        program = compile("\n" * line + code, str(document), "exec", dont_inherit=True)
         if mode == "django-settings":
             configure_django(code)
         elif mode != "skip":

@@ -19,6 +19,7 @@ PUBLIC_MODULES = [
     "poststack.receiving",
     "poststack.transports.base",
     "poststack.types",
+    "poststack_fastapi",
 ]
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from poststack._sync.turn import Turn
 from poststack.receiving.checking import LARGEST_BODY, MAX_AGE, WebhookAnswer, check_webhook, webhook_secrets
 from poststack.receiving.handlers import EventHandlers, call
-from poststack.receiving.stores import MemoryEventStore, Progress
+from poststack.receiving.stores import MemoryEventStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from poststack.events import EventType, WebhookEvent
     from poststack.receiving.checking import Secrets
     from poststack.receiving.handlers import Handler, HandlerSource, NamedHandler
-    from poststack.receiving.stores import Claim, EventStore
+    from poststack.receiving.stores import EventStore
 
 __all__ = ["WebhookReceiver"]
 
@@ -32,7 +33,7 @@ class WebhookReceiver:
 
     `secrets` are the signing secrets, several while one is being rotated. `store` remembers what is done; without one,
     memory does. `max_age` is in seconds, see `check_webhook`. `handlers` replaces those of `on`. `call` is how a
-    handler is called.
+    handler is called. Raises `ValueError` for a secret that is no text.
     """
 
     __module__ = "poststack.receiving"
@@ -47,6 +48,8 @@ class WebhookReceiver:
         handlers: HandlerSource | None = None,
         call: Callable[[Callable[..., Any], WebhookEvent], object] = call,
     ) -> None:
+        if store is not None and not hasattr(store, "begin"):
+            raise TypeError(f"{type(store).__name__} is no EventStore: it has no method `begin`.")
         self._secrets = webhook_secrets(secrets)
         self._store: EventStore = MemoryEventStore() if store is None else store
         self._max_age = max_age
@@ -75,36 +78,20 @@ class WebhookReceiver:
         return max((answer for answer in answers if answer is not None), key=_failures_first, default=_OK)
 
     def _handle_once(self, event: WebhookEvent, named: NamedHandler) -> WebhookAnswer | None:
-        try:
-            claim = self._store.begin(f"{event.id}/{named.name}")
-        except Exception:  # any store may be given, and PostStack tries again
-            logger.exception("Event %s: the event store failed, so %s was not called.", event.id, named.name)
-            return WebhookAnswer(503, "The event cannot be stored now.")
-        if claim.progress is Progress.DONE:
-            logger.info("Event %s: %s has dealt with it before.", event.id, named.name)
-            return None
-        if claim.progress is Progress.IN_PROGRESS:
-            return WebhookAnswer(503, "The event is being handled.")
+        turn = Turn(self._store, event, named.name)
+        if (taken := turn.begin()) is not None:
+            return None if taken.status == 200 else taken
         try:
             self._call(named.handler, event)
         except Exception:  # whatever it raises, the other handlers are called
             logger.exception("Event %s: the handler %s failed. PostStack will deliver it again.", event.id, named.name)
-            self._abandon(claim)
+            turn.abandon()
             return WebhookAnswer(500, "A handler failed.")
         except BaseException:
-            self._abandon(claim)
+            turn.abandon()
             raise
-        try:
-            self._store.finish(claim)
-        except Exception:  # the work is done; at worst it is done once more
-            logger.exception("Event %s: that %s has dealt with it could not be stored.", event.id, named.name)
+        turn.finish()
         return None
-
-    def _abandon(self, claim: Claim) -> None:
-        try:
-            self._store.abandon(claim)
-        except Exception:  # its lease ends by itself
-            logger.exception("The event store failed; the event can be handled when its lease has ended.")
 
 
 _OK = WebhookAnswer(200, "ok")

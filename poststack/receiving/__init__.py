@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from poststack._async.receiver import AsyncWebhookReceiver
+    from poststack._async.turn import AsyncTurn
     from poststack._sync.receiver import WebhookReceiver
+    from poststack._sync.turn import Turn
     from poststack.receiving.checking import (
         LARGEST_BODY,
         MAX_AGE,
@@ -40,6 +42,7 @@ __all__ = [
     "MAX_AGE",
     "AsyncEventStore",
     "AsyncRedisEventStore",
+    "AsyncTurn",
     "AsyncWebhookReceiver",
     "Claim",
     "EventHandlers",
@@ -51,6 +54,7 @@ __all__ = [
     "Progress",
     "RedisEventStore",
     "Secrets",
+    "Turn",
     "WebhookAnswer",
     "WebhookReceiver",
     "check_webhook",
@@ -60,6 +64,7 @@ __all__ = [
 _HOMES = {
     "AsyncEventStore": "poststack.receiving.stores",
     "AsyncRedisEventStore": "poststack.receiving.redis_store",
+    "AsyncTurn": "poststack._async.turn",
     "AsyncWebhookReceiver": "poststack._async.receiver",
     "Claim": "poststack.receiving.stores",
     "EventHandlers": "poststack.receiving.handlers",
@@ -73,6 +78,7 @@ _HOMES = {
     "Progress": "poststack.receiving.stores",
     "RedisEventStore": "poststack.receiving.redis_store",
     "Secrets": "poststack.receiving.checking",
+    "Turn": "poststack._sync.turn",
     "WebhookAnswer": "poststack.receiving.checking",
     "WebhookReceiver": "poststack._sync.receiver",
     "check_webhook": "poststack.receiving.checking",

@@ -46,9 +46,10 @@ def webhook_secrets(given: Secrets) -> tuple[str, ...]:
 
     Raises `ValueError` for what is no text.
     """
-    several = [given] if isinstance(given, str) or hasattr(given, "get_secret_value") else given or ()
+    value = cast("object", () if given is None else given)  # It may come from any settings.
+    is_several = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
     found: list[str] = []
-    for one in cast("Iterable[object]", several):
+    for one in cast("Iterable[object]", value if is_several else (value,)):
         text = cast("HiddenText", one).get_secret_value() if hasattr(one, "get_secret_value") else one
         if not isinstance(text, str):
             raise ValueError(f"A webhook secret is text, not {type(text).__name__}.")
@@ -59,7 +60,7 @@ def webhook_secrets(given: Secrets) -> tuple[str, ...]:
 def check_webhook(
     body: bytes,
     signature: str | None,
-    secrets: Iterable[str],
+    secrets: Secrets,
     *,
     max_age: float | None = MAX_AGE,
     max_bytes: int = LARGEST_BODY,
@@ -69,7 +70,7 @@ def check_webhook(
     `max_age` is in seconds: an older event, or one without a time, is refused, because the signature says nothing about
     when a call was made. `None` takes every age.
     """
-    known = tuple(secrets)
+    known = webhook_secrets(secrets)
     if not known:
         logger.warning("A webhook was refused: no secret is configured. Set the one shown when it was created.")
         return WebhookAnswer(403, "This endpoint has no signing secret.")

@@ -43,11 +43,16 @@ class EventHandlers:
     def on(self, *types: EventType | str) -> Callable[[Handler], Handler]:
         """Decorate a handler of events of these types; `"*"` means all, those that come in future too.
 
-        Raises `ValueError` for a name that no event has.
+        A handler that is decorated twice is one handler, of both types. Raises `ValueError` for a name that no event
+        has.
         """
         wanted = check_event_types(types)
 
         def register(handler: Handler) -> Handler:
+            for index, (before, named) in enumerate(self._handlers):
+                if named.handler == handler:  # Not `is`: a bound method is another object whenever it is looked up.
+                    self._handlers[index] = (before | wanted, named)
+                    return handler
             self._handlers.append((wanted, NamedHandler(self._name(handler), handler)))
             return handler
 
@@ -58,7 +63,7 @@ class EventHandlers:
         return [named for types, named in self._handlers if "*" in types or event.type in types]
 
     def _name(self, handler: Callable[..., Any]) -> str:
-        # Handlers made by a function, or one that is registered twice, share their qualified name.
+        # Handlers that are made by one function share their qualified name.
         name = handler_name(handler)
         before = sum(named.name.partition("#")[0] == name for _, named in self._handlers)
         return f"{name}#{before + 1}" if before else name
@@ -66,21 +71,21 @@ class EventHandlers:
 
 def check_event_types(types: Iterable[str]) -> frozenset[str]:
     """Return the types. Raises `ValueError` for none, and for a name that no event has."""
-    found = frozenset(types)
-    if not found:
-        raise ValueError('Name at least one event type, such as on("email.bounced"); "*" means all.')
-    for name in found:
-        given = cast("object", name)  # `@receiver.on` without its parentheses passes the handler.
-        if name == "*" or (isinstance(given, str) and name in EVENT_TYPES):
-            continue
+    found: set[str] = set()
+    for given in cast("Iterable[object]", types):
+        if not isinstance(given, str):  # `@receiver.on` without its parentheses passes the handler.
+            raise ValueError(f'Name event types, as in on("email.bounced"), not {type(given).__name__}.')
         # Other groups have events whose names are not published: contacts and domains.
-        if not isinstance(given, str) or name.startswith("email.") or not _NAME.fullmatch(name):
-            shown = name if isinstance(given, str) else type(given).__name__
+        known = given == "*" or given in EVENT_TYPES
+        if not known and (given.startswith("email.") or not _NAME.fullmatch(given)):
             raise ValueError(
-                f"{shown!r} is no event type. There are {', '.join(sorted(EVENT_TYPES))}, "
+                f"{given!r} is no event type. There are {', '.join(sorted(EVENT_TYPES))}, "
                 'and "*" for all, those included that this version does not know.'
             )
-    return found
+        found.add(given)
+    if not found:
+        raise ValueError('Name at least one event type, such as on("email.bounced"); "*" means all.')
+    return frozenset(found)
 
 
 def handler_name(handler: Callable[..., Any]) -> str:

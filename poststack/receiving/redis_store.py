@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from inspect import isawaitable
 from typing import Any, Final, Protocol
 
-from poststack.receiving.stores import LEASE, RETENTION, Claim, Progress
+from poststack.receiving.stores import LEASE, RETENTION, Claim, Progress, check_seconds
 
 __all__ = ["AsyncRedisEventStore", "RedisEventStore"]
 
@@ -25,6 +26,7 @@ class _Redis(Protocol):
 
 class _Keys:
     def __init__(self, redis: _Redis, *, prefix: str, retention: float, lease: float) -> None:
+        check_seconds(retention=retention, lease=lease)
         self._redis = redis
         self._prefix = prefix
         self._retention = round(retention * 1000)
@@ -58,6 +60,9 @@ class RedisEventStore(_Keys):
         """Claim a key, if it is neither done nor in progress."""
         name, token = self._name(key), secrets.token_hex(8)
         claimed = self._redis.set(name, token, nx=True, px=self._lease)
+        if isawaitable(claimed):
+            getattr(claimed, "close", bool)()
+            raise TypeError("RedisEventStore needs redis.Redis. For redis.asyncio.Redis there is AsyncRedisEventStore.")
         return _claim(key, token, claimed, None if claimed else self._redis.get(name))
 
     def finish(self, claim: Claim) -> None:
@@ -84,7 +89,11 @@ class AsyncRedisEventStore(_Keys):
     async def abegin(self, key: str) -> Claim:
         """Claim a key, if it is neither done nor in progress."""
         name, token = self._name(key), secrets.token_hex(8)
-        claimed = await self._redis.set(name, token, nx=True, px=self._lease)
+        claiming = self._redis.set(name, token, nx=True, px=self._lease)
+        if not isawaitable(claiming):
+            self._redis.eval(_ABANDON, 1, name, token)
+            raise TypeError("AsyncRedisEventStore needs redis.asyncio.Redis. For redis.Redis there is RedisEventStore.")
+        claimed = await claiming
         return _claim(key, token, claimed, None if claimed else await self._redis.get(name))
 
     async def afinish(self, claim: Claim) -> None:

@@ -72,6 +72,13 @@ class AsyncEventStore(Protocol):
         ...
 
 
+def check_seconds(**durations: float) -> None:
+    """Raise `ValueError` for a duration that remembers nothing."""
+    for name, seconds in durations.items():
+        if not 0.001 <= seconds < float("inf"):
+            raise ValueError(f"{name} must be a number of seconds, more than 0.")
+
+
 class _Entry(NamedTuple):
     token: str
     done: bool
@@ -96,6 +103,7 @@ class MemoryEventStore:
     ) -> None:
         if max_entries < 1:
             raise ValueError("max_entries must be at least 1.")
+        check_seconds(retention=retention, lease=lease)
         self._max_entries = max_entries
         self._retention = retention
         self._lease = lease

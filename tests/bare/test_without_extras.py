@@ -49,3 +49,51 @@ def test_the_client_and_the_task_policy_need_nothing() -> None:
     )  # fmt: skip
 
     assert "Emails object" in done.stdout, done.stderr
+
+
+STARLETTE_ALONE = """
+import asyncio
+import poststack_fastapi
+from poststack.testing import webhook_call
+from poststack_fastapi import get_poststack, make_lifespan, webhook_route
+from starlette.applications import Starlette
+
+hook = webhook_route()
+seen = []
+
+@hook.on("email.bounced")
+async def note(event, request):
+    seen.append((event.id, type(get_poststack(request)).__name__))
+
+app = Starlette(routes=[hook], lifespan=make_lifespan(api_key="sk_test_x", webhook_secrets="secret"))
+call = webhook_call("email.bounced", secret="secret", event_id="evt_1")
+headers = [(name.lower().encode(), value.encode()) for name, value in call.headers.items()]
+
+async def main():
+    async def receive():
+        return {"type": "http.request", "body": call.body}
+
+    async def send(message):
+        seen.append(message.get("status"))
+
+    async with app.router.lifespan_context(app) as state:
+        scope = {"type": "http", "method": "POST", "path": "/webhooks/poststack", "headers": headers, "state": state}
+        await app({**scope, "query_string": b""}, receive, send)
+
+asyncio.run(main())
+print(seen)
+for name in ("PostStackDep", "SyncPostStackDep", "VerifiedEvent", "verified_event", "WebhookRouter", "webhook_router"):
+    try:
+        getattr(poststack_fastapi, name)
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_starlette_alone_is_enough_for_the_client_and_for_webhooks() -> None:
+    pytest.importorskip("starlette")
+
+    done = run_without("fastapi", "pydantic", program=STARLETTE_ALONE)
+
+    assert "[('evt_1', 'AsyncPostStack'), 200, None]" in done.stdout, done.stderr
+    assert done.stdout.count('needs FastAPI. Install it with: pip install "poststack[fastapi]"') == 6

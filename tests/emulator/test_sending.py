@@ -20,6 +20,12 @@ def test_an_accepted_email_is_answered_with_its_public_id(app: App) -> None:
     assert reply.headers["x-request-id"].startswith("req_")
 
 
+def test_a_quoted_name_may_hold_whatever_separates_addresses(app: App) -> None:
+    email = app.email(app.sent(**{"from": '"Byron, \\"Ada\\" <3" <ada@example.com>'}))
+
+    assert (email["fromName"], email["fromAddress"]) == ('Byron, "Ada" <3', "ada@example.com")
+
+
 def test_the_alias_sends_as_well(app: App) -> None:
     payload = {"from": "a@example.com", "to": ["b@example.com"], "subject": "", "html": ""}
 

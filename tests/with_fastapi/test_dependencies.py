@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, WebSocket
+from anyio import to_thread
+from fastapi import Depends, FastAPI, WebSocket
 from starlette.testclient import TestClient
 
 from poststack import AsyncPostStack, PostStack
@@ -24,11 +25,6 @@ from poststack_fastapi import (
 from tests.asgi import running
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture
@@ -139,3 +135,36 @@ async def test_tests_replace_the_clients_by_overrides(emu: EmulatorSession) -> N
     assert (await post(app, "/signup")).status_code == 200
     assert (await post(app, "/signup-in-a-thread")).status_code == 200
     assert len(emu.sent) == 2
+
+
+async def test_the_annotation_and_the_function_are_one_dependency(emu: EmulatorSession) -> None:
+    app = FastAPI()
+    made: list[AsyncPostStack] = []
+
+    def replacement() -> AsyncPostStack:
+        made.append(emu.async_client())
+        return made[-1]
+
+    app.dependency_overrides[get_poststack] = replacement
+
+    async def same(one: Any, other: Any) -> bool:
+        return one is other
+
+    same.__annotations__.update(one=PostStackDep, other=Annotated[AsyncPostStack, Depends(get_poststack)])
+    app.post("/same")(same)
+
+    assert (await post(app, "/same")).json() is True
+    assert len(made) == 1
+
+
+async def test_the_client_is_found_without_a_thread() -> None:
+    app = FastAPI(lifespan=make_lifespan(api_key="sk_test_x"))
+    to_thread.current_default_thread_limiter().total_tokens = 1
+
+    @app.post("/client")
+    async def client(client: PostStackDep) -> str:  # pyright: ignore[reportUnusedFunction]
+        return type(client).__name__
+
+    async with running(app) as browser:
+        await to_thread.current_default_thread_limiter().acquire()  # All threads are busy.
+        assert (await browser.post("/client")).json() == "AsyncPostStack"

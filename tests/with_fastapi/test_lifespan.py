@@ -37,11 +37,6 @@ class CountedTransport:
         self.closed += 1
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def names(app: Starlette) -> list[str]:
     return [name for name in ("poststack", "poststack_sync", "poststack_webhooks") if hasattr(app.state, name)]
 

@@ -23,7 +23,7 @@ __all__ = ["address_list", "parse_address", "reply_addresses"]
 # RFC 5321 allows 254 characters for the address; the rest is room for a name.
 _MAX_LENGTH = 1_000
 _LOCAL_ENDINGS = ("@localhost", ".localhost", ".local", ".test", ".invalid", "@local", "@test")
-_NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
+_NAMED = re.compile(r'(?P<name>"(?:[^"\\]|\\.)*" *|[^<>]*)<(?P<address>[^<>]*)>')
 
 
 def parse_address(text: str, field: str) -> Address:
