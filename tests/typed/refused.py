@@ -13,7 +13,7 @@ from poststack.types import SendEmail, SentEmail
 from poststack_django.aio import asend
 from poststack_django.backends import EmailBackend
 from poststack_django.message import PostStackEmail
-from poststack_flask import FlaskPostStack
+from poststack_flask import FlaskPostStack, Message
 
 
 def misspelt(client: PostStack, sent: SentEmail) -> None:
@@ -77,3 +77,10 @@ def flask_application(app: Flask) -> None:
     FlaskPostStack(default_sender=("Shop", "shop@example.com", "x"))  # refused
     FlaskPostStack().on("email.bounced")(7)  # refused
     FlaskPostStack().webhook_blueprint("/webhooks")  # refused
+
+
+def flask_messages(mail: FlaskPostStack) -> None:
+    mail.send({"from": "a@example.com", "to": ["b@example.com"]})  # refused
+    mail.send(Message("Hi"), subject="Ho")  # refused
+    mail.send(Message("Hi"), tags="welcome")  # refused
+    mail.send_message("Hi", recipient=["a@example.com"])  # refused
