@@ -11,13 +11,13 @@ import click
 from flask.cli import AppGroup
 
 from poststack import PostStackError
+from poststack.mime import address_from
 from poststack_flask.state import app_at_work, client_of, state_of
 from poststack_flask.webhooks import mounted_webhook
 
 if TYPE_CHECKING:
     from poststack import PostStack
-    from poststack.types import SendEmail, Webhook
-    from poststack_flask.settings import Sender
+    from poststack.types import Webhook
 
 __all__ = ["commands"]
 
@@ -35,18 +35,18 @@ commands: Final = AppGroup("poststack", help="Send a test e-mail, look after web
 @click.option("--wait", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Follow it for so long.")
 def send_test(address: str, sender: str | None, wait: float) -> None:
     """Send a short e-mail as the application would; print its id and its status."""
-    state = state_of(app_at_work())
-    from_ = sender or _written(state.settings.default_sender)
+    from_ = sender or state_of(app_at_work()).settings.default_sender
     if not from_:
         raise click.ClickException("Nobody to send it from: give --from ADDRESS, or set POSTSTACK_DEFAULT_SENDER.")
-    email: SendEmail = {
-        "from": from_,
-        "to": [address],
-        "subject": "PostStack works",
-        "text": "This e-mail was sent by flask poststack send-test.",
-    }
     with _failures_in_words():
-        sent = _client().emails.send(email)
+        sent = _client().emails.send(
+            {
+                "from": address_from(from_, "from"),
+                "to": [address],
+                "subject": "PostStack works",
+                "text": "This e-mail was sent by flask poststack send-test.",
+            }
+        )
     click.echo(f"{sent['id']} queued")
     if wait:
         _follow(sent["id"], wait)
@@ -126,11 +126,11 @@ def test(webhook_id: int) -> None:
 
 @commands.command("emulator", context_settings={"ignore_unknown_options": True})
 @click.option("--app-url", metavar="URL", help="Where this application runs (default: where `flask run` does).")
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[EMULATOR OPTIONS]")
 def emulator(app_url: str | None, options: tuple[str, ...]) -> None:
     """Run PostStack on this machine, with an inbox. Its webhooks call this application.
 
-    OPTIONS are those of `poststack emulator`, such as --port and --data.
+    EMULATOR OPTIONS are those of `poststack emulator`, such as --port and --data.
     """
     from poststack.cli import main
 
@@ -178,14 +178,6 @@ def _follow(email_id: str, wait: float) -> None:
 
 def _state(one: Webhook) -> str:
     return "active" if one["active"] else "disabled"
-
-
-def _written(sender: Sender | None) -> str | None:
-    if sender is None or isinstance(sender, str):
-        return sender
-    name, address = sender
-    quoted = name.replace("\\", r"\\").replace('"', r"\"")
-    return f'"{quoted}" <{address}>'
 
 
 def _address_of_flask_run() -> str:

@@ -7,9 +7,8 @@ import weakref
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from poststack import AsyncPostStack, PostStack
-from poststack.receiving import EventHandlers, MemoryEventStore
-from poststack.receiving.checking import LARGEST_BODY, MAX_AGE
-from poststack.receiving.checking import webhook_secrets as texts_of
+from poststack.receiving import LARGEST_BODY, MAX_AGE, EventHandlers, MemoryEventStore
+from poststack.receiving import webhook_secrets as texts_of
 from poststack.transports.httpcore import AsyncHttpcoreTransport, HttpcoreTransport
 from poststack_flask.cli import commands
 from poststack_flask.mail import MailMethods
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from poststack.events import EventType
-    from poststack.receiving import EventStore
-    from poststack.receiving.checking import Secrets
+    from poststack.receiving import EventStore, Secrets
     from poststack.transports.base import AsyncTransport, Transport
     from poststack_flask.sent import SentMessage
     from poststack_flask.settings import Sender

@@ -44,7 +44,7 @@ class Outlet:
         self._config = cast("Mapping[str, object]", app.config)
         self._suppress_send = settings.suppress_send
         self._has_key = settings.api_key is not None
-        self._base_url = (settings.base_url or "").rstrip("/")
+        self._base_url = (settings.base_url or "").strip().rstrip("/")
         self._sessions: dict[str, EmulatorSession] = {}
         self.has_own_transport = has_own_transport
 

@@ -8,7 +8,8 @@ from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from poststack.receiving.handlers import NamedHandler, handler_name
+from poststack.receiving import NamedHandler
+from poststack.receiving.handlers import handler_name
 from poststack_flask.signals import SIGNALS_OF_TYPE, tracking
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from poststack.receiving.checking import MAX_AGE, webhook_secrets
+from poststack.receiving import MAX_AGE, webhook_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from flask import Blueprint, Response, current_app, request
 
 from poststack.events import SIGNATURE_HEADER
-from poststack.receiving import WebhookReceiver
-from poststack.receiving.checking import LARGEST_BODY, webhook_secrets
+from poststack.receiving import LARGEST_BODY, WebhookReceiver, webhook_secrets
 from poststack_flask.receivers import Receivers
 from poststack_flask.state import app_at_work, state_of
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from poststack.receiving import EventHandlers, EventStore
-    from poststack.receiving.checking import Secrets
+    from poststack.receiving import EventHandlers, EventStore, Secrets
 
 __all__ = ["BLUEPRINT", "MountedWebhook", "mounted_webhook", "webhook_blueprint"]
 

@@ -130,6 +130,11 @@ class Server:
         """How many connections there have been."""
         return len(self.visitors)
 
+    def wait_until_closed(self) -> None:
+        """Return when no connection is open: a server hears of it a moment after the client has closed it."""
+        while self.open_connections:
+            self.stopping.wait(0.001)
+
 
 @contextlib.contextmanager
 def serving(script: Callable[[Visitor], None]) -> Generator[Server, None, None]:

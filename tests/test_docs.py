@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +23,8 @@ def named(path: Path) -> str:
 
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if "```python" in path.read_text("utf-8")], ids=named)
 def test_snippets_run(document: Path, emulator_url: str) -> None:
+    # Each page is read by itself, and pages may use the same idempotency keys.
+    httpx.delete(f"{emulator_url}/_emulator/emails", trust_env=False).raise_for_status()
     environment = {**os.environ, "POSTSTACK_API_KEY": "sk_test_docs", "POSTSTACK_BASE_URL": emulator_url}
 
     done = subprocess.run(

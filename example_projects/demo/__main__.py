@@ -21,7 +21,7 @@ from example_projects.demo.stage import Stage, say
 
 SUMMARY: Final = "Show an example project sending its mail through PostStack, to the emulator on this machine."
 
-APPS: Final = ("django", "fastapi")
+APPS: Final = ("django", "fastapi", "flask")
 """The framework of the project. For each there is a module here that has `demonstrate(stage)`."""
 
 

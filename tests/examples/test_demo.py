@@ -78,12 +78,25 @@ def test_the_sign_up_on_fastapi_is_shown_until_both_letters_are_delivered(folder
     assert_nothing_is_left(process)
 
 
+def test_the_flask_site_ends_by_itself_after_its_email_is_delivered(folder: Path) -> None:
+    pytest.importorskip("flask_wtf")
+    pytest.importorskip("rq")
+    with start(folder, "flask", "--once") as process:
+        out, error = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, error) == (0, "")
+    (accepted,) = re.findall(r"accepted as (em_\w+)\n", out)
+    assert re.findall(r"worker: welcome-\w+: accepted as (em_\w+)", out) == [accepted]
+    assert "delivered, says a signed webhook" in out
+    assert_nothing_is_left(process)
+
+
 def test_an_unknown_framework_is_named_with_the_known_ones(folder: Path) -> None:
     with start(folder, "rails") as process:
         _, error = process.communicate(timeout=LIMIT)
 
     assert process.returncode == 2
-    assert re.search(r"invalid choice: 'rails' \(choose from '?django'?\b.*\)", error)
+    assert re.search(r"invalid choice: 'rails' \(choose from '?django'?\W", error)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Flask
+
 import poststack
 import poststack.testing
 from poststack import AsyncPostStack, PostStack
@@ -11,6 +13,7 @@ from poststack.types import SendEmail, SentEmail
 from poststack_django.aio import asend
 from poststack_django.backends import EmailBackend
 from poststack_django.message import PostStackEmail
+from poststack_flask import FlaskPostStack, Message
 
 
 def misspelt(client: PostStack, sent: SentEmail) -> None:
@@ -67,3 +70,17 @@ def django_messages() -> None:
 
 async def django_in_a_loop() -> None:
     asend(PostStackEmail("Subject"))  # refused
+
+
+def flask_application(app: Flask) -> None:
+    FlaskPostStack(app, retries=3)  # refused
+    FlaskPostStack(default_sender=("Shop", "shop@example.com", "x"))  # refused
+    FlaskPostStack().on("email.bounced")(7)  # refused
+    FlaskPostStack().webhook_blueprint("/webhooks")  # refused
+
+
+def flask_messages(mail: FlaskPostStack) -> None:
+    mail.send({"from": "a@example.com", "to": ["b@example.com"]})  # refused
+    mail.send(Message("Hi"), subject="Ho")  # refused
+    mail.send(Message("Hi"), tags="welcome")  # refused
+    mail.send_message("Hi", recipient=["a@example.com"])  # refused

@@ -138,3 +138,19 @@ def test_outside_of_an_application_the_error_says_how_to_get_in() -> None:
 def test_an_application_without_the_extension_is_told_to_add_it() -> None:
     with Flask(__name__).app_context(), pytest.raises(RuntimeError, match="init_app"):
         poststack.send(Message("Hi", ["ada@example.com"], "Hello"))
+
+
+def test_tests_record_messages_as_they_did_with_flask_mail() -> None:
+    app = Flask(__name__)
+    app.config.from_mapping(TESTING=True, MAIL_DEFAULT_SENDER="acme@example.com")
+    poststack.init_app(app)
+    with app.app_context(), poststack.record_messages() as outbox:
+        message = Message("Hi", ["ada@example.com"], "Hello", html="<p>Hello", cc=["cee@example.com"])
+        message.attach("a.txt", "text/plain", "x")
+        poststack.send(message)
+
+    (sent,) = outbox
+    assert (sent.subject, sent.sender, sent.recipients) == ("Hi", "acme@example.com", ["ada@example.com"])
+    assert (sent.body, sent.html, sent.send_to) == ("Hello", "<p>Hello", {"ada@example.com", "cee@example.com"})
+    (file,) = sent.attachments
+    assert (file.filename, file.data, file.disposition) == ("a.txt", b"x", "attachment")
