@@ -47,6 +47,8 @@ class Run:
     per_second: float
     cpu: float
     waits: list[float]
+    longest_work: float
+    """CPU time of the application during one wait at most. What a wait is longer, other programs have taken."""
 
     @property
     def worst(self) -> float:
@@ -123,15 +125,15 @@ def _run(side: Environment, application: Path, address: str, requests: int) -> R
             load = [sys.executable, str(HERE / "load.py"), port]
             # The first request of a process pays for imports; the 200 after that still find no open connection.
             subprocess.run([*load, "1", "1"], check=True, stdout=subprocess.DEVNULL)
-            probe = [sys.executable, str(HERE / "probe.py"), port, str(PROBED_EVERY)]
+            probe = [sys.executable, str(HERE / "probe.py"), port, str(PROBED_EVERY), str(server.pid)]
             with subprocess.Popen(probe, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as probing:
                 _line(probing)
                 busy = subprocess.run([*load, str(CONCURRENT), str(requests)], check=True, stdout=subprocess.PIPE)
-                waits, _ = probing.communicate()
+                probed, _ = probing.communicate()
             cpu, _ = server.communicate()
         finally:
             server.kill()
-    return Run(requests / float(busy.stdout), float(cpu) / requests, json.loads(waits))
+    return Run(requests / float(busy.stdout), float(cpu) / requests, *json.loads(probed))
 
 
 def _line(process: subprocess.Popen[str]) -> str:

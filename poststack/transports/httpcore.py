@@ -17,11 +17,10 @@ import anyio
 
 from poststack.transports._connections import AsyncConnection, Connection, Options, Route, patience, transport_error
 from poststack.transports._proxied import AsyncProxiedConnection, ProxiedConnection
-from poststack.transports._turnstile import Turnstile
 from poststack.transports.base import TransportError, TransportTimeoutError
+from poststack.transports.turnstile import Turnstile, asyncio_loop
 
 if TYPE_CHECKING:
-    import asyncio
     import ssl
 
     from poststack.transports.base import HttpRequest, HttpResponse
@@ -193,7 +192,7 @@ class _AsyncPool:
         self._options = options
         self._idle: list[AsyncConnection | AsyncProxiedConnection] = []
         self._free = anyio.Semaphore(options.max_connections)
-        self._turnstile = Turnstile(_asyncio_loop())
+        self._turnstile = Turnstile()
 
     async def send(self, request: HttpRequest, target: str) -> HttpResponse:
         await self._turnstile.enter()
@@ -256,21 +255,12 @@ def _origin_end(url: str) -> int:
 
 
 def _running_loop() -> Any:
-    loop = _asyncio_loop()
+    loop = asyncio_loop()
     if loop is not None:
         return loop
     from trio.lowlevel import current_trio_token
 
     return current_trio_token()
-
-
-def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
-    import asyncio  # Here, because synchronous programs need not pay for it.
-
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 _in_this_process: weakref.WeakSet[HttpcoreTransport | AsyncHttpcoreTransport] = weakref.WeakSet()

@@ -4,40 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pytest
 
-from poststack.transports._turnstile import PER_TURN
 from poststack.transports.base import HttpRequest
 from poststack.transports.httpcore import AsyncHttpcoreTransport
+from poststack.transports.turnstile import PER_TURN, Turnstile
 from tests.servers import ACCEPTED, Visitor, answering, serving
+from tests.turns import Turns
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.timeout(60)
 
 BURST = 6 * PER_TURN
-
-
-class Turns:
-    """Counts the turns of an event loop, and what happens in each."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.events: Counter[int] = Counter()
-        self._tick()
-
-    def _tick(self) -> None:
-        self.number += 1
-        asyncio.get_running_loop().call_soon(self._tick)
-
-    def note(self) -> None:
-        """Something happens now."""
-        self.events[self.number] += 1
 
 
 class Noted(Mapping[str, str]):
@@ -140,3 +124,30 @@ def test_calls_cancelled_while_they_wait_for_their_turn_hold_up_nobody() -> None
 
     assert results[1::2] == [202] * (BURST // 2)
     assert all(isinstance(result, asyncio.CancelledError) for result in results[::2])
+
+
+def test_each_event_loop_has_turns_of_its_own() -> None:
+    turnstile = Turnstile()
+
+    async def main() -> int:
+        turns = Turns()
+
+        async def pass_through() -> None:
+            await turnstile.enter()
+            turns.note()
+
+        await asyncio.gather(*[pass_through() for _ in range(BURST)])
+        return max(turns.events.values())
+
+    assert [asyncio.run(main()) for _ in range(3)] == [PER_TURN] * 3
+
+
+def test_on_trio_everybody_passes() -> None:
+    trio = pytest.importorskip("trio")
+
+    async def main() -> None:
+        turnstile = Turnstile()
+        for _ in range(BURST):
+            await turnstile.enter()
+
+    trio.run(main)
