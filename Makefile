@@ -22,7 +22,7 @@ $(READY): pyproject.toml
 
 setup: $(READY) ## Create .venv with everything in it
 
-demo: $(READY) ## Run the shop against the local emulator (APP=django, ARGS=--once ends by itself)
+demo: $(READY) ## Run an example against the local emulator (APP=django, flask or fastapi; ARGS=--once ends by itself)
 	@$(BIN)/python -m example_projects.demo $(APP) $(ARGS)
 
 # coverage starts before pytest does: the project's own pytest plugin is loaded too early for pytest-cov.

@@ -16,7 +16,7 @@ PATIENCE: Final = 5.0
 UNFINISHED: Final = "The event store failed: that %s is done could not be stored."  # At worst it is done once more.
 UNABANDONED: Final = "The event store failed: %s can be done again only when its lease has ended."
 
-logger = logging.getLogger("poststack.webhooks")
+logger: logging.Logger = logging.getLogger("poststack.webhooks")
 
 
 def finish(store: EventStore, claim: Claim) -> None:
