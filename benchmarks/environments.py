@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PUBLISHED = "poststack==0.9.0"
-SHOWN = ("poststack", "httpx", "httpcore", "h11", "anyio", "fastapi", "starlette", "pydantic", "uvicorn")
+SHOWN = (
+    "poststack", "httpx", "httpcore", "h11", "anyio",
+    "fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "httptools",
+)  # fmt: skip
 SERVED_WITH = ["fastapi>=0.115", "uvicorn>=0.30", "email-validator>=2.1"]
 
 
