@@ -13,7 +13,8 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Final, cast
 
 from poststack.transports.base import Clock, HttpRequest, SystemClock
-from poststack_flask.sent import SentMessage, accepted_messages
+from poststack_flask.calling import call_and_wait
+from poststack_flask.sent import accepted_messages
 from poststack_flask.settings import PREFIX, flag
 from poststack_flask.signals import email_sent
 
@@ -119,7 +120,7 @@ class AppTransport:
             for message in accepted_messages(request, response):
                 for receiver in email_sent.receivers_for(app):
                     try:
-                        _tell(app.ensure_sync(receiver), app, message)
+                        call_and_wait(app, receiver, app, message=message, id=message.id)
                     except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
                         _log(receiver, error)
         return response
@@ -149,7 +150,7 @@ class AsyncAppTransport:
             for message in accepted_messages(request, response):
                 for receiver in email_sent.receivers_for(app):
                     try:
-                        answer = _tell(receiver, app, message)
+                        answer = receiver(app, message=message, id=message.id)
                         if isawaitable(answer):
                             await answer
                     except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
@@ -199,10 +200,6 @@ def _new_session() -> EmulatorSession:
             'installed. Install it with: pip install "poststack[emulator]"'
         ) from error
     return EmulatorSession(start=datetime.now(timezone.utc))
-
-
-def _tell(receiver: Callable[..., Any], app: Flask, message: SentMessage) -> object:
-    return receiver(app, message=message, id=message.id)
 
 
 def _log(receiver: Callable[..., Any], error: Exception) -> None:
