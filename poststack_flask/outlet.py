@@ -42,7 +42,7 @@ class Outlet:
 
     def __init__(self, app: Flask, settings: Settings, *, has_own_transport: bool) -> None:
         self._app = weakref.ref(app)
-        self._config = cast("Mapping[str, object]", app.config)
+        self._last_config = cast("Mapping[str, object]", app.config)
         self._suppress_send = settings.suppress_send
         self._has_key = settings.api_key is not None
         self._base_url = (settings.base_url or "").strip().rstrip("/")
@@ -57,18 +57,25 @@ class Outlet:
     @property
     def suppressed(self) -> bool:
         """Whether nothing may leave the process now."""
-        chosen = self._config.get(SUPPRESS_SEND)
-        if chosen is None:
-            chosen = self._suppress_send
-        if chosen is None:
-            return bool(self._config.get("TESTING")) and not self.has_own_transport
-        return chosen if isinstance(chosen, bool) else flag(SUPPRESS_SEND, chosen)
+        chosen = self._chosen
+        return bool(self._config.get("TESTING")) and not self.has_own_transport if chosen is None else chosen
 
     @property
     def suppressible(self) -> bool:
         """Whether nobody has said where e-mails go."""
-        chosen = self._config.get(SUPPRESS_SEND)
-        return chosen is None and self._suppress_send is None and not self.has_own_transport
+        return self._chosen is None and not self.has_own_transport
+
+    @property
+    def _chosen(self) -> bool | None:
+        value = self._config.get(SUPPRESS_SEND)
+        return self._suppress_send if value is None or value == "" else flag(SUPPRESS_SEND, value)
+
+    @property
+    def _config(self) -> Mapping[str, object]:
+        # Looked up again and again: `app.config` may be another object by now, as `app.testing` sees it.
+        if (app := self.app) is not None:
+            self._last_config = cast("Mapping[str, object]", app.config)
+        return self._last_config
 
     @property
     def session(self) -> EmulatorSession:

@@ -68,6 +68,27 @@ def test_the_end_of_testing_counts_as_well() -> None:
         assert len(server.requests) == 1
 
 
+def test_testing_counts_although_the_configuration_was_replaced() -> None:
+    with serving(answering()) as server:
+        app = for_real(server)
+        app.config = app.make_config()
+        app.testing = True
+        client_of(app).emails.send(EMAIL)
+
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_a_choice_that_is_empty_is_none(empty: object) -> None:
+    with serving(answering()) as server:
+        app = for_real(server, POSTSTACK_SUPPRESS_SEND=empty)
+        client_of(app).emails.send(EMAIL)
+        with suppressed_sending(app):
+            client_of(app).emails.send(EMAIL)
+
+        assert len(server.requests) == 1
+
+
 def test_a_missing_key_does_not_matter_while_testing() -> None:
     app = application()
     FlaskPostStack(app)
