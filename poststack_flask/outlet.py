@@ -138,11 +138,12 @@ class AppTransport:
 
 
 class AsyncAppTransport:
-    """The transport of an application's asynchronous clients."""
+    """The transport of one asynchronous client of an application. A shared one outlives the client."""
 
-    def __init__(self, outlet: Outlet, transport: AsyncTransport) -> None:
+    def __init__(self, outlet: Outlet, transport: AsyncTransport, *, is_shared: bool) -> None:
         self._outlet = outlet
         self._transport = transport
+        self._is_shared = is_shared
         self.clock: Clock = _ClockAtWork(outlet, transport)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
@@ -165,8 +166,9 @@ class AsyncAppTransport:
         return response
 
     async def aclose(self) -> None:
-        """Release connections."""
-        await self._transport.aclose()
+        """Release connections, unless somebody else uses them."""
+        if not self._is_shared:
+            await self._transport.aclose()
 
 
 class _ClockAtWork:

@@ -307,6 +307,30 @@ def test_an_asynchronous_client_sends_through_the_given_transport_or_not_at_all(
         assert len(emu.sent) == 2
 
 
+def test_a_client_that_is_closed_leaves_the_extensions_transport_open_to_others() -> None:
+    class Both(Recorder):
+        closed = 0
+
+        async def asend(self, request: HttpRequest) -> HttpResponse:
+            return self.send(request)
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    async def send_and_close(client: AsyncPostStack) -> None:
+        async with client:
+            await client.emails.send(EMAIL)
+
+    shared, own = Both(), Both()
+    extension = FlaskPostStack(transport=shared)
+    with registered(extension, POSTSTACK_API_KEY="sk_test_x").app_context():
+        asyncio.run(send_and_close(extension.async_client()))
+        asyncio.run(send_and_close(extension.async_client(transport=own)))
+
+    assert (len(shared.requests), shared.closed) == (1, 0)
+    assert (len(own.requests), own.closed) == (1, 1)
+
+
 def test_an_asynchronous_client_needs_an_application_context() -> None:
     with pytest.raises(RuntimeError, match=r"app\.app_context"):
         FlaskPostStack().async_client()
