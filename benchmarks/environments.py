@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PUBLISHED = "poststack==0.9.0"
-SHOWN = ("poststack", "httpx", "httpcore", "h11", "anyio")
+SHOWN = ("poststack", "httpx", "httpcore", "h11", "anyio", "fastapi", "starlette", "pydantic", "uvicorn")
+SERVED_WITH = ["fastapi>=0.115", "uvicorn>=0.30", "email-validator>=2.1"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class Environment:
         command = [str(self.python), "-I", str(program), *arguments]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
         return run.stdout.strip()
+
+    def start(self, program: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a program like that, with its standard input and output at hand."""
+        command = [str(self.python), "-I", str(program), *arguments]
+        complete = {**os.environ, **environment}
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=complete)
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the distributions that matter."""
@@ -53,7 +60,8 @@ def _environment(name: str, folder: Path, what: list[str], *, stamp: Path | None
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     complete = folder / "complete"
     # Both are made by the same Python and stay until that or the dependencies change.
-    wanted = sys.version + (stamp.read_text("utf-8") if stamp else "")
+    what = [*what, *SERVED_WITH]
+    wanted = "\n".join([sys.version, *what, stamp.read_text("utf-8") if stamp else ""])
     if not complete.exists() or complete.read_text("utf-8") != wanted:
         print(f"Installing {name} into {folder.relative_to(folder.parent.parent)} …", flush=True)
         venv.create(folder, with_pip=True, clear=True)

@@ -80,9 +80,9 @@ def measure(task: Task, ours: Environment, theirs: Environment, *, address: str,
 
 
 @contextmanager
-def served() -> Generator[str, None, None]:
-    """Run the server in a process of its own and give its address."""
-    process = subprocess.Popen([sys.executable, str(HERE / "server.py")], stdout=subprocess.PIPE, text=True)
+def served(delay: float = 0.0) -> Generator[str, None, None]:
+    """Run the server in a process of its own and give its address. Each answer comes `delay` seconds late."""
+    process = subprocess.Popen([sys.executable, str(HERE / "server.py"), str(delay)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"

@@ -1,8 +1,12 @@
-"""A server that costs as little as possible and gives every request the same answer. Prints its port and runs on."""
+"""A server that costs as little as possible and gives every request the same answer. Prints its port and runs on.
+
+`python server.py [SECONDS]`: each answer comes so much later.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import cast
 
 BODY = b'{"id":"em_8Zk2v0Qm1pT4c7Ra9x"}'
@@ -14,7 +18,8 @@ ANSWER = (
 class Acceptor(asyncio.Protocol):
     """Answers each request once all of it has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,15 +35,18 @@ class Acceptor(asyncio.Protocol):
             if len(self._unread) < size:
                 return
             self._unread = self._unread[size:]
-            self._transport.write(ANSWER)
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._transport.write, ANSWER)
+            else:
+                self._transport.write(ANSWER)
 
 
-async def main() -> None:
+async def main(delay: float) -> None:
     """Serve until killed."""
-    server = await asyncio.get_running_loop().create_server(Acceptor, "127.0.0.1", 0, backlog=512)
+    server = await asyncio.get_running_loop().create_server(lambda: Acceptor(delay), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))

@@ -9,6 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from poststack import AsyncPostStack, PostStack
+from poststack.transports.turnstile import Turnstile
 from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
 
 __all__ = ["PostStackDep", "SyncPostStackDep"]
@@ -19,11 +20,13 @@ Client = TypeVar("Client")
 class _OnTheLoop(Generic[Client]):
     """Calls a function without a thread. FastAPI runs `def` dependencies in its pool, for most of a request's time.
 
+    A burst of requests goes on over several turns of the event loop, so that other routes are served meanwhile.
     It equals its function, so `app.dependency_overrides` finds what replaces that, and both count as one dependency.
     """
 
     def __init__(self, function: Callable[[HTTPConnection], Client]) -> None:
         self._function = function
+        self._turnstile = Turnstile()
 
     def __eq__(self, other: object) -> bool:
         return other is self._function or (isinstance(other, _OnTheLoop) and other._function is self._function)
@@ -32,6 +35,8 @@ class _OnTheLoop(Generic[Client]):
         return hash(self._function)
 
     async def __call__(self, connection: HTTPConnection) -> Client:
+        # Here rather than when they send: FastAPI has yet to check the bodies of these requests, which takes longer.
+        await self._turnstile.enter()
         return self._function(connection)
 
 

@@ -1,7 +1,7 @@
 """Run a demonstration.
 
 python -m example_projects.demo                 # the Django shop; goes on until Ctrl-C, for you to look around
-python -m example_projects.demo django --once   # ends by itself: status 0 if every e-mail was delivered
+python -m example_projects.demo fastapi --once  # ends by itself: status 0 if every e-mail was delivered
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from example_projects.demo.stage import Stage, say
 
 SUMMARY: Final = "Show an example project sending its mail through PostStack, to the emulator on this machine."
 
-APPS: Final = ("django", "flask")
+APPS: Final = ("django", "fastapi", "flask")
 """The framework of the project. For each there is a module here that has `demonstrate(stage)`."""
 
 

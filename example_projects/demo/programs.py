@@ -86,6 +86,13 @@ class Program:
         if self._output is not None:
             self._output.close()
 
+    def end(self, number: int) -> int:
+        """Send it a signal, wait for its end, and return its status. That it has ended is no failure then."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(number)
+        return process.wait()
+
     def check(self) -> None:
         """Raise `DemoStoppedError` if that is so, `DemoError` if the program has ended by itself."""
         status = None if self._process is None else self._process.poll()

@@ -7,8 +7,10 @@ left until the deadline at most.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -159,6 +161,7 @@ class AsyncConnection:
         self._options = options
         self._conversation = Conversation(route.host_header)
         self._stream: httpcore.AsyncNetworkStream | None = None
+        self._socket: socket.socket | None = None
         self._expires_at = 0.0
 
     @property
@@ -169,7 +172,7 @@ class AsyncConnection:
     @property
     def stale(self) -> bool:
         """Whether it is too old, or closed by the other side meanwhile. Asks the system, so only when taking it."""
-        return time.monotonic() > self._expires_at or bool(self._stream and self._stream.get_extra_info("is_readable"))
+        return time.monotonic() > self._expires_at or bool(self._socket and _is_readable(self._socket))
 
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever httpcore and h11 raise; the caller closes the connection then."""
@@ -199,4 +202,18 @@ class AsyncConnection:
         self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
         if route.scheme == "https":
             self._stream = stream = await stream.start_tls(self._options.context(), route.host, patience(request))
+        # Kept, because anyio asks the system for both addresses whenever it is asked for the socket.
+        self._socket = stream.get_extra_info("socket")
         return stream
+
+
+def _is_readable(connected: socket.socket) -> bool:
+    """Whether something came that nobody waits for: the end, most likely. True for a socket that is closed already."""
+    number = connected.fileno()
+    if number < 0:
+        return True
+    if sys.platform == "win32":
+        return bool(select.select([number], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))

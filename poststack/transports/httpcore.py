@@ -18,6 +18,7 @@ import anyio
 from poststack.transports._connections import AsyncConnection, Connection, Options, Route, patience, transport_error
 from poststack.transports._proxied import AsyncProxiedConnection, ProxiedConnection
 from poststack.transports.base import TransportError, TransportTimeoutError
+from poststack.transports.turnstile import Turnstile, asyncio_loop
 
 if TYPE_CHECKING:
     import ssl
@@ -130,6 +131,7 @@ class AsyncHttpcoreTransport:
 
     At most `max_connections` are open to one origin; further calls wait for one, at most `timeout` seconds. An idle
     connection is dropped after `keepalive_expiry` seconds. `ssl_context` and `proxy` replace what the environment says.
+    A burst of calls is spread over several turns of an asyncio event loop, so that others are served meanwhile.
     """
 
     def __init__(
@@ -190,8 +192,16 @@ class _AsyncPool:
         self._options = options
         self._idle: list[AsyncConnection | AsyncProxiedConnection] = []
         self._free = anyio.Semaphore(options.max_connections)
+        self._turnstile = Turnstile()
 
     async def send(self, request: HttpRequest, target: str) -> HttpResponse:
+        await self._turnstile.enter()
+        response = await self._exchange(request, target)
+        # Again, for what the caller does with it: the answers to a burst can come all at once.
+        await self._turnstile.enter()
+        return response
+
+    async def _exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         try:
             self._free.acquire_nowait()
         except anyio.WouldBlock:
@@ -245,14 +255,12 @@ def _origin_end(url: str) -> int:
 
 
 def _running_loop() -> Any:
-    import asyncio  # Here, because synchronous programs need not pay for it.
+    loop = asyncio_loop()
+    if loop is not None:
+        return loop
+    from trio.lowlevel import current_trio_token
 
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        from trio.lowlevel import current_trio_token
-
-        return current_trio_token()
+    return current_trio_token()
 
 
 _in_this_process: weakref.WeakSet[HttpcoreTransport | AsyncHttpcoreTransport] = weakref.WeakSet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -23,6 +24,7 @@ import httpx
 import pytest
 
 from poststack import PostStack, PostStackConnectionError
+from poststack.emulator.serving import listen
 from poststack.events import SIGNATURE_HEADER, verify
 from poststack.types import SendEmail
 
@@ -346,6 +348,27 @@ def test_listening_for_others_is_said_aloud() -> None:
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "poststack.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"})
+
+
+def test_the_body_of_an_answer_does_not_wait_until_its_headers_are_acknowledged() -> None:
+    async def main() -> bool:
+        loop = asyncio.get_running_loop()
+        undelayed: asyncio.Future[bool] = loop.create_future()
+
+        class Accepting(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                connection = transport.get_extra_info("socket")
+                undelayed.set_result(bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+                transport.close()
+
+        listener = listen("127.0.0.1", 0)
+        address = listener.getsockname()
+        async with await loop.create_server(Accepting, sock=listener):
+            _, writer = await asyncio.open_connection(*address)
+            writer.close()
+            return await undelayed
+
+    assert asyncio.run(main())
 
 
 def test_a_port_in_use_is_one_line(server: Server) -> None:

@@ -67,6 +67,17 @@ def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> No
     assert_nothing_is_left(process)
 
 
+def test_the_sign_up_on_fastapi_is_shown_until_both_letters_are_delivered(folder: Path) -> None:
+    pytest.importorskip("aiosqlite")
+    pytest.importorskip("fastapi.sse")
+    with start(folder, "fastapi", "--once", HTTP_PROXY="http://127.0.0.1:9") as process:
+        out, error = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, error) == (0, "")
+    assert re.findall(r"letter “(\w+)” delivered, says the page", out) == ["confirm", "welcome"]
+    assert_nothing_is_left(process)
+
+
 def test_the_flask_site_ends_by_itself_after_its_email_is_delivered(folder: Path) -> None:
     pytest.importorskip("flask_wtf")
     pytest.importorskip("rq")

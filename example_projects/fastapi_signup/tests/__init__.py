@@ -1,0 +1,1 @@
+"""The application against the emulator in memory: no socket, no waiting."""
