@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from anyio import get_cancelled_exc_class
 from starlette.concurrency import run_in_threadpool
 
-from poststack import PostStackError, checked_email
+from poststack import PostStack, PostStackError, checked_email
 
 if TYPE_CHECKING:
     from starlette.background import BackgroundTasks
@@ -42,11 +42,14 @@ def send_in_background(
 ) -> str:
     """Send an e-mail once the response is out, and return its idempotency key: the payload's own, or a new one.
 
-    Raises `ValueError` now for a payload that could not be sent. What fails later does not keep the tasks after it from
-    running: the logger `poststack.fastapi` tells of it, and `on_failure` gets the error, if it is given; `async def` or
-    not, then in a thread. A `PostStackError` whose `may_have_taken_effect` is true must only be repeated with the key
-    that this returns. A shutdown that does not wait, and tasks that never run, are in the log only.
+    Raises `ValueError` now for a payload that could not be sent, `TypeError` for a synchronous client. What fails later
+    does not keep the tasks after it from running: the logger `poststack.fastapi` tells of it, and `on_failure` gets the
+    error, if it is given; `async def` or not, then in a thread. A `PostStackError` whose `may_have_taken_effect` is
+    true must only be repeated with the key that this returns. A shutdown that does not wait, and tasks that never run,
+    are in the log only.
     """
+    if isinstance(cast("object", client), PostStack):  # It would send, and then fail at the `await`.
+        raise TypeError("send_in_background needs an AsyncPostStack: that of PostStackDep, in `def` routes as well.")
     checked = checked_email(payload)
     _check_json(checked)
     given = cast("object", checked.get("idempotency_key"))

@@ -44,5 +44,6 @@ def get_sync_poststack(connection: HTTPConnection) -> PostStack:
 
 _ADD_THE_LIFESPAN = (
     "The application has no PostStack client. Start it with FastAPI(lifespan=poststack_fastapi.lifespan), or compose "
-    "yours: make_lifespan(inner=your_lifespan). A TestClient runs the lifespan in `with TestClient(app)` only."
+    "yours: make_lifespan(inner=your_lifespan). A TestClient runs the lifespan in `with TestClient(app)` only. "
+    "In a mounted application, let the outer one's lifespan yield the state that PostStack's yields."
 )

@@ -98,8 +98,11 @@ ERROR_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 def add_exception_handlers(app: Starlette) -> None:
     """Let `poststack_exception_handler` answer for every `PostStackError` that a route of the application raises.
 
-    Mounted applications have handlers of their own: call this for each. It has no effect after the first request.
+    Mounted applications have handlers of their own: call this for each. Raises `RuntimeError` once the application is
+    started, when Starlette would ignore it.
     """
+    if app.middleware_stack is not None:
+        raise RuntimeError("Call add_exception_handlers(app) where you make the application: it has started already.")
     app.add_exception_handler(PostStackError, poststack_exception_handler)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from poststack import AsyncPostStack, PostStack
 from poststack.receiving import MemoryEventStore
 from poststack_fastapi.settings import ClientSettings, secrets_of
-from poststack_fastapi.state import ALL, CLIENT, SYNC_CLIENT, WEBHOOKS, WebhookDefaults, published
+from poststack_fastapi.state import ALL, CLIENT, SYNC_CLIENT, WEBHOOKS, WebhookDefaults, check_store, published
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -45,11 +45,14 @@ def make_lifespan(
     application's own lifespan: it starts after the client and stops before it, and what it yields stays in the
     lifespan state. `event_store` remembers which webhook events are dealt with, by default in memory.
 
-    Raises `ValueError` for settings beside a `client`; a wrong setting stops the start of the application.
+    Raises `ValueError` for settings beside a `client`, and `TypeError` for a client or a store of the other kind; a
+    wrong setting stops the start of the application.
     """
     settings = ClientSettings(api_key, base_url, timeout, max_retries, deadline)
     if client is not None and (settings != ClientSettings() or transport is not None):
         raise ValueError("Give make_lifespan either a client or the settings of one, not both.")
+    _check_kinds(client, sync_client)
+    check_store(event_store)
 
     @asynccontextmanager
     async def poststack_lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
@@ -69,13 +72,22 @@ def make_lifespan(
                         PostStack(**settings.arguments(), transport=cast("Transport | None", transport))
                     )
             if WEBHOOKS not in present:
-                opened[WEBHOOKS] = WebhookDefaults(secrets_of(webhook_secrets), event_store or MemoryEventStore())
+                store = MemoryEventStore() if event_store is None else event_store
+                opened[WEBHOOKS] = WebhookDefaults(secrets_of(webhook_secrets), store)
             stack.enter_context(published(app, opened))
             state = {**present, **opened}
             own = None if inner is None else await stack.enter_async_context(inner(app))
             yield {**state, **(own or {})}
 
     return poststack_lifespan
+
+
+def _check_kinds(client: object, sync_client: object) -> None:
+    # Else the e-mail would be sent, and the route fail at the `await` that follows, or lack one.
+    if isinstance(client, PostStack):
+        raise TypeError("A PostStack cannot be awaited. Give it as sync_client=PostStack(…).")
+    if isinstance(sync_client, AsyncPostStack):
+        raise TypeError("An AsyncPostStack needs `await`. Give it as client=AsyncPostStack(…).")
 
 
 lifespan = make_lifespan()

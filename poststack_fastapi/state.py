@@ -19,12 +19,24 @@ if TYPE_CHECKING:
 
     from poststack.receiving import AsyncEventStore
 
-__all__ = ["ALL", "CLIENT", "SYNC_CLIENT", "WEBHOOKS", "WebhookDefaults", "find", "published", "webhook_defaults"]
+__all__ = [
+    "ALL",
+    "CLIENT",
+    "SYNC_CLIENT",
+    "WEBHOOKS",
+    "WebhookDefaults",
+    "check_store",
+    "find",
+    "published",
+    "webhook_defaults",
+]
 
 CLIENT: Final = "poststack"
 SYNC_CLIENT: Final = "poststack_sync"
 WEBHOOKS: Final = "poststack_webhooks"
 ALL: Final = (CLIENT, SYNC_CLIENT, WEBHOOKS)
+# Under a name of its own: a lifespan that starts later would take what it finds at the other for somebody's options.
+_UNSTARTED: Final = "poststack_webhooks_unstarted"
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,12 @@ class WebhookDefaults:
 
     secrets: tuple[str, ...] | None = field(default=None, repr=False)
     store: AsyncEventStore = field(default_factory=MemoryEventStore)
+
+
+def check_store(store: AsyncEventStore | None) -> None:
+    """Raise `TypeError` for a store that no asynchronous receiver could ask."""
+    if store is not None and not hasattr(store, "abegin"):
+        raise TypeError(f"{type(store).__name__} is no AsyncEventStore: it has no method `abegin`.")
 
 
 @contextmanager
@@ -61,5 +79,8 @@ def webhook_defaults(connection: HTTPConnection) -> WebhookDefaults:
     """Return what webhook routes use that have no options of their own; without the lifespan, a memory of the app."""
     found = find(connection, WEBHOOKS)
     if found is None:
-        found = connection.app.state.poststack_webhooks = WebhookDefaults()
+        found = getattr(connection.app.state, _UNSTARTED, None)
+    if found is None:
+        found = WebhookDefaults()
+        setattr(connection.app.state, _UNSTARTED, found)
     return cast("WebhookDefaults", found)

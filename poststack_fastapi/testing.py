@@ -70,7 +70,7 @@ def emulated_poststack(
         path = _webhook_path(app) if webhook is True else webhook
         if path:
             replaced[WEBHOOKS] = WebhookDefaults((secret,))
-        with _state(app, replaced), _observed(app) as route:
+        with _state(app, replaced), _observed(app, replaced) as route:
             if path:
                 session.on_webhook(route.receiver(path), secret=secret)
             yield session
@@ -140,14 +140,21 @@ class _Route:
 
 
 @contextmanager
-def _observed(app: Starlette) -> Generator[_Route]:
-    """Learn of the event loop in which the application is started, because what it opens then belongs to that loop."""
+def _observed(app: Starlette, values: Mapping[str, object]) -> Generator[_Route]:
+    """Learn of the event loop in which the application is started, because what it opens then belongs to that loop.
+
+    A lifespan that makes a client by itself, as in PostStack's guide, would have the tests write to real people: what
+    it puts in the place of the values is replaced by them.
+    """
     route, original = _Route(app), app.router.lifespan_context
 
     @asynccontextmanager
     async def observed(given: Any) -> AsyncGenerator[Any]:
-        async with original(given) as state:
-            route.life = _Life(threading.get_ident(), _runner(), state or {})
+        async with original(given) as yielded:
+            for name, value in values.items():
+                setattr(app.state, name, value)
+            state = {name: values.get(name, value) for name, value in (yielded or {}).items()}
+            route.life = _Life(threading.get_ident(), _runner(), state)
             try:
                 yield state
             finally:

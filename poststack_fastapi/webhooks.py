@@ -26,7 +26,7 @@ from poststack.receiving import (
 )
 from poststack_fastapi.raw_body import BodyTooLargeError, IncompleteBodyError, raw_body
 from poststack_fastapi.settings import secrets_of
-from poststack_fastapi.state import webhook_defaults
+from poststack_fastapi.state import check_store, webhook_defaults
 
 if TYPE_CHECKING:
     from poststack.events import EventType
@@ -53,8 +53,7 @@ class Webhook:
                 "The webhook's secrets are empty. Leave them out to use those of the lifespan, which are "
                 "POSTSTACK_WEBHOOK_SECRETS by default."
             )
-        if store is not None and not hasattr(store, "abegin"):
-            raise TypeError(f"{type(store).__name__} is no AsyncEventStore: it has no method `abegin`.")
+        check_store(store)
         self._store = store
         self._max_age = max_age
         self._max_bytes = max_bytes

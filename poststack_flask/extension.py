@@ -174,7 +174,8 @@ class FlaskPostStack(MailMethods):
         """
         app = app_at_work()
         state = state_of(app)
-        if transport is None and self._transport is not None:
+        is_shared = transport is None and self._transport is not None
+        if is_shared:
             if not hasattr(self._transport, "asend"):
                 raise TypeError(
                     f"The extension's transport, {type(self._transport).__name__}, has no `asend`. Give one that has: "
@@ -183,7 +184,7 @@ class FlaskPostStack(MailMethods):
             transport = cast("AsyncTransport", self._transport)
         elif transport is None:
             transport = AsyncHttpcoreTransport()
-        at_work = AsyncAppTransport(state.outlet, transport)
+        at_work = AsyncAppTransport(state.outlet, transport, is_shared=is_shared)
         return self.make_async_client(app, **_arguments(state.settings), transport=at_work)
 
     def on(self, *types: EventType | str) -> Callable[[Handler], Handler]:

@@ -13,7 +13,8 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Final, cast
 
 from poststack.transports.base import Clock, HttpRequest, SystemClock
-from poststack_flask.sent import SentMessage, accepted_messages
+from poststack_flask.calling import call_and_wait
+from poststack_flask.sent import accepted_messages
 from poststack_flask.settings import PREFIX, flag
 from poststack_flask.signals import email_sent
 
@@ -41,7 +42,7 @@ class Outlet:
 
     def __init__(self, app: Flask, settings: Settings, *, has_own_transport: bool) -> None:
         self._app = weakref.ref(app)
-        self._config = cast("Mapping[str, object]", app.config)
+        self._last_config = cast("Mapping[str, object]", app.config)
         self._suppress_send = settings.suppress_send
         self._has_key = settings.api_key is not None
         self._base_url = (settings.base_url or "").strip().rstrip("/")
@@ -56,18 +57,25 @@ class Outlet:
     @property
     def suppressed(self) -> bool:
         """Whether nothing may leave the process now."""
-        chosen = self._config.get(SUPPRESS_SEND)
-        if chosen is None:
-            chosen = self._suppress_send
-        if chosen is None:
-            return bool(self._config.get("TESTING")) and not self.has_own_transport
-        return chosen if isinstance(chosen, bool) else flag(SUPPRESS_SEND, chosen)
+        chosen = self._chosen
+        return bool(self._config.get("TESTING")) and not self.has_own_transport if chosen is None else chosen
 
     @property
     def suppressible(self) -> bool:
         """Whether nobody has said where e-mails go."""
-        chosen = self._config.get(SUPPRESS_SEND)
-        return chosen is None and self._suppress_send is None and not self.has_own_transport
+        return self._chosen is None and not self.has_own_transport
+
+    @property
+    def _chosen(self) -> bool | None:
+        value = self._config.get(SUPPRESS_SEND)
+        return self._suppress_send if value is None or value == "" else flag(SUPPRESS_SEND, value)
+
+    @property
+    def _config(self) -> Mapping[str, object]:
+        # Looked up again and again: `app.config` may be another object by now, as `app.testing` sees it.
+        if (app := self.app) is not None:
+            self._last_config = cast("Mapping[str, object]", app.config)
+        return self._last_config
 
     @property
     def session(self) -> EmulatorSession:
@@ -119,7 +127,7 @@ class AppTransport:
             for message in accepted_messages(request, response):
                 for receiver in email_sent.receivers_for(app):
                     try:
-                        _tell(app.ensure_sync(receiver), app, message)
+                        call_and_wait(app, receiver, app, message=message, id=message.id)
                     except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
                         _log(receiver, error)
         return response
@@ -130,11 +138,12 @@ class AppTransport:
 
 
 class AsyncAppTransport:
-    """The transport of an application's asynchronous clients."""
+    """The transport of one asynchronous client of an application. A shared one outlives the client."""
 
-    def __init__(self, outlet: Outlet, transport: AsyncTransport) -> None:
+    def __init__(self, outlet: Outlet, transport: AsyncTransport, *, is_shared: bool) -> None:
         self._outlet = outlet
         self._transport = transport
+        self._is_shared = is_shared
         self.clock: Clock = _ClockAtWork(outlet, transport)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
@@ -149,7 +158,7 @@ class AsyncAppTransport:
             for message in accepted_messages(request, response):
                 for receiver in email_sent.receivers_for(app):
                     try:
-                        answer = _tell(receiver, app, message)
+                        answer = receiver(app, message=message, id=message.id)
                         if isawaitable(answer):
                             await answer
                     except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
@@ -157,8 +166,9 @@ class AsyncAppTransport:
         return response
 
     async def aclose(self) -> None:
-        """Release connections."""
-        await self._transport.aclose()
+        """Release connections, unless somebody else uses them."""
+        if not self._is_shared:
+            await self._transport.aclose()
 
 
 class _ClockAtWork:
@@ -199,10 +209,6 @@ def _new_session() -> EmulatorSession:
             'installed. Install it with: pip install "poststack[emulator]"'
         ) from error
     return EmulatorSession(start=datetime.now(timezone.utc))
-
-
-def _tell(receiver: Callable[..., Any], app: Flask, message: SentMessage) -> object:
-    return receiver(app, message=message, id=message.id)
 
 
 def _log(receiver: Callable[..., Any], error: Exception) -> None:

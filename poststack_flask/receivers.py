@@ -5,11 +5,11 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from functools import partial
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from poststack.receiving import NamedHandler
 from poststack.receiving.handlers import handler_name
+from poststack_flask.calling import call_and_wait
 from poststack_flask.signals import SIGNALS_OF_TYPE, tracking
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Receivers:
 
     def call(self, handler: Callable[..., Any], event: WebhookEvent) -> None:
         """Call one, and wait until it is done."""
-        self._run(handler, event)
+        call_and_wait(self._app, handler, event)
 
     def _receivers_of(self, signal: NamedSignal) -> Iterator[NamedHandler]:
         seen = Counter[str]()
@@ -53,17 +53,7 @@ class Receivers:
             yield NamedHandler(numbered, partial(self._send, receiver))
 
     def _send(self, receiver: Callable[..., Any], event: WebhookEvent) -> None:
-        self._run(receiver, self._app, event=event)
-
-    def _run(self, function: Callable[..., Any], *arguments: object, **named: object) -> None:
-        answer: object = self._app.ensure_sync(function)(*arguments, **named)
-        # What Flask does not see to be async: an object whose __call__ is, or a function that returns a coroutine.
-        if isawaitable(answer):
-
-            async def finish() -> None:
-                await answer
-
-            self._app.ensure_sync(finish)()
+        call_and_wait(self._app, receiver, self._app, event=event)
 
 
 def _in_order(signal: NamedSignal, app: Flask) -> list[Callable[..., Any]]:

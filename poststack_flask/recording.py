@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from blinker import ANY
-from flask import has_app_context
+from flask import current_app, has_app_context
 
 from poststack_flask.signals import email_sent
 from poststack_flask.state import app_at_work
@@ -38,6 +38,8 @@ def record_messages(app: Flask | None = None) -> Generator[list[SentMessage]]:
         if all(message.id != known.id for known in outbox):
             outbox.append(message)
 
+    if app is current_app:  # Nothing is ever sent by the proxy.
+        app = app_at_work()
     sender: Any = app if app is not None else app_at_work() if has_app_context() else ANY
     with email_sent.connected_to(record, sender=sender):
         yield outbox

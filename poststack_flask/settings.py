@@ -81,14 +81,14 @@ def read_settings(config: Mapping[str, object], defaults: Settings) -> Settings:
     `POSTSTACK_TIMEOUT`, say, is looked for in the configuration, there also as `TIMEOUT` in the dictionary `POSTSTACK`,
     which is what `from_prefixed_env` makes of `FLASK_POSTSTACK__TIMEOUT`, and then in the environment.
     """
-    sources = _Sources(config)
+    sources = _Sources(config, defaults)
     sources.warn_of_misspelt()
-    values: dict[str, Any] = dict(vars(defaults))
+    values: dict[str, Any] = {}
     for name, read in _READERS.items():
         value = sources.find(name)
         if value is not ...:
             values[name.lower()] = read(name, value)
-    if values["default_sender"] is None and (sender := config.get("MAIL_DEFAULT_SENDER")):
+    if "default_sender" not in values and (sender := config.get("MAIL_DEFAULT_SENDER")):
         values["default_sender"] = _sender("MAIL_DEFAULT_SENDER", sender)
     return Settings(**values)
 
@@ -96,8 +96,9 @@ def read_settings(config: Mapping[str, object], defaults: Settings) -> Settings:
 class _Sources:
     """Where a setting can come from."""
 
-    def __init__(self, config: Mapping[str, object]) -> None:
+    def __init__(self, config: Mapping[str, object], defaults: Settings) -> None:
         self._config = config
+        self._defaults: Mapping[str, object] = vars(defaults)
         nested = config.get("POSTSTACK")
         if nested is not None and not isinstance(nested, Mapping):
             raise ValueError(f"POSTSTACK is a dictionary of settings, not {type(nested).__name__}.")
@@ -111,7 +112,12 @@ class _Sources:
     def find(self, name: str) -> object:
         """Return the first value, `...` when there is none. Empty text is none; so is `None`, if it means nothing."""
         environment = {name: os.environ.get(PREFIX + name, "")} if name not in _OBJECTS else {}
-        for source, key in ((self._config, PREFIX + name), (self._nested, name), (environment, name)):
+        for source, key in (
+            (self._config, PREFIX + name),
+            (self._nested, name),
+            (environment, name),
+            (self._defaults, name.lower()),
+        ):
             value = source.get(key, "")
             if value != "" and (value is not None or name in _NONE_MEANS_SOMETHING):
                 return value

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from poststack.testing import EmulatorSession
+    from poststack_flask.webhooks import MountedWebhook
 
 __all__ = [
     "SentAttachment",
@@ -86,8 +87,7 @@ def post_webhook(
         timestamp=timestamp,
         data=data,
     )
-    # Over HTTPS, as PostStack does: an application may redirect everything else.
-    return client.post(address, data=call.body, headers=dict(call.headers), url_scheme="https")
+    return _post(client, address, mounted, call.body, dict(call.headers))
 
 
 def emulator_session(app: Flask, *, fresh: bool = False) -> EmulatorSession:
@@ -111,12 +111,11 @@ def emulator_session(app: Flask, *, fresh: bool = False) -> EmulatorSession:
     session = outlet.session
     mounted = mounted_webhook(app)
     if mounted is not None:
-        address = f"https://{app.name}.test{mounted.path}"
+        address = f"https://application.test{mounted.path}"
         if all(known.url != address for known in session.emulator.store.webhooks()):
 
             def receive(body: bytes, headers: dict[str, str]) -> int:
-                client = app.test_client(use_cookies=False)
-                return client.post(mounted.path, data=body, headers=headers, url_scheme="https").status_code
+                return _post(app.test_client(use_cookies=False), mounted.path, mounted, body, headers).status_code
 
             session.on_webhook(receive, secret=mounted.secrets[0], url=address)
     return session
@@ -136,3 +135,11 @@ def suppressed_sending(app: Flask) -> Generator[None]:
         yield
     finally:
         app.config[SUPPRESS_SEND] = None
+
+
+def _post(
+    client: FlaskClient, path: str, mounted: MountedWebhook | None, body: bytes, headers: dict[str, str]
+) -> TestResponse:
+    # Over HTTPS, as PostStack does: an application may redirect everything else.
+    subdomain = mounted.subdomain if mounted else None
+    return client.post(path, data=body, headers=headers, url_scheme="https", subdomain=subdomain)

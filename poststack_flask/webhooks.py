@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from poststack.events import SIGNATURE_HEADER
 from poststack.receiving import LARGEST_BODY, WebhookReceiver, webhook_secrets
@@ -13,6 +14,7 @@ from poststack_flask.state import app_at_work, state_of
 
 if TYPE_CHECKING:
     from flask import Flask
+    from flask.blueprints import BlueprintSetupState
 
     from poststack.receiving import EventHandlers, EventStore, Secrets
 
@@ -39,7 +41,7 @@ def webhook_blueprint(
         raise ValueError("The webhook's secrets are empty. Leave them out to use POSTSTACK_WEBHOOK_SECRETS.")
     blueprint = Blueprint(name, __name__)
 
-    def webhook() -> Response:
+    def webhook(**_values: object) -> Response:
         if request.method == "HEAD":  # Some set-up tools look whether there is something.
             return Response()
         app = app_at_work()
@@ -57,8 +59,13 @@ def webhook_blueprint(
         answer = receiver.receive(_raw_body(max_bytes), request.headers.get(SIGNATURE_HEADER))
         return Response(answer.text, answer.status, mimetype="text/plain")
 
+    def mount(mounting: BlueprintSetupState) -> None:
+        # With host matching, a rule without a host is for no host; a blueprint cannot be registered with one.
+        host = {"host": "<_host>"} if mounting.app.url_map.host_matching else {}
+        mounting.add_url_rule(path, "webhook", webhook, methods=["POST", "HEAD"], strict_slashes=False, **host)
+
     setattr(webhook, SECRETS, own_secrets)
-    blueprint.add_url_rule(path, "webhook", webhook, methods=["POST", "HEAD"], strict_slashes=False)
+    blueprint.record(mount)
     # Runs before every `before_request`, so before CSRFProtect too, whichever of us was initialised first.
     blueprint.url_value_preprocessor(_exempt_from_csrf)
     return blueprint
@@ -69,6 +76,7 @@ class MountedWebhook(NamedTuple):
 
     path: str
     secrets: tuple[str, ...]
+    subdomain: str | None
 
     def __repr__(self) -> str:
         """Return the path; the secrets stay secret."""
@@ -78,11 +86,12 @@ class MountedWebhook(NamedTuple):
 def mounted_webhook(app: Flask, path: str | None = None) -> MountedWebhook | None:
     """Return the webhook at a path, or the first one; `None` when there is none, or none that has a secret."""
     for rule in app.url_map.iter_rules():
-        own: object = getattr(app.view_functions[rule.endpoint], SECRETS, None)
+        # A rule may have no view, or have it later.
+        own: object = getattr(app.view_functions.get(rule.endpoint), SECRETS, None)
         if isinstance(own, tuple) and path in {None, rule.rule}:
             secrets = cast("tuple[str, ...]", own) or state_of(app).settings.webhook_secrets
             if secrets:
-                return MountedWebhook(rule.rule, secrets)
+                return MountedWebhook(rule.rule, secrets, rule.subdomain or None)
     return None
 
 
@@ -96,10 +105,12 @@ def _exempt_from_csrf(endpoint: str | None, values: dict[str, Any] | None) -> No
 def _raw_body(most: int) -> bytes:
     """Return the body as it came, and at most one byte more than is taken.
 
-    The limits of the application and of the request apply besides, and raise as they do elsewhere.
+    Nothing is read of one that says it is longer. The limits of the application and of the request apply besides.
     """
     if request.content_length is not None:
-        return b"\0" * (most + 1) if request.content_length > most else request.get_data()
+        if request.content_length > most:
+            raise RequestEntityTooLarge
+        return request.get_data()
     # Sent in chunks. Where something has read and kept it before us, the stream is empty.
     parts: list[bytes] = []
     left = most + 1

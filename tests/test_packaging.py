@@ -33,6 +33,16 @@ def test_only_httpx_comes_with_the_client(installed: Path) -> None:
     assert {requirement.split("<")[0].split(">")[0] for requirement in unconditional} == {"httpx"}
 
 
+def test_what_the_fastapi_page_shows_needs_no_other_package(installed: Path) -> None:
+    extra = {
+        value.split(";")[0].split(">")[0].strip()
+        for name, value in metadata(installed)
+        if name == "Requires-Dist" and "extra == 'fastapi'" in value
+    }
+
+    assert extra == {"fastapi", "python-multipart", "email-validator"}
+
+
 def test_every_package_is_marked_as_typed(installed: Path) -> None:
     packages = [path for path in installed.glob("poststack*") if (path / "__init__.py").exists()]
 

@@ -34,8 +34,9 @@ SWEPT_EVERY: Final = 10.0
 """Seconds."""
 LONGEST_PAUSE: Final = 15 * 60.0
 """Seconds between two attempts at most."""
-KEY_LIVES: Final = timedelta(hours=23)
-"""PostStack forgets a key after a day. Later than this, another attempt could be a second letter."""
+PATIENCE: Final = timedelta(hours=23)
+"""Who signed up yesterday does not wait for a letter any more. It must be less than the time for which PostStack keeps
+e-mails and their keys, 14 days at least: after that, another attempt could be a second letter."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class PostOffice:
         """Send a stored letter and store what came of it. A failure is not raised: there will be other attempts."""
         if letter.payload is None:
             return
-        if datetime.now(timezone.utc) - letter.created_at > KEY_LIVES:
+        if datetime.now(timezone.utc) - letter.created_at > PATIENCE:
             logger.error("Letter %d is given up: it is too old to be tried again safely.", letter.id)
             await self._storage.set_ended(letter, "given_up")
         else:
@@ -101,7 +102,7 @@ class PostOffice:
         while True:
             try:
                 await self.sweep(poststack, due=due)
-                await self._storage.forget_foreign_events(time.time() - KEY_LIVES.total_seconds())
+                await self._storage.forget_foreign_events(time.time() - PATIENCE.total_seconds())
             except Exception:  # The next round may work, and without it nothing would be tried again.
                 logger.exception("Sweeping has failed.")
             due = True

@@ -11,6 +11,8 @@ from email.headerregistry import Address
 from email.policy import default as modern_policy
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from poststack.mime.texts import refuse_half_characters
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -21,6 +23,8 @@ _BREAKS: Final = re.compile(r"[\r\n\x00]")
 # The parser takes these out of a domain, and then the e-mail would go to another one.
 _ODD_SPACES: Final = re.compile(r"[^\S \t]")
 _LOCAL_NAME: Final = re.compile(r"[^\s<>@,;:]+")
+_LONGEST: Final = 998
+"""Characters: a line of RFC 5322 §2.1.1. The parser needs minutes for some texts that are a hundred times as long."""
 
 
 def address_from(value: object, field: str) -> str:
@@ -37,18 +41,14 @@ def address_from(value: object, field: str) -> str:
     refuse_line_breaks(text, field)
     if _ODD_SPACES.search(text.rpartition("<")[2]):
         raise ValueError(f"`{field}` has a line separator or another kind of space in its address. Remove it.")
-    try:
-        header: Any = modern_policy.header_factory("to", text)
-        found: tuple[Address, ...] = header.addresses
-    except ValueError:  # A name encoded so that it hides a line break.
-        raise ValueError(f"`{field}` hides a line break, which would let it add headers to the e-mail.") from None
+    header = _parsed(text, field)
+    found: tuple[Address, ...] = header.addresses
     if len(found) > 1:
         raise ValueError(f"`{field}` holds several addresses. Give each its own item, and quote names with commas.")
     if len(found) != 1 or header.groups[0].display_name is not None or not _is_sound(found[0], header.defects):
-        raise ValueError(f"`{field}` is not an e-mail address. Write `name@example.com` or `Name <name@example.com>`.")
+        raise _no_address(field)
     address = found[0]
-    domain = address.domain if address.domain.isascii() else _ascii_domain(address.domain, field)
-    return str(Address(address.display_name, address.username, domain))
+    return str(Address(address.display_name, address.username, _ascii_domain(address.domain, field)))
 
 
 def addresses_from(values: Iterable[object], field: str) -> list[str]:
@@ -64,9 +64,8 @@ def addresses_from(values: Iterable[object], field: str) -> list[str]:
 def same_addresses(header: str, listed: Iterable[str], field: str) -> bool:
     """Return whether a header names exactly these addresses, in any order, whatever the names beside them."""
     refuse_line_breaks(header, field)
-    parsed: Any = modern_policy.header_factory("to", header)
-    others: Any = modern_policy.header_factory("to", ", ".join(listed))
-    return {_bare(address) for address in parsed.addresses} == {_bare(address) for address in others.addresses}
+    others = list(listed)
+    return _bare(header, len(others), field) == _bare(", ".join(others), len(others), field)
 
 
 def refuse_line_breaks(text: str, field: str) -> None:
@@ -86,20 +85,35 @@ def _named(pair: Sequence[object], field: str) -> str:
     return address_from(f"{str(Address(name)).removesuffix('<>')}<{bare}>", field) if name else bare
 
 
-def _bare(address: Address) -> str:
-    domain = address.domain if address.domain.isascii() else _idna(address.domain)
-    return f"{address.username}@{domain.lower()}"
+def _bare(header: str, count: int, field: str) -> set[str]:
+    found: tuple[Address, ...] = _parsed(header, field, count).addresses
+    return {f"{address.username}@{_ascii_domain(address.domain, field).lower()}" for address in found}
+
+
+def _parsed(text: str, field: str, count: int = 1) -> Any:
+    """Return a header of so many addresses."""
+    if len(text) > _LONGEST * max(count, 1):
+        raise ValueError(f"`{field}` is longer than {_LONGEST} characters, which no e-mail address is.")
+    refuse_half_characters(text, field)
+    try:
+        return modern_policy.header_factory("to", text)
+    except ValueError:  # A name encoded so that it hides a line break.
+        raise ValueError(f"`{field}` hides a line break, which would let it add headers to the e-mail.") from None
+    except Exception:  # noqa: BLE001  # IndexError, AttributeError, RecursionError …: what the parser trips over
+        raise _no_address(field) from None
+
+
+def _no_address(field: str) -> ValueError:
+    return ValueError(f"`{field}` is not an e-mail address. Write `name@example.com` or `Name <name@example.com>`.")
 
 
 def _ascii_domain(domain: str, field: str) -> str:
+    if domain.isascii():
+        return domain
     try:
-        return _idna(domain)
+        return domain.encode("idna").decode("ascii")
     except UnicodeError:
         raise ValueError(f"`{field}` has a domain that cannot be written in ASCII.") from None
-
-
-def _idna(domain: str) -> str:
-    return domain.encode("idna").decode("ascii")
 
 
 def _is_sound(address: Address, defects: Iterable[Exception]) -> bool:

@@ -26,10 +26,13 @@ __all__ = ["flask_poststack", "flask_poststack_outbox", "flask_poststack_webhook
 @pytest.fixture
 def flask_poststack_outbox(app: Flask) -> Generator[list[SentMessage]]:
     """Let nothing leave the process during one test; return a list that fills with what the application sends."""
+    from poststack_flask.state import state_of
     from poststack_flask.testing import record_messages, suppressed_sending
 
     with suppressed_sending(app), record_messages(app) as outbox:
         yield outbox
+    # Where `app` lives on, the next test uses the same idempotency keys for other e-mails.
+    state_of(app).outlet.forget_session()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from poststack.mime import address_from, addresses_from
+from poststack.mime import address_from, addresses_from, same_addresses
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,30 @@ def test_what_is_no_address_is_refused(given: str) -> None:
 def test_a_name_that_hides_a_line_break_is_refused() -> None:
     with pytest.raises(ValueError, match="hides a line break"):
         address_from("=?utf-8?q?a=0ABcc=3A_x?= <z@example.com>", "to")
+
+
+# Python's parser answers these with IndexError, AttributeError, TypeError and RecursionError.
+@pytest.mark.parametrize("given", ['"', ":q.=t@", ":;] (\t", "\t.[\\?=?=?utf-8?q?\t", "(" * 998])
+def test_what_the_parser_trips_over_is_refused_like_everything_else(given: str) -> None:
+    with pytest.raises(ValueError, match=r"not an e-mail address|hides a line break"):
+        address_from(given, "to")
+    with pytest.raises(ValueError, match=r"not an e-mail address|hides a line break"):
+        same_addresses(given, ["a@example.com"], "To")
+
+
+def test_a_text_that_is_too_long_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(ValueError, match="longer than 998 characters"):
+        address_from('"' * 50_000, "to")
+    with pytest.raises(ValueError, match="longer than 998 characters"):
+        same_addresses('"' * 50_000, ["a@example.com"], "To")
+
+    many = [f"{'a' * 40}{number}@example.com" for number in range(50)]
+    assert same_addresses(", ".join(reversed(many)), many, "To")
+
+
+def test_half_a_character_is_called_what_it_is() -> None:
+    with pytest.raises(ValueError, match="half of a surrogate pair"):
+        address_from("\ud800 <a@example.com>", "to")
 
 
 def test_a_domain_that_has_no_ascii_form_is_refused() -> None:

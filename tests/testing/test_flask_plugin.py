@@ -12,12 +12,15 @@ import pytest
 pytest.importorskip("flask")
 
 APPLICATION = """
+import itertools
+
 import pytest
 from flask import Flask
 from poststack_flask import FlaskPostStack, current_poststack
 
 poststack = FlaskPostStack()
 bounced = []
+texts = map(str, itertools.count())
 
 
 @poststack.on("email.bounced")
@@ -32,8 +35,8 @@ def create_app():
 
     @app.post("/welcome")
     def welcome():
-        email = {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Welcome", "text": "Hello"}
-        return {"id": current_poststack.emails.send(email)["id"]}
+        email = {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Welcome", "text": next(texts)}
+        return {"id": current_poststack.emails.send({**email, "idempotency_key": "welcome-ada"})["id"]}
 
     return app
 
@@ -57,6 +60,7 @@ def test_outbox(app, flask_poststack_outbox, again):
     (message,) = flask_poststack_outbox
     assert message.id == answer.json["id"]
     assert message.recipients == ["ada@example.com"]
+    assert not message.replayed
 
 
 def test_webhook(flask_poststack_webhook):

@@ -91,7 +91,7 @@ RIGHT: Final = Outcome(
     ("history", "orders"),
     [
         # 5! orders, and for each of the five steps that comes twice 6!/2 more.
-        pytest.param(HISTORY, 120 + 5 * 360, id="1920", marks=pytest.mark.slow),
+        pytest.param(HISTORY, 120 + 5 * 360, id="1920", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
         # 6! orders, and for each of the six steps that comes twice 7!/2 more. A minute or two.
         pytest.param(
             [Told(1, "sent"), *HISTORY],

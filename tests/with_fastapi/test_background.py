@@ -91,6 +91,16 @@ def test_what_could_not_be_sent_is_refused_before_the_response(fields: dict[str,
     assert tasks.tasks == []
 
 
+def test_a_client_that_cannot_be_awaited_is_refused_before_anything_is_sent() -> None:
+    with emulator() as emu:
+        client: Any = emu.client()
+
+        with pytest.raises(TypeError, match="PostStackDep"):
+            send_in_background(BackgroundTasks(), client, email())
+
+        assert emu.sent == []
+
+
 def test_starlette_alone_is_enough() -> None:
     with emulator() as emu:
 

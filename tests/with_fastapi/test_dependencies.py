@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import httpx
@@ -107,6 +108,19 @@ def test_the_test_client_can_start_an_application_twice() -> None:
 async def test_without_the_lifespan_the_error_says_what_to_add(path: str) -> None:
     with pytest.raises(RuntimeError, match=r"lifespan=poststack_fastapi\.lifespan"):
         await post(with_signup(FastAPI()), path)
+
+
+async def test_a_mounted_application_is_told_what_the_outer_one_has_to_yield() -> None:
+    @asynccontextmanager
+    async def forgetful(app: FastAPI) -> AsyncGenerator[None]:
+        async with make_lifespan(api_key="sk_test_x")(app):
+            yield
+
+    outer = FastAPI(lifespan=forgetful)
+    outer.mount("/shop", with_signup(FastAPI()))
+
+    with pytest.raises(RuntimeError, match="the outer one's lifespan yield"):
+        await post(outer, "/shop/signup")
 
 
 async def test_a_thread_gets_no_client_of_another_account_than_was_given(emu: EmulatorSession) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -159,6 +160,17 @@ def socket_application(behave: Callable[[WebSocket], Any]) -> FastAPI:
         await behave(websocket)
 
     return app
+
+
+def test_a_handler_that_comes_too_late_is_refused() -> None:
+    @asynccontextmanager
+    async def too_late(app: FastAPI) -> AsyncGenerator[None]:
+        with pytest.raises(RuntimeError, match="where you make the application"):
+            add_exception_handlers(app)
+        yield
+
+    with TestClient(FastAPI(lifespan=too_late)):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from poststack import AsyncPostStack, PostStack, PostStackError
-from poststack.receiving import MemoryEventStore
+from poststack.receiving import MemoryEventStore, RedisEventStore
 from poststack.testing import emulator
 from poststack.transports.base import HttpRequest, HttpResponse
 from poststack_fastapi import PostStackDep, get_poststack, get_sync_poststack, lifespan, make_lifespan
@@ -311,6 +311,28 @@ async def test_the_event_store_is_the_one_that_is_given() -> None:
 
     async with running(app):
         assert app.state.poststack_webhooks.store is store
+
+
+async def test_an_event_store_that_is_empty_is_one_all_the_same() -> None:
+    class CountedStore(MemoryEventStore):
+        def __len__(self) -> int:
+            return 0
+
+    store = CountedStore()
+
+    async with running(app := FastAPI(lifespan=make_lifespan(api_key="sk_test_x", event_store=store))):
+        assert app.state.poststack_webhooks.store is store
+
+
+def test_what_is_of_the_other_kind_is_refused_at_once() -> None:
+    wrong: Any = RedisEventStore(object())  # type: ignore[arg-type]  # never asked
+
+    with pytest.raises(TypeError, match="RedisEventStore is no AsyncEventStore"):
+        make_lifespan(event_store=wrong)
+    with pytest.raises(TypeError, match="sync_client=PostStack"):
+        make_lifespan(client=cast("Any", PostStack("sk_test_x")))
+    with pytest.raises(TypeError, match="client=AsyncPostStack"):
+        make_lifespan(sync_client=cast("Any", AsyncPostStack("sk_test_x")))
 
 
 async def test_the_synchronous_client_has_the_same_settings() -> None:

@@ -160,6 +160,26 @@ def test_the_application_can_be_started_several_times() -> None:
     assert len(post.sent) == 2
 
 
+def test_a_lifespan_that_makes_a_client_by_itself_does_not_send_past_the_emulator() -> None:
+    @asynccontextmanager
+    async def as_in_the_guide(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
+        async with AsyncPostStack(api_key="sk_live_x", base_url="http://127.0.0.1:9", max_retries=0) as client:
+            app.state.poststack = client
+            yield {"poststack": client, "db": "a pool"}
+
+    app = application(lifespan=as_in_the_guide)
+
+    @app.get("/state")
+    async def state(request: Request) -> list[str]:  # pyright: ignore[reportUnusedFunction]
+        sent = await request.state.poststack.emails.send(EMAIL)
+        return [request.state.db, sent["id"]]
+
+    with emulated_poststack(app) as post, TestClient(app) as browser:
+        ids = [browser.post("/signup").json(), browser.post("/sync").json(), browser.get("/state").json()[1]]
+
+        assert [one.id for one in post.sent] == ids
+
+
 def test_options_are_those_of_the_emulator() -> None:
     app = application()
     start = datetime(2030, 1, 1, tzinfo=timezone.utc)

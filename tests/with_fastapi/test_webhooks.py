@@ -393,6 +393,32 @@ async def test_a_store_of_ones_own_remembers() -> None:
 
 
 @both
+async def test_a_call_before_the_start_does_not_keep_the_lifespans_options_out(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTSTACK_WEBHOOK_SECRETS", "of the environment")
+    inner, endpoint = application()
+    seen: list[str] = []
+    endpoint.on("*")(ids_into(seen))
+    store = MemoryEventStore()
+    app = FastAPI(lifespan=make_lifespan(api_key="sk_test_x", webhook_secrets=SECRET, event_store=store))
+    app.mount("/mounted", inner)
+    if isinstance(endpoint, WebhookRouter):
+        app.include_router(endpoint)
+    else:
+        app.router.routes.append(endpoint)
+    early, late = delivered(secret="of the environment"), delivered()
+    paths = [PATH, f"/mounted{PATH}"]
+    transport = httpx.ASGITransport(app)  # It runs no lifespan.
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.test") as browser:
+        for path in paths:
+            assert (await browser.post(path, content=early.body, headers=early.headers)).status_code == 200
+
+    assert [await post(app, late, path=path) for path in paths] == [[200], [200]]
+    assert len(seen) == 4
+
+
+@both
 async def test_a_call_that_is_cancelled_is_taken_by_the_next_delivery(application: Application) -> None:
     app, endpoint = application(secrets=SECRET)
     begun, calls = asyncio.Event(), list[str]()

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
-from flask import Flask
+from asgiref.sync import sync_to_async
+from flask import Flask, request
 
 from poststack_flask import FlaskPostStack, current_poststack
-from poststack_flask.testing import emulator_session, record_messages
+from poststack_flask.signals import email_sent
+from poststack_flask.testing import emulator_session, post_webhook, record_messages
 from tests.servers import answering, serving
 from tests.with_flask.applications import EMAIL, application, registered
+
+if TYPE_CHECKING:
+    from poststack import WebhookEvent
 
 
 def views(extension: FlaskPostStack, app: Flask) -> Flask:
@@ -86,6 +93,59 @@ def test_views_in_many_threads_do_not_disturb_each_other() -> None:
             thread.join()
 
     assert len(outbox) == len(emulator_session(app).sent) == 8 * 6
+
+
+@pytest.mark.parametrize("kind", ["function", "object"])
+@pytest.mark.parametrize("path", ["/sync-client", "/async-client", "/sync-view"])
+def test_asynchronous_receivers_hear_what_any_view_sends(path: str, kind: str) -> None:
+    extension = FlaskPostStack()
+    app = views(extension, registered(extension))
+    app.add_url_rule("/sync-view", view_func=lambda: current_poststack.emails.send(EMAIL)["id"])
+    heard: list[str] = []
+
+    async def hear(sender: Flask, id: str, **_: object) -> None:
+        # Blocking code in a receiver: its thread must not be the one that waits for the receiver.
+        await sync_to_async(lambda: None)()
+        heard.append(f"{request.path} {id}")
+
+    class Receiver:
+        async def __call__(self, sender: Flask, id: str, **_: object) -> None:
+            await hear(sender, id)
+
+    with email_sent.connected_to(hear if kind == "function" else Receiver(), sender=app):
+        answer = app.test_client().get(path)
+
+    assert sorted(heard) == sorted(f"{path} {id}" for id in answer.text.split())
+
+
+def test_asynchronous_handlers_are_called_by_an_asynchronous_test() -> None:
+    extension = FlaskPostStack()
+    heard: list[str] = []
+
+    @extension.on("*")
+    async def hear(event: WebhookEvent) -> None:
+        await asyncio.sleep(0)
+        heard.append(event.type)
+
+    async def in_an_event_loop() -> int:
+        return post_webhook(registered(extension), "email.opened").status_code
+
+    assert asyncio.run(in_an_event_loop()) == 200
+    assert heard == ["email.opened"]
+
+
+def test_without_flasks_extra_an_asynchronous_receiver_is_logged_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def hear(sender: Flask, **_: object) -> None:
+        raise AssertionError("not reached")
+
+    app = registered()
+    monkeypatch.setitem(sys.modules, "asgiref.sync", None)
+    with email_sent.connected_to(hear, sender=app):
+        app.extensions["poststack"].emails.send(EMAIL)
+
+    assert "'async' extra" in caplog.text
 
 
 def test_asynchronous_clients_are_not_kept() -> None:

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from flask import current_app
 
 from poststack import PostStackError, PostStackResponseError
 from poststack.testing import emulator
@@ -146,6 +147,13 @@ def test_each_application_has_a_list_of_its_own_and_all_have_one_where_none_is_a
     assert [message.subject for message in everything] == ["one", "other"]
     assert [message.subject for message in of_one] == ["one"]
     assert [message.subject for message in of_other] == ["other"]
+
+
+def test_the_current_application_may_be_given_as_its_proxy() -> None:
+    with registered().app_context(), record_messages(current_app) as outbox:
+        current_poststack.emails.send(EMAIL)
+
+    assert len(outbox) == 1
 
 
 def test_messages_of_other_threads_are_recorded() -> None:

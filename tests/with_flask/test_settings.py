@@ -152,6 +152,28 @@ def test_a_wrong_setting_is_named(setting: str, value: object) -> None:
         settings_of({setting: value})
 
 
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("timeout", "soon"),
+        ("max_retries", True),
+        ("default_sender", 7),
+        ("webhook_path", "webhooks"),
+        ("webhook_max_age", -1),
+        ("event_store", "redis://localhost"),
+    ],
+)
+def test_a_wrong_argument_is_refused_like_the_setting(argument: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^POSTSTACK_{argument.upper()} "):
+        FlaskPostStack(application(), **{argument: value})
+
+
+def test_an_argument_that_is_empty_is_not_set(caplog: pytest.LogCaptureFixture) -> None:
+    FlaskPostStack(application(), api_key="")
+
+    assert "No PostStack API key" in caplog.text
+
+
 def test_negative_retries_are_refused() -> None:
     with pytest.raises(ValueError, match="max_retries"):
         settings_of({"POSTSTACK_MAX_RETRIES": -1})

@@ -68,6 +68,27 @@ def test_the_end_of_testing_counts_as_well() -> None:
         assert len(server.requests) == 1
 
 
+def test_testing_counts_although_the_configuration_was_replaced() -> None:
+    with serving(answering()) as server:
+        app = for_real(server)
+        app.config = app.make_config()
+        app.testing = True
+        client_of(app).emails.send(EMAIL)
+
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_a_choice_that_is_empty_is_none(empty: object) -> None:
+    with serving(answering()) as server:
+        app = for_real(server, POSTSTACK_SUPPRESS_SEND=empty)
+        client_of(app).emails.send(EMAIL)
+        with suppressed_sending(app):
+            client_of(app).emails.send(EMAIL)
+
+        assert len(server.requests) == 1
+
+
 def test_a_missing_key_does_not_matter_while_testing() -> None:
     app = application()
     FlaskPostStack(app)
@@ -284,6 +305,30 @@ def test_an_asynchronous_client_sends_through_the_given_transport_or_not_at_all(
             asyncio.run(unable.async_client(transport=emu.transport).emails.send(EMAIL))
 
         assert len(emu.sent) == 2
+
+
+def test_a_client_that_is_closed_leaves_the_extensions_transport_open_to_others() -> None:
+    class Both(Recorder):
+        closed = 0
+
+        async def asend(self, request: HttpRequest) -> HttpResponse:
+            return self.send(request)
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    async def send_and_close(client: AsyncPostStack) -> None:
+        async with client:
+            await client.emails.send(EMAIL)
+
+    shared, own = Both(), Both()
+    extension = FlaskPostStack(transport=shared)
+    with registered(extension, POSTSTACK_API_KEY="sk_test_x").app_context():
+        asyncio.run(send_and_close(extension.async_client()))
+        asyncio.run(send_and_close(extension.async_client(transport=own)))
+
+    assert (len(shared.requests), shared.closed) == (1, 0)
+    assert (len(own.requests), own.closed) == (1, 1)
 
 
 def test_an_asynchronous_client_needs_an_application_context() -> None:

@@ -6,12 +6,14 @@ import io
 import json
 import subprocess
 import sys
+import tracemalloc
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Blueprint, Flask, request, url_for
 from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+from werkzeug.routing import Rule
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from poststack.events import SIGNATURE_HEADER, sign
@@ -178,6 +180,24 @@ def test_no_more_than_the_limit_is_read_of_a_body_without_end() -> None:
     assert endless.given <= 1_000_001
 
 
+def test_a_body_that_says_it_is_too_long_costs_no_memory() -> None:
+    extension = FlaskPostStack(webhook_path=None)
+    app = registered(extension)
+    app.register_blueprint(extension.webhook_blueprint(max_bytes=50_000_000))
+    environ = EnvironBuilder(path=PATH, method="POST").get_environ()
+    environ["CONTENT_LENGTH"] = "50000001"
+
+    tracemalloc.start()
+    try:
+        status = run_wsgi_app(app, environ)[1]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert status.startswith("413 ")
+    assert most < 10_000_000
+
+
 @pytest.mark.parametrize("send", [post, post_in_chunks])
 def test_the_limit_of_the_application_applies_as_well(send: Any) -> None:
     app, heard = listening(MAX_CONTENT_LENGTH=1_000)
@@ -289,6 +309,65 @@ def test_a_blueprint_may_be_mounted_by_hand_below_a_prefix_and_in_another() -> N
 
     assert post_webhook(app, email_id="em_1").status_code == 200
     assert heard == ["em_1"]
+
+
+def test_values_in_the_address_do_no_harm() -> None:
+    extension = FlaskPostStack()
+    heard: list[str] = []
+
+    @extension.on("*")
+    def hear(event: WebhookEvent) -> None:
+        heard.append(f"{event.email_id} at {request.path}")
+
+    app = registered(extension, POSTSTACK_WEBHOOK_PATH="/<shop>/hook")
+
+    assert post_webhook(app, path="/tea/hook", secret=SECRET, email_id="em_1").status_code == 200
+    assert heard == ["em_1 at /tea/hook"]
+
+
+def test_an_application_that_matches_hosts_is_reached_at_each() -> None:
+    app = Flask(__name__, host_matching=True, static_host="static.example.com")
+    app.config.from_mapping(TESTING=True, POSTSTACK_WEBHOOK_SECRETS=SECRET)
+    extension, heard = FlaskPostStack(app), Heard()
+    extension.on("*")(heard)
+
+    assert post_webhook(app, email_id="em_1").status_code == 200
+    assert post(app, padded(500), Host="shop.example.com:8080").status_code == 200
+    assert heard == ["em_1", "em_1"]
+
+
+def test_a_blueprint_below_a_subdomain_is_found_by_tests_and_by_the_emulator() -> None:
+    extension, heard = FlaskPostStack(webhook_path=None), Heard()
+    extension.on("email.bounced")(heard)
+    app = Flask(__name__, subdomain_matching=True)
+    app.config.from_mapping(TESTING=True, POSTSTACK_WEBHOOK_SECRETS=SECRET, SERVER_NAME="example.com")
+    extension.init_app(app)
+    app.register_blueprint(extension.webhook_blueprint(), subdomain="hooks")
+    emulated = emulator_session(app)
+    sent = app.extensions["poststack"].emails.send(EMAIL)
+    emulated.simulate(sent["id"], "bounced")
+
+    assert post_webhook(app, "email.bounced", email_id="em_1").status_code == 200
+    assert heard == [sent["id"], "em_1"]
+
+
+def test_rules_without_a_view_are_no_webhook() -> None:
+    app = application(TESTING=True, POSTSTACK_WEBHOOK_SECRETS=SECRET)
+    app.url_map.add(Rule("/later", endpoint="later"))
+    FlaskPostStack(app)
+
+    assert post_webhook(app).status_code == 200
+
+
+def test_the_emulator_calls_an_application_of_any_name() -> None:
+    app = Flask("Kettle & Leaf")
+    app.config.from_mapping(TESTING=True, POSTSTACK_WEBHOOK_SECRETS=SECRET)
+    extension, heard = FlaskPostStack(app), Heard()
+    extension.on("email.bounced")(heard)
+    sent = app.extensions["poststack"].emails.send(EMAIL)
+    emulator_session(app).simulate(sent["id"], "bounced")
+
+    assert heard == [sent["id"]]
 
 
 def test_a_blueprint_takes_options() -> None:
