@@ -22,7 +22,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*
 _BREAKS: Final = re.compile(r"[\r\n\x00]")
 # The parser takes these out of a domain, and then the e-mail would go to another one.
 _ODD_SPACES: Final = re.compile(r"[^\S \t]")
-_LOCAL_NAME: Final = re.compile(r"[^\s<>@,;:]+")
+_LOCAL_NAME: Final = re.compile(r"(?=.*\w)[^\s<>@,;:]+")
 _LONGEST: Final = 998
 """Characters: a line of RFC 5322 §2.1.1. The parser needs minutes for some texts that are a hundred times as long."""
 
