@@ -25,7 +25,9 @@ BARE_TOOLS = nox.project.dependency_groups(PYPROJECT, "test-bare")
 def bare(session: nox.Session) -> None:
     """No extra installed: the client works, nothing else is pulled in, and what is missing is named."""
     session.install(".", *BARE_TOOLS)
-    session.run("python", "-m", "pytest", "tests/bare", "tests/core", "tests/transports", *session.posargs)
+    # Nothing that talks to a service is installed, so none can be demanded: the other sessions do that.
+    env = {"POSTSTACK_REQUIRE_SERVICES": ""}
+    session.run("python", "-m", "pytest", "tests/bare", "tests/core", "tests/transports", *session.posargs, env=env)
 
 
 @nox.session(python=PYTHONS)
