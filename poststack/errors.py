@@ -52,25 +52,32 @@ class PostStackError(Exception):
         request_id: str | None = None,
         headers: Mapping[str, str] | None = None,
         retry_after: float | None = None,
+        may_have_taken_effect: bool | None = None,
     ) -> None:
-        super().__init__(error)
+        # All of them are `args`, in order: result backends of queues rebuild an exception from its type and its args.
+        super().__init__(status_code, error, code, request_id, dict(headers or {}), retry_after, may_have_taken_effect)
         self.status_code: int = status_code
         self.error: str = error
         self.code: str | None = code
         self.request_id: str | None = request_id
         self.headers: dict[str, str] = dict(headers or {})
         self.retry_after: float | None = retry_after
-        self.may_have_taken_effect: bool = self._leaves_doubt()
+        self.may_have_taken_effect: bool = (
+            self._leaves_doubt() if may_have_taken_effect is None else may_have_taken_effect
+        )
         """Whether the API may have done what it was asked, in the last attempt of the call or in an earlier one.
 
         True after no answer, a broken one, or a 5xx. A 503 that is the API's own is a refusal, and so is every 4xx,
         unless an attempt before it was left in doubt. Then repeat an e-mail only with the same `idempotency_key`.
         """
 
-    # Exceptions travel through pickles (multiprocessing, task queues): all fields must survive, not only the text.
+    # What was set since counts too, such as doubt about an earlier attempt.
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = (self.status_code, self.error, self.code, self.request_id, self.headers, self.retry_after)
-        return type(self), arguments, {"may_have_taken_effect": self.may_have_taken_effect}
+        return type(self), (*arguments, self.may_have_taken_effect)
+
+    def __str__(self) -> str:
+        return self.error
 
     def __repr__(self) -> str:
         parts = [f"status_code={self.status_code}", f"error={self.error!r}"]

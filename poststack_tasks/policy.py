@@ -23,22 +23,27 @@ if TYPE_CHECKING:
 
     from poststack import PostStackError
 
-__all__ = ["Decision", "GiveUp", "Limits", "RetryLater", "Sent", "decide"]
+__all__ = ["Decision", "GiveUp", "Limits", "RetryLater", "Sent", "decide", "too_late"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How patient a job is. All times are in seconds, counted from when the job was enqueued."""
+    """How patient a job is. All times are in seconds."""
 
     first_delay: float = 1.0
     """The upper bound of the first random delay; it doubles with every attempt."""
     longest_delay: float = 900.0
     """The cap of every delay, `Retry-After` included."""
     horizon: float = 86_400.0
-    """No attempt starts later than this. Keep it inside the API's log retention, which bounds idempotency."""
+    """No attempt starts later than this after the first one. Keep it inside the API's log retention, which bounds
+    idempotency."""
     expires: float | None = None
     """Give up after this, for mail that is worthless when late."""
     wait_for_quota: bool = False
+    """Whether a used-up quota is waited for. It comes back in days, or with a bigger plan."""
+    longest_wait: float = 13 * 86_400.0
+    """No attempt starts later than this after enqueuing, the first one included: an attempt before a crash may have
+    been the first, and the API's shortest log retention is 14 days."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,23 @@ class GiveUp:
 Decision: TypeAlias = Sent | RetryLater | GiveUp
 
 
+def too_late(waited: float, expires_in: float | None, attempt: int, limits: Limits | None = None) -> GiveUp | None:
+    """Return why a job is not to be tried any more, `None` while it may be.
+
+    `waited` are the seconds since it was enqueued, `expires_in` those that it has left.
+    """
+    limits = limits or Limits()
+    if expires_in is not None and expires_in <= 0:
+        return GiveUp(f"it expired before attempt {attempt}")
+    if waited > limits.longest_wait:
+        return GiveUp("it waited so long that the API may have forgotten an earlier attempt")
+    return None
+
+
 def decide(
     error: PostStackError | None, *, attempt: int, age: float, random: Callable[[], float], limits: Limits | None = None
 ) -> Decision:
-    """Return what to do after an attempt, counted from 1, of a job that is `age` seconds old.
+    """Return what to do after an attempt, counted from 1, of a job whose first one was `age` seconds ago.
 
     `random` returns a float in [0, 1); give `random.random`. The wait is `Retry-After` or a random backoff, whichever
     is longer, and never over the cap.

@@ -1,0 +1,85 @@
+"""One client for each process and configuration, so that connections are reused over all jobs of a worker.
+
+A client may be shared by threads, and opens connections of its own after a fork; so there is nothing to do when a
+worker process begins. Connections are closed when the process ends, or by `close_clients`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from poststack import AsyncPostStack, PostStack
+
+if TYPE_CHECKING:
+    from poststack_tasks.configuration import EmailClient, TaskSettings
+
+__all__ = ["async_client", "close_clients", "get_client"]
+
+_Key: TypeAlias = tuple[Any, ...]
+
+_clients: dict[_Key, EmailClient] = {}
+_lock = threading.Lock()
+
+
+def get_client(settings: TaskSettings) -> EmailClient:
+    """Return this process's client. Do not close it: other jobs use it.
+
+    Raises `ValueError` when there is no key, or whatever the client's factory raises.
+    """
+    key = _key(settings)
+    if (client := _clients.get(key)) is None:
+        with _lock:
+            if (client := _clients.get(key)) is None:
+                client = _clients[key] = _make(settings)
+    return client
+
+
+def async_client(settings: TaskSettings) -> AsyncPostStack:
+    """Return a new client for the event loop of a worker, which closes it at the end.
+
+    Raises `ValueError` when there is no key.
+    """
+    return AsyncPostStack(
+        settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline
+    )
+
+
+def close_clients() -> None:
+    """Close all connections. Clients that are needed later are made anew."""
+    with _lock:
+        closing = list(_clients.values())
+        _clients.clear()
+    for client in closing:
+        close = getattr(client, "close", None)
+        if callable(close):
+            with suppress(Exception):  # A process that ends has nobody to tell.
+                close()
+
+
+def _key(settings: TaskSettings) -> _Key:
+    if settings.client is not None:
+        return (settings.client,)
+    # Without a key in the settings it is that of the environment, which tests change.
+    api_key = settings.api_key or os.environ.get("POSTSTACK_API_KEY")
+    base_url = settings.base_url or os.environ.get("POSTSTACK_BASE_URL")
+    return (api_key, base_url, settings.timeout, settings.deadline)
+
+
+def _make(settings: TaskSettings) -> EmailClient:
+    if settings.client is not None:
+        return settings.client()
+    return PostStack(settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline)
+
+
+def _unlock() -> None:
+    global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
+    os.register_at_fork(after_in_child=_unlock)
+atexit.register(close_clients)

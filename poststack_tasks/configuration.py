@@ -1,0 +1,152 @@
+"""What the worker needs to send: which key, how patient, and who wants to hear what became of a job.
+
+    import poststack_tasks
+
+    poststack_tasks.configure(timeout=5, limits=poststack_tasks.Limits(horizon=6 * 3600))
+
+Call `configure` in a module that the worker imports. Whatever is not set there comes from the queue's own settings
+(Celery: `app.conf`), then from `poststack_django` when that is installed, then from the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from poststack_tasks.errors import JobError
+from poststack_tasks.payload import LARGEST_JOB
+from poststack_tasks.policy import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from poststack.receiving import EventStore
+    from poststack.types import SendEmail, SentEmail
+
+__all__ = ["AsyncEmailClient", "EmailClient", "TaskSettings", "configure", "configure_defaults", "current_settings"]
+
+
+class EmailGroup(Protocol):
+    """The part of a client that sends. For batches it needs `batch`, too, as `PostStack` has."""
+
+    def send(self, input: SendEmail, /) -> SentEmail:
+        """Send one e-mail."""
+        ...
+
+
+class EmailClient(Protocol):
+    """A `PostStack`, or anything that sends like one."""
+
+    @property
+    def emails(self) -> EmailGroup:
+        """Return the group that sends."""
+        ...
+
+
+class AsyncEmailGroup(Protocol):
+    """The part of an asynchronous client that sends."""
+
+    def send(self, input: SendEmail, /) -> Awaitable[SentEmail]:
+        """Send one e-mail."""
+        ...
+
+
+class AsyncEmailClient(Protocol):
+    """An `AsyncPostStack`, or anything that sends like one."""
+
+    @property
+    def emails(self) -> AsyncEmailGroup:
+        """Return the group that sends."""
+        ...
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """How jobs are done. Times are in seconds."""
+
+    api_key: str | None = field(default=None, repr=False)
+    """`None`: from the environment variable `POSTSTACK_API_KEY`."""
+    base_url: str | None = None
+    """`None`: from the environment variable `POSTSTACK_BASE_URL`, then the service."""
+    timeout: float = 10.0
+    """For each step of an attempt."""
+    deadline: float | None = 30.0
+    """For a whole attempt. Keep it below the time limits of the worker."""
+    client: Callable[[], EmailClient] | None = field(default=None, repr=False)
+    """Makes the client, once in each process; then the four settings above do not count. It should not retry by itself,
+    as `PostStack(max_retries=0)` does not: the queue waits, and the worker is free meanwhile."""
+    limits: Limits = field(default_factory=Limits)
+    largest_job: int = LARGEST_JOB
+    """Characters of a job; larger ones are refused when they are enqueued."""
+    keep_given_up: bool = True
+    """Celery only: keep jobs that were given up in the queue `given_up_queue`, for `poststack tasks failed`."""
+    given_up_queue: str = "poststack.given_up"
+    event_store: EventStore | None = field(default=None, repr=False)
+    """Remembers for `process_event` which handlers have dealt with an event. `None`: this process's memory, which is
+    enough for one worker process; give `poststack.receiving.RedisEventStore` for more."""
+
+
+PREFIX: Final = "poststack_"
+
+_explicit: dict[str, Any] = {}
+_defaults: dict[str, Any] = {}
+
+
+def configure(**settings: Any) -> None:
+    """Set fields of `TaskSettings` for this process, and its children. `None` takes a setting back.
+
+    Raises `ValueError` for a name that is none.
+    """
+    _update(_explicit, settings)
+
+
+def configure_defaults(**settings: Any) -> None:
+    """Set fields for an integration, such as `poststack_django`: everything else goes before these."""
+    _update(_defaults, settings)
+
+
+def current_settings(conf: Mapping[str, Any] | None = None) -> TaskSettings:
+    """Return the settings. `conf` are those of the queue, where the fields are called `poststack_api_key` and so on.
+
+    Raises `ValueError` when one of them is of the wrong type.
+    """
+    merged = dict(_defaults)
+    if conf is not None:
+        found = {name: value for name in _NAMES if (value := _get(conf, PREFIX + name)) is not None}
+        if "api_key" in found or "client" in found:  # Whoever names a key means it, and not somebody else's client.
+            merged.pop("client", None)
+        merged |= found
+    if "api_key" in _explicit:
+        merged.pop("client", None)
+    merged |= _explicit
+    if isinstance(limits := merged.get("limits"), Mapping):
+        # Settings files are easier to write without an import.
+        merged["limits"] = _limits(cast("Mapping[str, Any]", limits))
+    return replace(TaskSettings(), **merged)
+
+
+def _limits(values: Mapping[str, Any]) -> Limits:
+    if unknown := sorted(set(values) - {one.name for one in fields(Limits)}):
+        raise JobError(f"Unknown limits: {', '.join(unknown)}. See poststack_tasks.Limits.")
+    return Limits(**values)
+
+
+def _get(conf: Mapping[str, Any], name: str) -> Any:
+    try:
+        return conf[name]
+    except KeyError:
+        return None
+
+
+def _update(kept: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    if unknown := sorted(set(settings) - set(_NAMES)):
+        raise ValueError(f"Unknown settings: {', '.join(unknown)}. There are {', '.join(_NAMES)}.")
+    for name, value in settings.items():
+        if value is None:
+            kept.pop(name, None)
+        else:
+            kept[name] = value
+
+
+_NAMES: Final = tuple(one.name for one in fields(TaskSettings))

@@ -1,0 +1,242 @@
+"""One attempt of one job, whatever the queue: check, key, call, decide, tell.
+
+A queue's module makes a `Job`, calls one of these functions, and translates the decision of the `Outcome`. Nothing is
+raised but what is no `Exception`, such as the end of the process.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from poststack import PostStackConnectionError, PostStackError, PostStackTimeoutError
+from poststack_tasks.batches import accepted, batch_answers
+from poststack_tasks.clients import get_client
+from poststack_tasks.configuration import TaskSettings, current_settings
+from poststack_tasks.errors import BatchNotAllSentError, JobError, JobExpiredError, masked, without_addresses
+from poststack_tasks.outcomes import Job, Outcome, tell
+from poststack_tasks.payload import check_key, checked_job, checked_jobs, expiry_time, keyed
+from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent, decide, too_late
+
+if TYPE_CHECKING:
+    from poststack.types import SendEmail
+    from poststack_tasks.configuration import AsyncEmailClient, EmailClient
+
+__all__ = ["asend_batch", "asend_email", "send_batch", "send_email"]
+
+TimeLimits = tuple[type[Exception], ...]
+Answer = Mapping[str, Any] | Exception
+
+
+def send_email(
+    job: Job,
+    payload: object,
+    idempotency_key: str | None = None,
+    *,
+    settings: TaskSettings | None = None,
+    time_limits: TimeLimits = (),
+) -> Outcome:
+    """Try once to send an e-mail. `time_limits` are the exceptions by which a queue ends an attempt that takes long."""
+    attempt = _Attempt(job, settings, time_limits)
+    if attempt.begin_email(payload, idempotency_key) and (client := attempt.client()) is not None:
+        try:
+            attempt.email_answered(client.emails.send(attempt.payloads[0]))
+        except Exception as error:  # noqa: BLE001  # a client of one's own may raise anything, and no job may vanish
+            attempt.failed(error)
+    return attempt.end()
+
+
+def send_batch(
+    job: Job,
+    payloads: object,
+    idempotency_key: str | None = None,
+    *,
+    settings: TaskSettings | None = None,
+    time_limits: TimeLimits = (),
+) -> Outcome:
+    """Try once to send up to 100 e-mails in one call. Those that were accepted before are not sent again."""
+    attempt = _Attempt(job, settings, time_limits)
+    if attempt.begin_batch(payloads, idempotency_key) and (client := attempt.client()) is not None:
+        try:
+            group: Any = client.emails
+            attempt.batch_answered(group.batch({"emails": attempt.payloads}))
+        except Exception as error:  # noqa: BLE001  # as above
+            attempt.failed(error)
+    return attempt.end()
+
+
+async def asend_email(
+    job: Job,
+    payload: object,
+    idempotency_key: str | None = None,
+    *,
+    client: AsyncEmailClient,
+    settings: TaskSettings | None = None,
+    time_limits: TimeLimits = (),
+) -> Outcome:
+    """Do as `send_email`, with an asynchronous client. A task that is cancelled raises `CancelledError`."""
+    attempt = _Attempt(job, settings, time_limits)
+    if attempt.begin_email(payload, idempotency_key):
+        try:
+            attempt.email_answered(await client.emails.send(attempt.payloads[0]))
+        except Exception as error:  # noqa: BLE001  # as above
+            attempt.failed(error)
+    return attempt.end()
+
+
+async def asend_batch(
+    job: Job,
+    payloads: object,
+    idempotency_key: str | None = None,
+    *,
+    client: AsyncEmailClient,
+    settings: TaskSettings | None = None,
+    time_limits: TimeLimits = (),
+) -> Outcome:
+    """Do as `send_batch`, with an asynchronous client."""
+    attempt = _Attempt(job, settings, time_limits)
+    if attempt.begin_batch(payloads, idempotency_key):
+        try:
+            group: Any = client.emails
+            attempt.batch_answered(await group.batch({"emails": attempt.payloads}))
+        except Exception as error:  # noqa: BLE001  # as above
+            attempt.failed(error)
+    return attempt.end()
+
+
+class _Attempt:
+    """What the synchronous and the asynchronous way have in common: everything but the call."""
+
+    def __init__(self, job: Job, settings: TaskSettings | None, time_limits: TimeLimits) -> None:
+        self.now = time.time()
+        self.job = job if job.first_attempt_at is not None else replace(job, first_attempt_at=self.now)
+        self.settings = current_settings() if settings is None else settings
+        self.payloads: list[SendEmail] = []
+        self._time_limits = time_limits
+        self._single = True
+        self._answers: Sequence[Answer] = ()
+        self._refusal: tuple[GiveUp, Exception] | None = None
+        self._reason: str | None = None
+
+    def begin_email(self, payload: object, idempotency_key: str | None) -> bool:
+        """Return whether there is an e-mail to send, and it is not too late."""
+        try:
+            email = checked_job(payload, largest=self.settings.largest_job)
+            key = check_key(cast("Mapping[str, Any]", email), idempotency_key) or self.job.key
+            return self._begin([keyed(email, key)])
+        except JobError as error:
+            return self._refuse(error)
+
+    def begin_batch(self, payloads: object, idempotency_key: str | None) -> bool:
+        """Return whether there is a batch to send, and it is not too late."""
+        self._single = False
+        try:
+            emails = checked_jobs(payloads, largest=self.settings.largest_job)
+            key = check_key({}, idempotency_key) or self.job.key
+            # Each has a key of its own, so that the batch can be repeated although a part of it was accepted.
+            return self._begin([keyed(email, f"{key}-{index}") for index, email in enumerate(emails)])
+        except JobError as error:
+            return self._refuse(error)
+
+    def client(self) -> EmailClient | None:
+        """Return the client, `None` when there is none: a deployment can mend that, so the job is tried again."""
+        try:
+            return get_client(self.settings)
+        except Exception as error:  # noqa: BLE001  # the project's own factory may raise anything
+            # The text of our own client is known to have no key in it.
+            told = str(error) if self.settings.client is None else type(error).__name__
+            ours = PostStackConnectionError(0, f"The worker has no client for the API: {told}")
+            ours.__cause__ = error
+            self._answers = [ours] * len(self.payloads)
+            self._reason = f"the worker has no client for the API: {told}"
+            return None
+
+    def email_answered(self, answer: object) -> None:
+        """Note what the API said of the e-mail."""
+        self._answers = [accepted(answer)]
+
+    def batch_answered(self, answer: object) -> None:
+        """Note what the API said of each e-mail."""
+        self._answers = batch_answers(answer, len(self.payloads))
+
+    def failed(self, error: Exception) -> None:
+        """Note why the call failed."""
+        ours: Exception
+        if isinstance(error, PostStackError):
+            ours = error
+        elif isinstance(error, self._time_limits):
+            ours = PostStackTimeoutError(0, "The time limit of the worker ended the attempt.")
+            ours.__cause__ = error
+        elif isinstance(error, ValueError):
+            ours = JobError(masked(str(error)))
+        else:
+            # A client of one's own. Its text may hold anything.
+            ours = PostStackConnectionError(0, f"The call of the API ended with {type(error).__name__}.")
+            ours.__cause__ = error
+        self._answers = [ours] * len(self.payloads)
+
+    def end(self) -> Outcome:
+        """Decide, and tell everybody."""
+        if self._refusal is not None:
+            return self._outcome(*self._refusal)
+        errors = [answer for answer in self._answers if isinstance(answer, Exception)]
+        if not errors:
+            return self._outcome(Sent(), None)
+        decisions = [(self._decide(error), error) for error in errors]
+        if later := [(one, error) for one, error in decisions if isinstance(one, RetryLater)]:
+            # Those of a batch that were accepted, or refused, will only hear the same again.
+            return self._outcome(*max(later, key=lambda pair: pair[0].delay))
+        if len(errors) < len(self._answers):
+            reason = f"{len(errors)} of {len(self._answers)} e-mails were refused"
+            return self._outcome(GiveUp(reason), BatchNotAllSentError([_element(answer) for answer in self._answers]))
+        return self._outcome(*decisions[0])
+
+    def _begin(self, payloads: list[SendEmail]) -> bool:
+        self.payloads = payloads
+        begun = self.now if self.job.enqueued_at is None else self.job.enqueued_at
+        late = too_late(self.now - begun, self._left(), self.job.attempt, self.settings.limits)
+        if late is not None:
+            self._refusal = late, JobExpiredError(f"The job was not tried again: {late.reason}.")
+        return late is None
+
+    def _refuse(self, error: JobError) -> bool:
+        self._refusal = GiveUp("it is no e-mail that can be sent"), error
+        return False
+
+    def _decide(self, error: Exception) -> Decision:
+        if not isinstance(error, PostStackError):
+            return GiveUp("it is no e-mail that can be sent")
+        age = max(0.0, time.time() - (self.job.first_attempt_at or self.now))
+        left = self._left()
+        # The policy counts from the first attempt.
+        limits = replace(self.settings.limits, expires=None if left is None else max(0.0, age + left))
+        decision = decide(error, attempt=self.job.attempt, age=age, random=random.random, limits=limits)
+        if self._reason is None or isinstance(decision, Sent):
+            return decision
+        return replace(decision, reason=self._reason)
+
+    def _left(self) -> float | None:
+        """Return the seconds until the e-mail is not wanted any more, `None` when it always is."""
+        begun = self.job.enqueued_at or self.job.first_attempt_at or self.now
+        ends = [expiry_time(self.job.expires, begun), expiry_time(self.settings.limits.expires, begun)]
+        earliest = min((end for end in ends if end is not None), default=None)
+        return None if earliest is None else earliest - time.time()
+
+    def _outcome(self, decision: Decision, error: Exception | None) -> Outcome:
+        results = [_element(answer) for answer in self._answers]
+        result = (results[0] if self._single else results) if results else None
+        if isinstance(error, PostStackError):
+            error = without_addresses(error)
+        return tell(
+            Outcome(self.job, decision, error, result, self._answers or [None] * len(self.payloads), self.payloads)
+        )
+
+
+def _element(answer: Answer) -> dict[str, Any]:
+    """Return what a queue's result backend keeps: small, and without addresses."""
+    if isinstance(answer, Exception):
+        return {"error": masked(str(answer)), "code": getattr(answer, "code", None)}
+    return {name: answer[name] for name in ("id", "status", "replayed") if name in answer}

@@ -1,0 +1,137 @@
+"""What became of a job, and who hears of it.
+
+    import poststack_tasks
+
+    @poststack_tasks.on_outcome
+    def count(outcome):
+        statsd.increment(f"mail.{outcome.name}", tags=[f"queue:{outcome.job.queue}"])
+
+Every attempt is told: to the log `poststack.tasks`, to `counts()`, and to whoever asked. The log has ids, statuses and
+reasons, never an address, a subject or a body.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent
+
+if TYPE_CHECKING:
+    from poststack.types import SendEmail
+
+__all__ = ["Job", "Outcome", "OutcomeName", "counts", "forget_outcome", "on_outcome", "tell"]
+
+logger: logging.Logger = logging.getLogger("poststack.tasks")
+
+OutcomeName: TypeAlias = Literal["sent", "retried", "given_up"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a queue, as one attempt sees it. Moments are in seconds since 1970."""
+
+    queue: str
+    """Which kind: `celery`, `rq`, `arq` and so on."""
+    id: str
+    """Stays the same over all attempts, and when a broker delivers the job again."""
+    attempt: int = 1
+    """Counted from 1. A redelivery after a crash may have the number of the attempt before."""
+    enqueued_at: float | None = None
+    first_attempt_at: float | None = None
+    """`None` in the first one."""
+    expires: float | str | None = None
+    """After which the e-mail is not wanted any more: seconds after `enqueued_at`, or an ISO 8601 moment."""
+
+    @property
+    def key(self) -> str:
+        """Return the idempotency key of a job that was given none."""
+        return f"{self.queue}-{self.id}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one attempt came to. `decision` says what happens to the job now."""
+
+    job: Job
+    decision: Decision
+    error: Exception | None = None
+    """Why it is not sent. E-mail addresses in it are masked."""
+    result: Any = None
+    """What the job returns when it is sent: `{"id": …, …}`, a list of them for a batch."""
+    answers: Sequence[Mapping[str, Any] | Exception | None] = field(default=(), repr=False)
+    """The API's answer for each e-mail, or why there is none; `None` where the attempt did not get so far."""
+    payloads: Sequence[SendEmail] = field(default=(), repr=False)
+    """The e-mails, with their idempotency keys."""
+
+    @property
+    def name(self) -> OutcomeName:
+        """Return one word for it."""
+        if isinstance(self.decision, Sent):
+            return "sent"
+        return "retried" if isinstance(self.decision, RetryLater) else "given_up"
+
+
+Observer: TypeAlias = Callable[[Outcome], object]
+
+_observers: list[Observer] = []
+_counts: Counter[tuple[str, OutcomeName]] = Counter()
+_lock = threading.Lock()
+
+
+def on_outcome(observer: Observer) -> Observer:
+    """Have a function called after every attempt in this process. What it raises is logged, and changes nothing."""
+    if observer not in _observers:
+        _observers.append(observer)
+    return observer
+
+
+def forget_outcome(observer: Observer) -> None:
+    """Call it no more."""
+    if observer in _observers:
+        _observers.remove(observer)
+
+
+def counts() -> dict[str, dict[OutcomeName, int]]:
+    """Return how many attempts of each queue ended how, in this process, since it began."""
+    with _lock:
+        counted = dict(_counts)
+    found: dict[str, dict[OutcomeName, int]] = {}
+    for (queue, name), number in counted.items():
+        found.setdefault(queue, {"sent": 0, "retried": 0, "given_up": 0})[name] = number
+    return found
+
+
+def tell(outcome: Outcome) -> Outcome:
+    """Tell everybody, and return the outcome."""
+    with _lock:
+        _counts[outcome.job.queue, outcome.name] += 1
+    _log(outcome)
+    for observer in list(_observers):
+        try:
+            observer(outcome)
+        except Exception:
+            logger.exception("The observer %r failed; the job is not affected.", getattr(observer, "__name__", ""))
+    return outcome
+
+
+def _log(outcome: Outcome) -> None:
+    job, decision = outcome.job, outcome.decision
+    what = f"{job.queue} job {job.id}"
+    request_id = getattr(outcome.error, "request_id", None)
+    request = f" (request {request_id})" if request_id else ""
+    if isinstance(decision, RetryLater):
+        logger.warning("%s: again in %.1f s: %s%s.", what, decision.delay, decision.reason, request)
+    elif isinstance(decision, GiveUp):
+        logger.error("%s: given up: %s%s.", what, decision.reason, request)
+    else:
+        logger.info("%s: accepted as %s at attempt %d.", what, _ids(outcome.answers), job.attempt)
+
+
+def _ids(answers: Sequence[Mapping[str, Any] | Exception | None]) -> str:
+    ids = [str(answer.get("id")) for answer in answers if isinstance(answer, Mapping)]
+    return ids[0] if len(ids) == 1 else f"{len(ids)} e-mails"
