@@ -20,11 +20,9 @@ from poststack import PostStackError
 
 __all__ = ["BatchNotAllSentError", "JobError", "JobExpiredError", "without_addresses"]
 
-# A local part begins where none goes on before, so that a long text is gone through once; it may be quoted, or have an
-# apostrophe inside, and the sign may be encoded as in a URL.
-_ADDRESS: Final = re.compile(
-    r"""(?:"[^"\n]*"|(?<![^\s<>"'(),;:=/])[^\s<>"'(),;:=/@][^\s<>"(),;:=/@]{0,128}?)(?:@|%40)[^\s<>"'(),;:]+"""
-)
+# A local part begins where none goes on before, so that a long text is gone through once; it may be quoted, and the
+# sign may be encoded as in a URL. Rather too much is masked than too little.
+_ADDRESS: Final = re.compile(r"""(?:"[^"\n]*"|(?<![^\s<>"(),;:@])[^\s<>"(),;:@]{1,128}?)(?:@|%40)[^\s<>"'(),;:]+""")
 
 
 class JobError(ValueError):

@@ -53,10 +53,13 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Return the idempotency key of a job that was given none: `<queue>-<id>`, a digest of an id that is long."""
+        """Return the idempotency key of a job that was given none: `<queue>-<id>`.
+
+        An id that is no key for the API, long or with line breaks, is replaced by its digest.
+        """
         # Room is left for the number of an e-mail in a batch.
         key = f"{self.queue}-{self.id}"
-        if len(key) <= LONGEST_KEY - 10:
+        if len(key) <= LONGEST_KEY - 10 and key.isprintable():
             return key
         return f"{self.queue}-{hashlib.sha256(self.id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
@@ -129,7 +132,9 @@ def tell(outcome: Outcome) -> Outcome:
 
 def _log(outcome: Outcome) -> None:
     job, decision = outcome.job, outcome.decision
-    what = f"{job.queue} job {masked(job.id)}"  # An id of one's own may be made of an address.
+    # An id of one's own may be made of an address, or begin a line of its own.
+    job_id = job.id if job.id.isprintable() else ascii(job.id)
+    what = f"{job.queue} job {masked(job_id)}"
     error = outcome.error
     known = [f"{name} {value}" for name in ("code", "request_id") if (value := getattr(error, name, None))]
     request = f" ({', '.join(known).replace('request_id', 'request')})" if known else ""

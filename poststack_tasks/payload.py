@@ -46,6 +46,7 @@ _KEY_FIELDS: Final = frozenset({"apikey", "authorization", "xapikey", "secretkey
 _API_KEY: Final = re.compile(r"(?:bearer\s+)?sk_[a-z]+_[A-Za-z0-9_-]{6,}", re.IGNORECASE)
 _LONGEST_API_KEY: Final = 500
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NOT_IN_KEYS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DEEPEST: Final = 50
 _LARGEST_INTEGER: Final = 2**64
 
@@ -92,9 +93,12 @@ def check_key(payload: Mapping[str, Any], idempotency_key: object, where: str = 
     """Return the key that was given, as argument or in the payload. Raises `JobError` for two that differ."""
     within = payload.get("idempotency_key")
     for one in (within, idempotency_key):
-        if one is not None and (not isinstance(one, str) or not one.strip() or len(one) > LONGEST_KEY):
+        if one is not None and (
+            not isinstance(one, str) or not one.strip() or len(one) > LONGEST_KEY or _NOT_IN_KEYS.search(one)
+        ):
             raise JobError(
-                f"{where}An idempotency key is a text of 1 to {LONGEST_KEY} characters, such as 'welcome/42'."
+                f"{where}An idempotency key is a text of 1 to {LONGEST_KEY} characters, none of them a control "
+                "character, such as 'welcome/42'."
             )
     if within is not None and idempotency_key is not None and within != idempotency_key:
         raise JobError("The payload has an idempotency_key and the job has another. Give one of them.")
