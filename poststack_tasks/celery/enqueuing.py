@@ -9,13 +9,21 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from poststack_tasks.configuration import current_settings
 from poststack_tasks.errors import JobError
-from poststack_tasks.payload import check_key, checked_job, checked_jobs, expiry_of
+from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_of
 
-__all__ = ["ENQUEUED_AT", "HIDDEN_ARGUMENTS", "Prepare", "enqueuing_methods", "prepared_batch", "prepared_email", "prepared_event"]
+__all__ = [
+    "ENQUEUED_AT",
+    "HIDDEN_ARGUMENTS",
+    "Prepare",
+    "enqueuing_methods",
+    "prepared_batch",
+    "prepared_email",
+    "prepared_event",
+]
 
 ENQUEUED_AT: Final = "poststack_enqueued_at"
 """The header with the time of enqueuing, in seconds since 1970. It stays over retries and redeliveries."""
@@ -40,14 +48,14 @@ def prepared_batch(
 ) -> Prepared:
     """Return the arguments of a job for several e-mails. Raises `JobError`."""
     emails = checked_jobs(payloads, largest=current_settings(conf).largest_job)
-    return (emails,), _options(check_key({}, idempotency_key), expires)
+    return (emails,), _options(check_batch_key(idempotency_key), expires)
 
 
 def prepared_event(conf: Mapping[str, Any], event: object) -> Prepared:
     """Return the arguments of a job for an event. Raises `JobError`."""
     if not isinstance(event, Mapping):
         raise JobError("Enqueue what poststack_tasks.event_job(event) returns.")
-    return (event,), {}
+    return (dict(cast("Mapping[str, Any]", event)),), {}
 
 
 def _options(key: str | None, expires: object) -> dict[str, Any]:

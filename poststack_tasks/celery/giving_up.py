@@ -32,9 +32,9 @@ def keep_given_up(task: Any, outcome: Outcome, settings: TaskSettings) -> None:
     if not settings.keep_given_up or not isinstance(outcome.decision, GiveUp):
         return
     request = task.request
-    origin = request.delivery_info or {}
+    origin: dict[str, Any] = request.delivery_info or {}
     error = outcome.error
-    why = {
+    why: dict[str, Any] = {
         "reason": outcome.decision.reason,
         "at": time.time(),
         "attempts": outcome.job.attempt,

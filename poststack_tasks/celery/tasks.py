@@ -145,7 +145,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _retry(task: Any, outcome: Outcome, decision: RetryLater) -> NoReturn:
-    headers = {**(task.request.headers or {}), FIRST_ATTEMPT_AT: outcome.job.first_attempt_at}
+    headers: dict[str, Any] = {**(task.request.headers or {}), FIRST_ATTEMPT_AT: outcome.job.first_attempt_at}
     # Tasks that were enqueued without this module have no such header, and must not be checked as new ones.
     headers.setdefault(ENQUEUED_AT, outcome.job.first_attempt_at)
     delay = min(decision.delay, _longest_delay(task.app))
@@ -166,7 +166,7 @@ def _longest_delay(app: Any) -> float:
     scheme = str(app.conf.broker_url or app.conf.broker_read_url or "").partition(":")[0].partition("+")[0]
     if scheme not in _WITH_VISIBILITY_TIMEOUT:
         return float("inf")
-    options = app.conf.broker_transport_options or {}
+    options: dict[str, Any] = app.conf.broker_transport_options or {}
     return float(options.get("visibility_timeout", VISIBILITY_TIMEOUT)) / 2
 
 
