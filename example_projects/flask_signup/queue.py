@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
 NAME = "letters"
-# Only this rescues a job whose worker was killed. Refusals by the API are the job's own business: see tasks.py.
-AFTER_A_CRASH = Retry(max=5, interval=[0, 10, 60, 300, 900])
+# Only this rescues a job whose worker was killed, at once: to wait needs a scheduler, which may have been killed, too.
+# What the API refuses is the business of `send_email`: see tasks.py.
+AFTER_A_CRASH = Retry(max=10)
 
 
 def redis_url() -> str:

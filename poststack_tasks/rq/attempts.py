@@ -109,6 +109,11 @@ class _Turn:
     def begin(self, expires: float | str | None) -> Job:
         """Return the job as this attempt sees it. That there is one is noted first, in case that it is the last."""
         notes: dict[str, Any] = dict(self._job.meta.get(META) or {})
+        failure: dict[str, Any] = notes.get("failure") or {}
+        if failure.get("given_up"):
+            # Somebody has requeued it, by RQ's own means or by ours: it begins anew.
+            notes = {name: value for name, value in notes.items() if name == ENQUEUED_AT}
+            self._job.retries_left = AFTER_A_CRASH
         notes["attempt"] = attempt = int(notes.get("attempt") or 0) + 1
         first = notes.get("first_attempt_at")
         notes.setdefault("first_attempt_at", time.time())

@@ -43,10 +43,9 @@ class RqFailedJobs:
         if registry.connection.zscore(registry.key, known.id) is None:
             return False
         notes: dict[str, Any] = dict(known.meta.get(META) or {})
-        for name in ("attempt", "first_attempt_at", "failure"):
-            notes.pop(name, None)
         if enqueued_at is not None:
             notes[ENQUEUED_AT] = enqueued_at
+        notes = {name: value for name, value in notes.items() if name == ENQUEUED_AT}
         known.meta[META] = notes
         known.retries_left = AFTER_A_CRASH
         known.retry_intervals = [0]
@@ -74,11 +73,12 @@ def _registry(queue: str, connection: Redis) -> Any:
 
 
 def _fetched(job_id: str, connection: Redis) -> Job | None:
-    """Return a job of this package, `None` when it is none, or is no more."""
+    """Return a job that sends by this package, `None` when it does not, or is no more."""
     for serializer in _SERIALIZERS:
         try:
             job: Job = cast("Any", Job).fetch(job_id, connection=connection, serializer=serializer)
-            return job if job.func_name in FUNCTIONS else None
+            # Those of the application itself that called ours have its notes.
+            return job if job.func_name in FUNCTIONS or META in job.meta else None
         except NoSuchJobError:
             return None
         except Exception:  # noqa: BLE001, S112  # each serializer raises what it likes for what it cannot read
@@ -93,7 +93,7 @@ def _shown(job: Job) -> FailedJob:
     ended = job.ended_at.timestamp() if job.ended_at else failure.get("at")
     return FailedJob(
         id=job.id,
-        function=str(job.func_name).rpartition(".")[2],
+        function=str(job.func_name).removeprefix("poststack_tasks.rq."),
         queue=job.origin,
         # Then it was RQ that gave up, and not this package.
         reason=failure["reason"] if given_up else "RQ gave it up: its process or its worker died",

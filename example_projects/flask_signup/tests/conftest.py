@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 from rq import Queue, SimpleWorker
+from rq.scheduler import RQScheduler
 
+import poststack_tasks
 from example_projects.demo.redis_server import redis_server
-from example_projects.flask_signup import create_app, database, tasks
+from example_projects.flask_signup import create_app, database
 from poststack.testing import EmulatorSession
 
 if TYPE_CHECKING:
@@ -46,12 +48,16 @@ def app(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Gene
 
 
 @pytest.fixture
-def work(app: Flask, poststack_emulator: EmulatorSession, monkeypatch: pytest.MonkeyPatch) -> Work:
+def work(app: Flask, poststack_emulator: EmulatorSession) -> Generator[Work]:
     """Do all that is in the queue, as the worker does, with a client of the emulator."""
-    monkeypatch.setattr(tasks, "PostStack", poststack_emulator.client)
+    poststack_tasks.configure(client=lambda: poststack_emulator.client(max_retries=0))
     queue: Queue = app.extensions["letters"]
+    # As if a scheduler ran, which would put jobs back.
+    queue.connection.set(RQScheduler.get_locking_key(queue.name), "a scheduler")
 
     def work() -> None:
         SimpleWorker([queue], connection=queue.connection).work(burst=True, logging_level="WARNING")
 
-    return work
+    yield work
+    poststack_tasks.close_clients()
+    poststack_tasks.configure(client=None)

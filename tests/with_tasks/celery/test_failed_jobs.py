@@ -1,0 +1,182 @@
+"""`poststack tasks failed` and `retry` for Celery, on real brokers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services import is_missing
+from tests.with_tasks.celery.project import BROKER, QUEUE, made
+from tests.with_tasks.rq.stand import ROOT, Api, Process, wait_until
+
+EMAIL = {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Hello", "text": "The text"}
+URLS = {
+    "rabbitmq": os.environ.get("POSTSTACK_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+    "redis": os.environ.get("POSTSTACK_TEST_REDIS_URL", "redis://127.0.0.1:6379/2"),
+}
+
+
+class Project:
+    """A Celery application, its worker, and the command."""
+
+    def __init__(self, broker: str, api: Api, folder: Path) -> None:
+        self.queue = f"mail-{uuid.uuid4().hex[:12]}"
+        self.app = made(broker, self.queue)
+        self.task: Any = import_module("poststack_tasks.celery").send_email
+        self.environment = {
+            **{BROKER: broker, QUEUE: self.queue},
+            **{"POSTSTACK_API_KEY": "sk_test_stand", "POSTSTACK_BASE_URL": api.url},
+        }
+        self._folder = folder
+        self._workers: list[Process] = []
+
+    def worker(self, queue: str | None = None) -> Process:
+        command = [sys.executable, "-m", "celery", "-A", "tests.with_tasks.celery.project:app", "worker", "-l", "INFO"]
+        command += ["--pool", "prefork", "-c", "1", "-Q", queue or self.queue, "--without-mingle", "--without-gossip"]
+        process = Process(command, self._folder / f"celery-{len(self._workers)}.log", self.environment)
+        self._workers.append(process)
+        wait_until(lambda: " ready." in process.written(), "the worker is ready")
+        return process
+
+    def enqueue(self, **options: Any) -> str:
+        """Enqueue an e-mail by the application; return the job's id."""
+        return str(self.app.tasks["poststack.send_email"].apply_async([EMAIL], **options).id)
+
+    def tasks(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command."""
+        command = [sys.executable, "-m", "poststack", "tasks", *arguments]
+        return self.python(*command[1:], "--celery", "tests.with_tasks.celery.project:app")
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def failed(self) -> list[dict[str, Any]]:
+        done = self.tasks("failed", "--json")
+        assert done.returncode == 0, done.stderr
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
+
+    def delete(self, *queues: str) -> None:
+        with self.app.connection_for_write() as connection:
+            for name in queues:
+                with closing(connection.channel()) as channel:
+                    channel.queue_delete(name)
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self.delete(self.queue, f"{self.queue}.given_up")
+        self.app.close()
+
+
+@pytest.fixture(scope="module")
+def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    api = Api(tmp_path_factory.mktemp("api"))
+    try:
+        yield api
+    finally:
+        api.close()
+
+
+@pytest.fixture
+def api(_api: Api) -> Api:
+    _api.clear()
+    return _api
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, api: Api, tmp_path: Path) -> Iterator[Project]:
+    url = URLS[getattr(request, "param", "rabbitmq")]
+    connection: Any = import_module("kombu").Connection(url, connect_timeout=5)
+    try:
+        connection.connect()
+    except Exception:
+        is_missing(f"There is no broker at {url.rpartition('@')[2]}.")
+    finally:
+        connection.release()
+    project = Project(url, api, tmp_path)
+    try:
+        yield project
+    finally:
+        project.close()
+
+
+def given_up(project: Project, api: Api) -> str:
+    """Have a job refused; return its id."""
+    api.fail(status=403, times=1, path="/emails")
+    job_id = project.enqueue()
+    wait_until(lambda: [job["id"] for job in project.failed()] == [job_id], "the job is given up", every=0.3)
+    return job_id
+
+
+def keys(api: Api) -> list[str]:
+    return [mail["payload"]["idempotency_key"] for mail in api.mails()]
+
+
+@pytest.mark.parametrize("project", URLS, indirect=True)
+def test_a_job_that_was_given_up_is_listed_and_sent_by_another_try(project: Project, api: Api) -> None:
+    project.worker()
+    job_id = given_up(project, api)
+    listed = project.tasks("failed")
+    assert job_id in listed.stdout
+    assert "403" in listed.stdout
+    assert "example.com" not in listed.stdout
+    assert project.tasks("failed", "--queue", "another").stdout == "No job was given up.\n"
+    done = project.tasks("retry", job_id)
+    assert (done.returncode, done.stdout) == (0, "1 to be tried again, 0 not.\n"), done.stderr
+    wait_until(api.mails, "it is sent")
+    assert keys(api) == [f"celery-{job_id}"]
+    assert project.failed() == []
+    assert project.tasks("retry", job_id).returncode == 1
+
+
+KILLED = """
+import os, signal, kombu.message
+from poststack.cli import main
+kombu.message.Message.ack = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main(["tasks", "retry", "--all", "--celery", "tests.with_tasks.celery.project:app"])
+"""
+
+
+def test_who_is_killed_between_publishing_and_acknowledging_loses_and_doubles_nothing(
+    project: Project, api: Api
+) -> None:
+    project.worker()
+    job_id = given_up(project, api)
+    assert project.python("-c", KILLED).returncode == -9
+    wait_until(api.mails, "it is sent")
+    (left,) = wait_until(project.failed, "the broker has taken it back")
+    assert left["id"] == job_id
+    assert project.tasks("retry", "--all").returncode == 0
+    # It goes through the queue before another one does.
+    second = project.enqueue()
+    wait_until(lambda: f"celery-{second}" in keys(api), "another one is sent")
+    assert sorted(keys(api)) == sorted([f"celery-{job_id}", f"celery-{second}"])
+
+
+def test_a_job_whose_queue_is_gone_stays(project: Project, api: Api) -> None:
+    other = f"{project.queue}.other"
+    worker = project.worker(other)
+    api.fail(status=403, times=1, path="/emails")
+    job_id = project.enqueue(queue=other)
+    wait_until(project.failed, "the job is given up", every=0.3)
+    worker.close()
+    project.delete(other)
+    done = project.tasks("retry", job_id)
+    assert done.returncode == 1
+    assert other in done.stderr
+    assert [job["id"] for job in project.failed()] == [job_id]
