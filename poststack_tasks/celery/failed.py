@@ -81,10 +81,13 @@ class CeleryFailedJobs:
         self._declare(exchange, routing_key)
         returned: list[object] = []
 
-        def returned_to(error: object, *_: object) -> None:
+        def note(error: object, *_: object) -> None:
             returned.append(error)
 
-        producer = import_module("kombu").Producer(self._channel, on_return=returned_to, auto_declare=False)
+        # Only AMQP tells. The others have queues for all that is declared.
+        if (events := getattr(self._channel, "events", None)) is not None:
+            events["basic_return"].add(note)
+        producer = import_module("kombu").Producer(self._channel, auto_declare=False)
         properties = {name: value for name in _PROPERTIES if (value := message.properties.get(name)) is not None}
         # As it is: what a broker has must not depend on what this process can decode.
         producer.publish(
