@@ -51,7 +51,7 @@ types: $(READY) ## Check types with mypy and pyright, both strict
 	@$(BIN)/pyright --warnings
 
 matrix: $(READY) ## Test on every Python and Django that is present
-	@$(BIN)/python tools/matrix.py bare tests django
+	@$(BIN)/python tools/matrix.py bare tests django arq
 
 bench: $(READY) ## Measure against the published SDK, write benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks $(ARGS)
