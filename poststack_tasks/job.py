@@ -19,7 +19,7 @@ from poststack_tasks.batches import accepted, batch_answers
 from poststack_tasks.clients import get_client
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import BatchNotAllSentError, JobError, JobExpiredError, masked, without_addresses
-from poststack_tasks.outcomes import Job, Outcome, tell
+from poststack_tasks.outcomes import Job, Outcome, for_queue, tell
 from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_time, keyed
 from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent, decide, too_late
 
@@ -230,9 +230,9 @@ class _Attempt:
         # The policy counts from the first attempt.
         limits = replace(self.settings.limits, expires=None if left is None else max(0.0, age + left))
         decision = decide(error, attempt=self.job.attempt, age=age, random=random.random, limits=limits)
-        if self._reason is None or isinstance(decision, Sent):
-            return decision
-        return replace(decision, reason=self._reason)
+        if self._reason is not None and not isinstance(decision, Sent):
+            decision = replace(decision, reason=self._reason)
+        return for_queue(self.job, decision)
 
     def _left(self) -> float | None:
         """Return the seconds until the e-mail is not wanted any more, `None` when it always is."""

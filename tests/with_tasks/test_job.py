@@ -416,3 +416,12 @@ def test_an_asynchronous_client_without_a_deadline_is_given_one() -> None:
     for outcome in asyncio.run(main()):
         assert isinstance(outcome.decision, RetryLater)
         assert isinstance(outcome.error, PostStackTimeoutError)
+
+
+def test_a_queue_that_cannot_wait_gives_up(attempts: Attempts) -> None:
+    attempts.session.fail(503, retry_after=40, times=1)
+
+    outcome = attempts.email(job=Job("test", "j1", can_wait=False))
+
+    assert outcome.decision == GiveUp("status 503 at attempt 1, and the queue cannot try it again later")
+    assert isinstance(outcome.error, PostStackError)
