@@ -127,13 +127,13 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(queue: Queue, api: Ap
 
 def test_a_worker_that_is_stopped_hands_its_jobs_on_at_once(queue: Queue, api: Api) -> None:
     held = api.hold("after")
-    first = queue.worker()
+    first = queue.worker("AsDocumented")  # Its timeout is too long to end the attempt before the signal.
     job_id = queue.enqueue()
     wait_for("the attempt", held.reached.is_set, first)
     first.stop()
 
     assert "will be run again" in first.log
-    second = queue.worker()
+    second = queue.worker("AsDocumented")
     ended = queue.result(job_id, second)
 
     assert ended.result["replayed"] is True

@@ -22,7 +22,8 @@ DATABASES = {
     }
 }
 INSTALLED_APPS = ["django_tasks_db"] if django.VERSION >= (6, 0) else ["django_tasks", "django_tasks_db"]
-TASKS = {"default": {"BACKEND": BACKENDS[os.environ.get("TASKS_BACKEND", "database")], "QUEUES": []}}
+BACKEND = BACKENDS[os.environ.get("TASKS_BACKEND", "database")]
+TASKS: dict[str, dict[str, object]] = {"default": {"BACKEND": BACKEND, "QUEUES": []}}
 # The address comes from the environment.
 POSTSTACK_API_KEY = "sk_test_django_tasks"
 POSTSTACK_DEADLINE = 20
