@@ -71,7 +71,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(workers: Workers, tmp_path: Path, migrated: Path) -> Project:
-    return Project(workers, shutil.copy(migrated, tmp_path / "tasks.sqlite3"))
+    return Project(workers, Path(shutil.copy(migrated, tmp_path / "tasks.sqlite3")))
 
 
 def test_a_task_is_enqueued_again_with_the_same_key_for_as_long_as_the_api_says(project: Project, api: Api) -> None:
@@ -161,7 +161,8 @@ from poststack_tasks.django import send_batch, send_email
 email = json.loads('%s')
 refused = []
 for arguments in (
-    [{**email, "to": []}], [{**email, "api_key": "x"}], [{**email, "text": b"x"}], [email, ""], [email, None, "soon"], [7]
+    [{**email, "to": []}], [{**email, "api_key": "x"}], [{**email, "text": b"x"}],
+    [email, ""], [email, None, "soon"], [7],
 ):
     for task in (send_email, send_email.using(priority=5), send_batch.using(queue_name="mail")):
         try:
