@@ -6,19 +6,20 @@ raised but what is no `Exception`, such as the end of the process.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poststack import PostStackConnectionError, PostStackError, PostStackTimeoutError
 from poststack_tasks.batches import accepted, batch_answers
 from poststack_tasks.clients import get_client
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import BatchNotAllSentError, JobError, JobExpiredError, masked, without_addresses
-from poststack_tasks.outcomes import Job, Outcome, tell
+from poststack_tasks.outcomes import Job, Outcome, for_queue, tell
 from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_time, keyed
 from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent, decide, too_late
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["asend_batch", "asend_email", "send_batch", "send_email"]
 
+_T = TypeVar("_T")
 TimeLimits = tuple[type[Exception], ...]
 Answer = Mapping[str, Any] | Exception
 
@@ -78,11 +80,14 @@ async def asend_email(
     settings: TaskSettings | None = None,
     time_limits: TimeLimits = (),
 ) -> Outcome:
-    """Do as `send_email`, with an asynchronous client. A task that is cancelled raises `CancelledError`."""
+    """Do as `send_email`, with an asynchronous client. A task that is cancelled raises `CancelledError`.
+
+    The deadline of the settings ends the attempt, also when the client has none.
+    """
     attempt = _Attempt(job, settings, time_limits)
     try:
         if attempt.begin_email(payload, idempotency_key):
-            attempt.email_answered(await client.emails.send(attempt.payloads[0]))
+            attempt.email_answered(await attempt.in_time(client.emails.send(attempt.payloads[0])))
     except Exception as error:  # noqa: BLE001  # as above
         attempt.failed(error)
     return attempt.end()
@@ -102,7 +107,7 @@ async def asend_batch(
     try:
         if attempt.begin_batch(payloads, idempotency_key):
             group: Any = client.emails
-            attempt.batch_answered(await group.batch({"emails": attempt.payloads}))
+            attempt.batch_answered(await attempt.in_time(group.batch({"emails": attempt.payloads})))
     except Exception as error:  # noqa: BLE001  # as above
         attempt.failed(error)
     return attempt.end()
@@ -142,6 +147,12 @@ class _Attempt:
         except JobError as error:
             return self._refuse(error)
 
+    async def in_time(self, call: Awaitable[_T]) -> _T:
+        """Await the call, for no longer than an attempt may take: a worker would cancel it for good."""
+        deadline = self.settings.deadline
+        # A client that knows the deadline goes first.
+        return await (call if deadline is None else asyncio.wait_for(call, deadline + 1))
+
     def client(self) -> EmailClient | None:
         """Return the client, `None` when there is none: a deployment can mend that, so the job is tried again."""
         try:
@@ -170,8 +181,8 @@ class _Attempt:
         ours: Exception
         if isinstance(error, PostStackError):
             ours = error
-        elif isinstance(error, self._time_limits):
-            ours = PostStackTimeoutError(0, "The time limit of the worker ended the attempt.")
+        elif isinstance(error, (*self._time_limits, asyncio.TimeoutError)):
+            ours = PostStackTimeoutError(0, "The time limit of the worker, or the deadline, ended the attempt.")
             ours.__cause__ = error
         elif isinstance(error, ValueError) and not isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
             ours = JobError(masked(str(error)))
@@ -219,9 +230,9 @@ class _Attempt:
         # The policy counts from the first attempt.
         limits = replace(self.settings.limits, expires=None if left is None else max(0.0, age + left))
         decision = decide(error, attempt=self.job.attempt, age=age, random=random.random, limits=limits)
-        if self._reason is None or isinstance(decision, Sent):
-            return decision
-        return replace(decision, reason=self._reason)
+        if self._reason is not None and not isinstance(decision, Sent):
+            decision = replace(decision, reason=self._reason)
+        return for_queue(self.job, decision)
 
     def _left(self) -> float | None:
         """Return the seconds until the e-mail is not wanted any more, `None` when it always is."""

@@ -28,7 +28,7 @@ from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent
 if TYPE_CHECKING:
     from poststack.types import SendEmail
 
-__all__ = ["Job", "Outcome", "OutcomeName", "counts", "forget_outcome", "on_outcome", "tell"]
+__all__ = ["Job", "Outcome", "OutcomeName", "counts", "for_queue", "forget_outcome", "on_outcome", "tell"]
 
 logger: logging.Logger = logging.getLogger("poststack.tasks")
 
@@ -50,6 +50,8 @@ class Job:
     """`None` in the first one."""
     expires: float | str | None = None
     """After which the e-mail is not wanted any more: seconds after `enqueued_at`, or an ISO 8601 moment."""
+    can_wait: bool = True
+    """Whether the queue can try it again later. Where it cannot, what else would be tried again is given up."""
 
     @property
     def key(self) -> str:
@@ -115,6 +117,13 @@ def counts() -> dict[str, dict[OutcomeName, int]]:
     for (queue, name), number in counted.items():
         found.setdefault(queue, {"sent": 0, "retried": 0, "given_up": 0})[name] = number
     return found
+
+
+def for_queue(job: Job, decision: Decision) -> Decision:
+    """Return the decision as far as the queue can carry it out."""
+    if isinstance(decision, RetryLater) and not job.can_wait:
+        return GiveUp(f"{decision.reason}, and the queue cannot try it again later")
+    return decision
 
 
 def tell(outcome: Outcome) -> Outcome:
