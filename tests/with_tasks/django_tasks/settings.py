@@ -22,7 +22,7 @@ DATABASES = {
     }
 }
 INSTALLED_APPS = ["django_tasks_db"] if django.VERSION >= (6, 0) else ["django_tasks", "django_tasks_db"]
-TASKS = {"default": {"BACKEND": BACKENDS[os.environ.get("TASKS_BACKEND", "database")], "QUEUES": []}}
+TASKS: dict[str, dict[str, object]] = {"default": {"BACKEND": BACKENDS[os.environ.get("TASKS_BACKEND", "database")], "QUEUES": []}}
 # The address comes from the environment.
 POSTSTACK_API_KEY = "sk_test_django_tasks"
 POSTSTACK_DEADLINE = 20
