@@ -9,6 +9,8 @@ from poststack import PostStackError, PostStackResponseError
 
 __all__ = ["accepted", "batch_answers"]
 
+_OWN_FAULTS: Final = {"internal_error": 500, "internal_server_error": 500, "service_unavailable": 503, "timeout": 504}
+
 _QUOTA_CODES: Final = frozenset(
     {"monthly_limit_exceeded", "daily_limit_exceeded", "send_limit_exceeded", "quota_exceeded", "daily_cap_exceeded"}
 )
@@ -45,6 +47,8 @@ def _element(result: object) -> Mapping[str, Any] | PostStackError:
         except PostStackResponseError as error:
             return error
     code = code if isinstance(code, str) else None
-    # What is neither a quota nor another call in progress would be refused again (poststack-api §3.4).
-    status = 429 if code in _QUOTA_CODES else 409 if code and "progress" in code else 422
+    if code == "rate_limit_exceeded":
+        return PostStackError(429, text, code, retry_after=0.0)  # Without the last, it would be taken for a quota.
+    # What is none of these would be refused again (poststack-api §3.4).
+    status = 429 if code in _QUOTA_CODES else 409 if code and "progress" in code else _OWN_FAULTS.get(code or "", 422)
     return PostStackError(status, text, code)

@@ -1,7 +1,8 @@
 """One client for each process and configuration, so that connections are reused over all jobs of a worker.
 
-A client may be shared by threads, and opens connections of its own after a fork; so there is nothing to do when a
-worker process begins. Connections are closed when the process ends, or by `close_clients`.
+A `PostStack` may be shared by threads, and opens connections of its own after a fork; so there is nothing to do when a
+worker process begins. A client from a factory of one's own is made again in the child. Connections are closed when the
+process ends, or by `close_clients`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = ["async_client", "close_clients", "get_client"]
 _Key: TypeAlias = tuple[Any, ...]
 
 _clients: dict[_Key, EmailClient] = {}
+_of_the_parent: list[EmailClient] = []
 _lock = threading.Lock()
 
 
@@ -75,11 +77,14 @@ def _make(settings: TaskSettings) -> EmailClient:
     return PostStack(settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline)
 
 
-def _unlock() -> None:
+def _begin_in_child() -> None:
     global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
     _lock = threading.Lock()
+    for key in [key for key, client in _clients.items() if not isinstance(client, PostStack)]:
+        # Kept, for who knows what it does to the parent's connections when it is collected.
+        _of_the_parent.append(_clients.pop(key))
 
 
 if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
-    os.register_at_fork(after_in_child=_unlock)
+    os.register_at_fork(after_in_child=_begin_in_child)
 atexit.register(close_clients)

@@ -10,11 +10,11 @@ Call `configure` in a module that the worker imports. Whatever is not set there 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from poststack_tasks.errors import JobError
 from poststack_tasks.payload import LARGEST_JOB
 from poststack_tasks.policy import Limits
 
@@ -86,6 +86,30 @@ class TaskSettings:
     """Remembers for `process_event` which handlers have dealt with an event. `None`: this process's memory, which is
     enough for one worker process; give `poststack.receiving.RedisEventStore` for more."""
 
+    def __post_init__(self) -> None:
+        for name, kinds, what in _KINDS:
+            value: object = getattr(self, name)
+            # `True` is an integer, too.
+            if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+                raise ValueError(f"The setting `{name}` is {what}, not of type {type(value).__name__}.")
+            if isinstance(value, (int, float)) and bool not in kinds and not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"The setting `{name}` is {what}, over 0.")
+        if self.client is not None and not callable(self.client):
+            raise ValueError("The setting `client` is a function that returns a client, such as lambda: PostStack(…).")
+        if self.event_store is not None and not hasattr(self.event_store, "begin"):
+            raise ValueError("The setting `event_store` has no method `begin`, as poststack.receiving.EventStore has.")
+
+
+_KINDS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
+    ("api_key", (str,), "text"),
+    ("base_url", (str,), "text"),
+    ("timeout", (int, float), "a number of seconds"),
+    ("deadline", (int, float), "a number of seconds, or None"),
+    ("limits", (Limits,), "a poststack_tasks.Limits, or a dictionary of its fields"),
+    ("largest_job", (int,), "a number of characters"),
+    ("keep_given_up", (bool,), "True or False"),
+    ("given_up_queue", (str,), "text"),
+)
 
 PREFIX: Final = "poststack_"
 
@@ -128,7 +152,7 @@ def current_settings(conf: Mapping[str, Any] | None = None) -> TaskSettings:
 
 def _limits(values: Mapping[str, Any]) -> Limits:
     if unknown := sorted(set(values) - {one.name for one in fields(Limits)}):
-        raise JobError(f"Unknown limits: {', '.join(unknown)}. See poststack_tasks.Limits.")
+        raise ValueError(f"Unknown limits: {', '.join(unknown)}. See poststack_tasks.Limits.")
     return Limits(**values)
 
 

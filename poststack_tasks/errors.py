@@ -20,7 +20,9 @@ from poststack import PostStackError
 
 __all__ = ["BatchNotAllSentError", "JobError", "JobExpiredError", "without_addresses"]
 
-_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+# A local part begins where none goes on before, so that a long text is gone through once; it may be quoted, and the
+# sign may be encoded as in a URL. Rather too much is masked than too little.
+_ADDRESS: Final = re.compile(r"""(?:"[^"\n]*"|(?<![^\s<>"(),;:@])[^\s<>"(),;:@]{1,128}?)(?:@|%40)[^\s<>"'(),;:]+""")
 
 
 class JobError(ValueError):
@@ -60,11 +62,14 @@ class BatchNotAllSentError(Exception):
 
 def without_addresses(error: PostStackError) -> PostStackError:
     """Return the same error for where queues keep and log errors: e-mail addresses in the API's text are left out."""
-    text = masked(error.error)
-    rebuilt = type(error)(
-        error.status_code, text, error.code, error.request_id, error.headers, error.retry_after,
+    fields = (
+        error.status_code, masked(error.error), error.code, error.request_id, error.headers, error.retry_after,
         error.may_have_taken_effect,
     )  # fmt: skip
+    try:
+        rebuilt = type(error)(*fields)
+    except Exception:  # noqa: BLE001  # a subclass of a client of one's own, which takes something else
+        rebuilt = PostStackError(*fields)
     rebuilt.__cause__ = error.__cause__
     return rebuilt
 

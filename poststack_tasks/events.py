@@ -13,24 +13,35 @@ In the receiver, `process_event.delay(event_job(event))` with the `process_event
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from poststack import PostStackError, WebhookEvent
-from poststack.receiving import EventHandlers, MemoryEventStore, WebhookReceiver
+from poststack.receiving import (
+    AsyncWebhookReceiver,
+    EventHandlers,
+    MemoryEventStore,
+    Progress,
+    WebhookReceiver,
+)
 from poststack_tasks.configuration import TaskSettings, current_settings
-from poststack_tasks.errors import JobError
+from poststack_tasks.errors import JobError, JobExpiredError
 from poststack_tasks.outcomes import Job, Outcome, tell
-from poststack_tasks.policy import GiveUp, Sent, decide
+from poststack_tasks.policy import GiveUp, Sent, decide, too_late
 
 if TYPE_CHECKING:
-    from poststack.events import EventType
-    from poststack.receiving import EventStore
+    from collections.abc import Coroutine
 
-__all__ = ["event_job", "on_event", "process_event"]
+    from poststack.events import EventType
+    from poststack.receiving import Claim, EventStore, WebhookAnswer
+
+__all__ = ["aprocess_event", "event_job", "on_event", "process_event"]
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -40,6 +51,8 @@ _memory: Final = MemoryEventStore()
 
 def on_event(*types: EventType | str) -> Callable[[Handler], Handler]:
     """Decorate a handler of events of these types, called by `process_event` in a worker; `"*"` means all.
+
+    An `async def` runs on the event loop of an asynchronous worker (arq), elsewhere on one of its own.
 
     Raises `ValueError` for a name that no event has.
     """
@@ -59,22 +72,105 @@ def event_job(event: WebhookEvent) -> dict[str, Any]:
 
 def process_event(job: Job, event: object, *, settings: TaskSettings | None = None) -> Outcome:
     """Call the handlers that have not dealt with the event yet. When one fails, it alone is called again later."""
-    settings = current_settings() if settings is None else settings
-    now = time.time()
-    try:
-        read = _event_of(event)
-    except JobError as error:
-        return tell(Outcome(job, GiveUp("it is no event"), error))
-    store: EventStore = _memory if settings.event_store is None else settings.event_store
-    # The signature was checked by whoever enqueued the event, so there is no secret here: nothing is received.
-    answer = WebhookReceiver(["not used: events come from the queue"], store=store, handlers=_handlers).handle(read)
-    if answer.status == 200:
-        return tell(Outcome(job, Sent(), None, {"event": read.id}))
-    # 500: a handler failed; 503: another worker is at it, or the store is away.
-    failure = PostStackError(answer.status, answer.text)
-    age = max(0.0, now - (job.first_attempt_at or now))
-    decision = decide(failure, attempt=job.attempt, age=age, random=random.random, limits=settings.limits)
-    return tell(Outcome(job, decision, failure))
+    turn = _EventTurn(job, event, settings)
+    if turn.event is not None:
+        receiver = WebhookReceiver(_NO_SECRET, store=turn.store, handlers=_handlers, call=_call)
+        turn.answer = receiver.handle(turn.event)
+    return turn.end()
+
+
+async def aprocess_event(job: Job, event: object, *, settings: TaskSettings | None = None) -> Outcome:
+    """Do as `process_event` on an event loop, which handlers that are not `async def` do not hold: threads run them."""
+    turn = _EventTurn(job, event, settings)
+    if turn.event is not None:
+        receiver = AsyncWebhookReceiver(_NO_SECRET, store=_AsyncStore(turn.store), handlers=_handlers, call=_acall)
+        turn.answer = await receiver.handle(turn.event)
+    return turn.end()
+
+
+# The signature was checked by whoever enqueued the event: nothing is received here.
+_NO_SECRET: Final = ("not used: events come from the queue",)
+
+
+class _EventTurn:
+    """What the synchronous and the asynchronous way have in common: everything but the handlers."""
+
+    def __init__(self, job: Job, event: object, settings: TaskSettings | None) -> None:
+        self.now = time.time()
+        self.job = job if job.first_attempt_at is not None else replace(job, first_attempt_at=self.now)
+        self.settings = current_settings() if settings is None else settings
+        self.store: EventStore = _memory if self.settings.event_store is None else self.settings.event_store
+        self.answer: WebhookAnswer | None = None
+        self.event: WebhookEvent | None = None
+        self._refusal: tuple[GiveUp, Exception] | None = None
+        try:
+            read = _event_of(event)
+        except JobError as error:
+            self._refusal = GiveUp("it is no event"), error
+            return
+        begun = self.now if job.enqueued_at is None else job.enqueued_at
+        late = too_late(self.now - begun, None, job.attempt, self.settings.limits)
+        if late is None:
+            self.event = read
+        else:
+            self._refusal = late, JobExpiredError(f"The event was not handled: {late.reason}.")
+
+    def end(self) -> Outcome:
+        """Decide, and tell everybody."""
+        if self._refusal is not None:
+            return tell(Outcome(self.job, *self._refusal))
+        answer, event = self.answer, self.event
+        if answer is None or event is None:
+            raise RuntimeError("No handler was asked.")
+        if answer.status == 200:
+            return tell(Outcome(self.job, Sent(), None, {"event": event.id}))
+        # 500: a handler failed; 503: another worker is at it, or the store is away.
+        failure = PostStackError(answer.status, answer.text)
+        age = max(0.0, time.time() - (self.job.first_attempt_at or self.now))
+        decision = decide(failure, attempt=self.job.attempt, age=age, random=random.random, limits=self.settings.limits)
+        if not isinstance(decision, Sent):
+            ended = ", and its patience ends" if isinstance(decision, GiveUp) else ""
+            decision = replace(decision, reason=f"{answer.text.rstrip('.')} at attempt {self.job.attempt}{ended}")
+        return tell(Outcome(self.job, decision, failure))
+
+
+class _AsyncStore:
+    """A store for event loops, made of one that may wait: threads ask it."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+
+    async def abegin(self, key: str) -> Claim:
+        claiming = asyncio.ensure_future(asyncio.to_thread(self._store.begin, key))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            # The thread goes on. What it claims for nobody would be taken for an event in work until the lease ends.
+            claim = await claiming
+            if claim.progress is Progress.NEW:
+                await asyncio.to_thread(self._store.abandon, claim)
+            raise
+
+    async def afinish(self, claim: Claim) -> None:
+        await asyncio.to_thread(self._store.finish, claim)
+
+    async def aabandon(self, claim: Claim) -> None:
+        await asyncio.to_thread(self._store.abandon, claim)
+
+
+def _call(handler: Callable[..., Any], event: WebhookEvent) -> None:
+    answer = handler(event)
+    if asyncio.iscoroutine(answer):
+        asyncio.run(cast("Coroutine[Any, Any, object]", answer))
+
+
+async def _acall(handler: Callable[..., Any], event: WebhookEvent) -> None:
+    if iscoroutinefunction(handler):
+        await handler(event)
+        return
+    answer = await asyncio.to_thread(handler, event)
+    if isawaitable(answer):  # An object whose `__call__` is `async def`.
+        await answer
 
 
 def _event_of(value: object) -> WebhookEvent:

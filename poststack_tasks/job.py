@@ -6,6 +6,7 @@ raised but what is no `Exception`, such as the end of the process.
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from poststack_tasks.clients import get_client
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import BatchNotAllSentError, JobError, JobExpiredError, masked, without_addresses
 from poststack_tasks.outcomes import Job, Outcome, tell
-from poststack_tasks.payload import check_key, checked_job, checked_jobs, expiry_time, keyed
+from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_time, keyed
 from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent, decide, too_late
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ def send_email(
 ) -> Outcome:
     """Try once to send an e-mail. `time_limits` are the exceptions by which a queue ends an attempt that takes long."""
     attempt = _Attempt(job, settings, time_limits)
-    if attempt.begin_email(payload, idempotency_key) and (client := attempt.client()) is not None:
-        try:
+    try:
+        if attempt.begin_email(payload, idempotency_key) and (client := attempt.client()) is not None:
             attempt.email_answered(client.emails.send(attempt.payloads[0]))
-        except Exception as error:  # noqa: BLE001  # a client of one's own may raise anything, and no job may vanish
-            attempt.failed(error)
+    except Exception as error:  # noqa: BLE001  # a client of one's own may raise anything, and no job may vanish
+        attempt.failed(error)
     return attempt.end()
 
 
@@ -59,12 +60,12 @@ def send_batch(
 ) -> Outcome:
     """Try once to send up to 100 e-mails in one call. Those that were accepted before are not sent again."""
     attempt = _Attempt(job, settings, time_limits)
-    if attempt.begin_batch(payloads, idempotency_key) and (client := attempt.client()) is not None:
-        try:
+    try:
+        if attempt.begin_batch(payloads, idempotency_key) and (client := attempt.client()) is not None:
             group: Any = client.emails
             attempt.batch_answered(group.batch({"emails": attempt.payloads}))
-        except Exception as error:  # noqa: BLE001  # as above
-            attempt.failed(error)
+    except Exception as error:  # noqa: BLE001  # as above
+        attempt.failed(error)
     return attempt.end()
 
 
@@ -79,11 +80,11 @@ async def asend_email(
 ) -> Outcome:
     """Do as `send_email`, with an asynchronous client. A task that is cancelled raises `CancelledError`."""
     attempt = _Attempt(job, settings, time_limits)
-    if attempt.begin_email(payload, idempotency_key):
-        try:
+    try:
+        if attempt.begin_email(payload, idempotency_key):
             attempt.email_answered(await client.emails.send(attempt.payloads[0]))
-        except Exception as error:  # noqa: BLE001  # as above
-            attempt.failed(error)
+    except Exception as error:  # noqa: BLE001  # as above
+        attempt.failed(error)
     return attempt.end()
 
 
@@ -98,12 +99,12 @@ async def asend_batch(
 ) -> Outcome:
     """Do as `send_batch`, with an asynchronous client."""
     attempt = _Attempt(job, settings, time_limits)
-    if attempt.begin_batch(payloads, idempotency_key):
-        try:
+    try:
+        if attempt.begin_batch(payloads, idempotency_key):
             group: Any = client.emails
             attempt.batch_answered(await group.batch({"emails": attempt.payloads}))
-        except Exception as error:  # noqa: BLE001  # as above
-            attempt.failed(error)
+    except Exception as error:  # noqa: BLE001  # as above
+        attempt.failed(error)
     return attempt.end()
 
 
@@ -135,7 +136,7 @@ class _Attempt:
         self._single = False
         try:
             emails = checked_jobs(payloads, largest=self.settings.largest_job)
-            key = check_key({}, idempotency_key) or self.job.key
+            key = check_batch_key(idempotency_key) or self.job.key
             # Each has a key of its own, so that the batch can be repeated although a part of it was accepted.
             return self._begin([keyed(email, f"{key}-{index}") for index, email in enumerate(emails)])
         except JobError as error:
@@ -145,6 +146,8 @@ class _Attempt:
         """Return the client, `None` when there is none: a deployment can mend that, so the job is tried again."""
         try:
             return get_client(self.settings)
+        except self._time_limits:
+            raise
         except Exception as error:  # noqa: BLE001  # the project's own factory may raise anything
             # The text of our own client is known to have no key in it.
             told = str(error) if self.settings.client is None else type(error).__name__
@@ -170,13 +173,15 @@ class _Attempt:
         elif isinstance(error, self._time_limits):
             ours = PostStackTimeoutError(0, "The time limit of the worker ended the attempt.")
             ours.__cause__ = error
-        elif isinstance(error, ValueError):
+        elif isinstance(error, ValueError) and not isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
             ours = JobError(masked(str(error)))
         else:
-            # A client of one's own. Its text may hold anything.
+            # A client of one's own. Its text may hold anything; and an answer that it could not read says nothing of
+            # the e-mail.
             ours = PostStackConnectionError(0, f"The call of the API ended with {type(error).__name__}.")
             ours.__cause__ = error
-        self._answers = [ours] * len(self.payloads)
+        self._refusal = None
+        self._answers = [ours] * max(1, len(self.payloads))
 
     def end(self) -> Outcome:
         """Decide, and tell everybody."""
@@ -190,7 +195,7 @@ class _Attempt:
             # Those of a batch that were accepted, or refused, will only hear the same again.
             return self._outcome(*max(later, key=lambda pair: pair[0].delay))
         if len(errors) < len(self._answers):
-            reason = f"{len(errors)} of {len(self._answers)} e-mails were refused"
+            reason = f"{len(errors)} of {len(self._answers)} e-mails were not accepted"
             return self._outcome(GiveUp(reason), BatchNotAllSentError([_element(answer) for answer in self._answers]))
         return self._outcome(*decisions[0])
 

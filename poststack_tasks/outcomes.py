@@ -12,13 +12,17 @@ reasons, never an address, a subject or a body.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from poststack_tasks.errors import masked
+from poststack_tasks.payload import LONGEST_KEY
 from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent
 
 if TYPE_CHECKING:
@@ -49,8 +53,15 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Return the idempotency key of a job that was given none."""
-        return f"{self.queue}-{self.id}"
+        """Return the idempotency key of a job that was given none: `<queue>-<id>`.
+
+        An id that is no key for the API, long or with line breaks, is replaced by its digest.
+        """
+        # Room is left for the number of an e-mail in a batch.
+        key = f"{self.queue}-{self.id}"
+        if len(key) <= LONGEST_KEY - 10 and key.isprintable():
+            return key
+        return f"{self.queue}-{hashlib.sha256(self.id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -121,15 +132,30 @@ def tell(outcome: Outcome) -> Outcome:
 
 def _log(outcome: Outcome) -> None:
     job, decision = outcome.job, outcome.decision
-    what = f"{job.queue} job {job.id}"
-    request_id = getattr(outcome.error, "request_id", None)
-    request = f" (request {request_id})" if request_id else ""
+    # An id of one's own may be made of an address, or begin a line of its own.
+    job_id = job.id if job.id.isprintable() else ascii(job.id)
+    what = f"{job.queue} job {masked(job_id)}"
+    error = outcome.error
+    known = [f"{name} {value}" for name in ("code", "request_id") if (value := getattr(error, name, None))]
+    request = f" ({', '.join(known).replace('request_id', 'request')})" if known else ""
     if isinstance(decision, RetryLater):
         logger.warning("%s: again in %.1f s: %s%s.", what, decision.delay, decision.reason, request)
     elif isinstance(decision, GiveUp):
         logger.error("%s: given up: %s%s.", what, decision.reason, request)
-    else:
+    elif outcome.answers:
         logger.info("%s: accepted as %s at attempt %d.", what, _ids(outcome.answers), job.attempt)
+    else:
+        logger.info("%s: done at attempt %d.", what, job.attempt)
+
+
+def _begin_in_child() -> None:
+    global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
+    _lock = threading.Lock()
+    _counts.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def _ids(answers: Sequence[Mapping[str, Any] | Exception | None]) -> str:

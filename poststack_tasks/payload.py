@@ -23,6 +23,7 @@ __all__ = [
     "LARGEST_JOB",
     "Expires",
     "batch_of",
+    "check_batch_key",
     "check_key",
     "checked_job",
     "checked_jobs",
@@ -43,7 +44,11 @@ Expires: TypeAlias = float | str | datetime | timedelta
 
 _KEY_FIELDS: Final = frozenset({"apikey", "authorization", "xapikey", "secretkey", "poststackapikey"})
 _API_KEY: Final = re.compile(r"(?:bearer\s+)?sk_[a-z]+_[A-Za-z0-9_-]{6,}", re.IGNORECASE)
+_LONGEST_API_KEY: Final = 500
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NOT_IN_KEYS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DEEPEST: Final = 50
+_LARGEST_INTEGER: Final = 2**64
 
 
 def checked_job(payload: object, *, largest: int = LARGEST_JOB) -> SendEmail:
@@ -67,7 +72,10 @@ def _checked(payload: object, walk: _Walk, where: str) -> SendEmail:
 def checked_jobs(payloads: object, *, largest: int = LARGEST_JOB) -> list[SendEmail]:
     """Return the e-mails of a batch, checked like those of `checked_job`. `{"emails": […]}` is taken, too."""
     walk = _Walk(largest)
-    return [_checked(payload, walk, f"emails[{index}]: ") for index, payload in enumerate(batch_of(payloads))]
+    emails = [_checked(payload, walk, f"emails[{index}]: ") for index, payload in enumerate(batch_of(payloads))]
+    for index, email in enumerate(emails):
+        check_key(email, None, f"emails[{index}]: ")
+    return emails
 
 
 def batch_of(payloads: object) -> list[object]:
@@ -81,15 +89,29 @@ def batch_of(payloads: object) -> list[object]:
     return emails
 
 
-def check_key(payload: Mapping[str, Any], idempotency_key: object) -> str | None:
+def check_key(payload: Mapping[str, Any], idempotency_key: object, where: str = "") -> str | None:
     """Return the key that was given, as argument or in the payload. Raises `JobError` for two that differ."""
     within = payload.get("idempotency_key")
     for one in (within, idempotency_key):
-        if one is not None and (not isinstance(one, str) or not one.strip() or len(one) > LONGEST_KEY):
-            raise JobError(f"An idempotency key is a text of 1 to {LONGEST_KEY} characters, such as 'welcome/42'.")
+        if one is not None and (
+            not isinstance(one, str) or not one.strip() or len(one) > LONGEST_KEY or _NOT_IN_KEYS.search(one)
+        ):
+            raise JobError(
+                f"{where}An idempotency key is a text of 1 to {LONGEST_KEY} characters, none of them a control "
+                "character, such as 'welcome/42'."
+            )
     if within is not None and idempotency_key is not None and within != idempotency_key:
         raise JobError("The payload has an idempotency_key and the job has another. Give one of them.")
     return cast("str | None", idempotency_key if within is None else within)
+
+
+def check_batch_key(idempotency_key: object) -> str | None:
+    """Return the key of a batch, from which each element's is made. Raises `JobError` for one that is too long."""
+    key = check_key({}, idempotency_key)
+    longest = LONGEST_KEY - len(f"-{LARGEST_BATCH - 1}")
+    if key is not None and len(key) > longest:
+        raise JobError(f"The key of a batch is a text of 1 to {longest} characters, such as 'news/2026-11'.")
+    return key
 
 
 def keyed(payload: SendEmail, key: str) -> SendEmail:
@@ -140,14 +162,19 @@ class _Walk:
         self._size = 0
 
     def plain(self, value: object, path: str, depth: int = 0) -> object:
+        self._count(1)  # Texts alone would let a list of lists of itself go on for ever.
         if value is None or value is True or value is False:
             return value
+        # Subclasses, such as enumerations and texts marked as safe, are left to whoever enqueues: pickled, they would
+        # be looked for on the worker.
         if isinstance(value, str):
-            return self._text(value, path)
-        if isinstance(value, (int, float)):
+            return self._text(str.__str__(value), path)
+        if isinstance(value, int):
+            return self._integer(int.__int__(value), path)
+        if isinstance(value, float):
             if not math.isfinite(value):
                 raise JobError(f"`{path}` is {value}, which JSON does not have.")
-            return value
+            return float.__float__(value)
         if depth > _DEEPEST:
             raise JobError(f"`{path[:80]}…` is nested too deep.")
         if isinstance(value, Mapping):
@@ -166,20 +193,32 @@ class _Walk:
             # Deeper ones may well have such names: a template that welcomes somebody to an API of its own.
             if depth == 0 and re.sub(r"[^a-z]", "", name.lower()) in _KEY_FIELDS:
                 raise _key_found(f"{path}.{name}".lstrip("."))
-            plain[name] = self.plain(value, f"{path}.{name}".lstrip("."), depth + 1)
+            plain[self._text(str.__str__(name), path or "a name")] = self.plain(
+                value, f"{path}.{name}".lstrip("."), depth + 1
+            )
         return plain
 
+    def _integer(self, value: int, path: str) -> int:
+        if abs(value) > _LARGEST_INTEGER:  # Writing it down may take forever, and reading it is refused.
+            raise JobError(f"`{path}` is a number too large for JSON. Write it as text.")
+        return value
+
     def _text(self, value: str, path: str) -> str:
-        if value[:3].lower() in {"sk_", "bea"} and _API_KEY.fullmatch(value.strip()):
+        if len(value) <= _LONGEST_API_KEY and _API_KEY.fullmatch(value.strip()):
             raise _key_found(path)
-        self._size += len(value)
+        if not value.isascii() and _SURROGATE.search(value):
+            raise JobError(f"`{path}` has half of a surrogate pair, which no encoding has. Decode the text rightly.")
+        self._count(len(value))
+        return value
+
+    def _count(self, characters: int) -> None:
+        self._size += characters
         if self._size > self._largest:
             raise JobError(
                 f"The job has more than {self._largest:,} characters, attachments included, which would fill the "
                 "broker's memory. Send a link instead, give the job the id of a stored e-mail, or allow more with "
                 "poststack_tasks.configure(largest_job=…)."
             )
-        return value
 
 
 def _key_found(path: str) -> JobError:

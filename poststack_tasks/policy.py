@@ -45,6 +45,17 @@ class Limits:
     """No attempt starts later than this after enqueuing, the first one included: an attempt before a crash may have
     been the first, and the API's shortest log retention is 14 days."""
 
+    def __post_init__(self) -> None:
+        for name in ("first_delay", "longest_delay", "horizon", "expires", "longest_wait"):
+            value: object = getattr(self, name)
+            if value is None and name == "expires":
+                continue
+            # Compared the way that NaN fails.
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+                raise ValueError(f"The limit `{name}` is a number of seconds, 0 or more.")
+        if not self.longest_delay < float("inf"):
+            raise ValueError("The limit `longest_delay` is a finite number of seconds.")
+
 
 @dataclass(frozen=True)
 class Sent:

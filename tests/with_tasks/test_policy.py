@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poststack import PostStackConnectionError, PostStackError, PostStackResponseError, PostStackTimeoutError
-from poststack_tasks import GiveUp, Limits, RetryLater, Sent, decide
+from poststack_tasks import GiveUp, Limits, RetryLater, Sent, decide, too_late
 
 
 def longest_wait() -> float:
@@ -117,3 +117,33 @@ def test_every_outcome_has_a_decision_with_a_finite_wait(
     else:
         assert isinstance(outcome, GiveUp)
         assert outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("waited", "expires_in", "reason"),
+    [
+        (0, None, None),
+        (0, 1, None),
+        (-5, 0.001, None),
+        (13 * 86_400, None, None),
+        (0, 0, "it expired before attempt 4"),
+        (0, -1e9, "it expired before attempt 4"),
+        (13 * 86_400 + 1, None, "it waited so long that the API may have forgotten an earlier attempt"),
+        (1e9, 1e9, "it waited so long that the API may have forgotten an earlier attempt"),
+    ],
+)
+def test_a_job_that_comes_too_late_is_not_tried(waited: float, expires_in: float | None, reason: str | None) -> None:
+    late = too_late(waited, expires_in, 4)
+
+    assert (late and late.reason) == reason
+
+
+def test_how_long_a_job_may_wait_is_a_limit() -> None:
+    assert too_late(11, None, 1, Limits(longest_wait=10)) is not None
+    assert too_late(10, None, 1, Limits(longest_wait=10)) is None
+
+
+@given(st.floats(0, 1e9), st.none() | st.floats(-1e9, 1e9), st.floats(0, 1e9))
+def test_what_is_too_late_stays_too_late(waited: float, expires_in: float | None, later: float) -> None:
+    if too_late(waited, expires_in, 1) is not None:
+        assert too_late(waited + later, None if expires_in is None else expires_in - later, 1) is not None
