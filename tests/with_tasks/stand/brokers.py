@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from example_projects.demo.programs import free_port
 from tests.with_tasks.stand.processes import Process, StandError, wait_until
 
-__all__ = ["SHORT_VISIBILITY", "Broker", "BrokerMissingError", "Rabbit", "Valkey", "rabbit", "valkey"]
+__all__ = ["SHORT_VISIBILITY", "Broker", "BrokerMissingError", "Rabbit", "RabbitNode", "Valkey", "rabbit", "rabbit_node", "valkey"]
 
 SHORT_VISIBILITY: Final[Mapping[str, Any]] = {
     "visibility_timeout": 3,
@@ -117,6 +117,67 @@ class Rabbit:
         return sum(int(line) for line in listed.split())
 
 
+class RabbitNode:
+    """A RabbitMQ of one's own, which may be killed. It takes seconds to start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._node = f"poststack-{uuid.uuid4().hex[:12]}@localhost"
+        self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
+        # Without confirmations, what was enqueued in the last moments before the broker died is lost.
+        self.conf: dict[str, Any] = {"broker_transport_options": {"confirm_publish": True}}
+        self._process: Process | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it, with what it had. Raises `BrokerMissingError`."""
+        (self._folder / "enabled_plugins").write_text("[].\n")
+        environment = {
+            "RABBITMQ_NODENAME": self._node,
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self._port),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(self._folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self._folder / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self._folder / "none"),
+            "HOME": str(self._folder),
+        }
+        self._process = Process([_rabbitmq_server()], self._folder / "rabbitmq.log", environment)
+
+        def answers() -> bool:
+            assert self._process is not None
+            if not self._process.running:
+                raise StandError(f"RabbitMQ ended: {self._process.written()[-2000:]}")
+            return _is_there(self.url)
+
+        wait_until(answers, "RabbitMQ answers", every=0.3)
+
+    def kill(self) -> None:
+        """Kill it."""
+        assert self._process is not None
+        self._process.close()
+
+    def messages(self) -> int:
+        """Return how many messages its queues have, acknowledged ones excluded."""
+        environment = {**os.environ, "HOME": str(self._folder)}
+        listed = _rabbitmqctl(
+            "-n", self._node, "list_queues", "--silent", "--no-table-headers", "messages", environment=environment
+        )
+        return sum(int(line) for line in listed.split())
+
+
+@contextmanager
+def rabbit_node(folder: Path) -> Generator[RabbitNode]:
+    """Run a RabbitMQ for the length of a block. Raises `BrokerMissingError`."""
+    broker = RabbitNode(folder)
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
 @contextmanager
 def valkey(folder: Path) -> Generator[Valkey]:
     """Run a Valkey for the length of a block. Raises `BrokerMissingError`."""
@@ -156,9 +217,20 @@ def _is_there(url: str) -> bool:
     return True
 
 
-def _rabbitmqctl(*arguments: str) -> str:
+def _rabbitmq_server() -> str:
+    # Debian's command on the PATH changes to the server's own user, who may not write to a test's folder.
+    found = [*map(str, sorted(Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server")))]
+    if command := (found[-1] if found else shutil.which("rabbitmq-server")):
+        return command
+    raise BrokerMissingError("Install rabbitmq-server: this kills one of its own.")
+
+
+def _rabbitmqctl(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    command = ["rabbitmqctl", *arguments]
+    if environment is not None:
+        command[0] = str(Path(_rabbitmq_server()).with_name("rabbitmqctl"))
     try:
-        done = subprocess.run(["rabbitmqctl", *arguments], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment)
     except FileNotFoundError:
         raise BrokerMissingError("rabbitmqctl is needed to give tests a virtual host of their own.") from None
     except subprocess.CalledProcessError as error:

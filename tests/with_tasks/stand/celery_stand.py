@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.with_tasks.stand import celery_app, holding
 from tests.with_tasks.stand.api import Api, running_api
-from tests.with_tasks.stand.brokers import Broker, Rabbit, Valkey, rabbit, valkey
+from tests.with_tasks.stand.brokers import Broker, Rabbit, RabbitNode, Valkey, rabbit, rabbit_node, valkey
 from tests.with_tasks.stand.processes import Process, wait_until
 
 __all__ = ["CeleryStand", "celery_stand"]
@@ -125,13 +125,16 @@ def email_to(job: str) -> dict[str, Any]:
 
 @contextmanager
 def celery_stand(kind: str, folder: Path, **conf: Any) -> Generator[CeleryStand]:
-    """Set up everything but workers. `kind` is `valkey`, `rabbitmq-classic` or `rabbitmq-quorum`."""
+    """Set up everything but workers. `kind` is `valkey`, `rabbitmq-classic`, `rabbitmq-quorum`, or for
+    a RabbitMQ that may be killed `rabbitmq-node`."""
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(running_api(folder))
         # Results go there with every broker.
         redis = stack.enter_context(valkey(folder))
-        broker: Valkey | Rabbit = redis
-        if kind != "valkey":
+        broker: Valkey | Rabbit | RabbitNode = redis
+        if kind == "rabbitmq-node":
+            broker = stack.enter_context(rabbit_node(folder))
+        elif kind != "valkey":
             broker = stack.enter_context(rabbit(quorum=kind == "rabbitmq-quorum"))
         stand = CeleryStand(folder, broker, f"{redis.url[:-1]}1", api, conf)
         stack.callback(stand.close)
