@@ -11,11 +11,13 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.every_call import CALLS
 from tests.servers import Received, answering, serving
+from tests.services import is_missing
 
 PUBLISHED = "poststack==0.9.0"
 # The form of the wire that both are compared in: older versions of httpx write JSON with spaces.
@@ -31,20 +33,24 @@ def published(pytestconfig: pytest.Config) -> Path:
     """Return the interpreter that has the published SDK."""
     cache = pytestconfig.cache
     assert cache is not None
-    folder = cache.mkdir(f"published-sdk-{sys.version_info.major}.{sys.version_info.minor}") / "venv"
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if (folder / "complete").exists():
-        return python
-    venv.create(folder, with_pip=True, clear=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED]
-    run = subprocess.run(pip, capture_output=True, text=True, check=False)
-    if run.returncode:
-        reason = f"the published SDK cannot be installed from PyPI: {run.stderr.strip().splitlines()[-1:]}"
-        if os.environ.get("POSTSTACK_REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    (folder / "complete").touch()
-    return python
+    folder = cache.mkdir(f"published-sdk-{sys.version_info.major}.{sys.version_info.minor}")
+    python = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
+    complete = folder / "complete"
+    if not complete.exists():
+        # Elsewhere first: several processes may be at it.
+        with TemporaryDirectory(dir=folder) as temporary:
+            made = Path(temporary) / "venv"
+            venv.create(made)
+            pip = [sys.executable, "-m", "pip", "--python", str(made / python), "--disable-pip-version-check"]
+            run = subprocess.run([*pip, "install", "--quiet", *PINNED], capture_output=True, text=True, check=False)
+            if run.returncode:
+                is_missing(f"the published SDK cannot be installed from PyPI: {run.stderr.strip().splitlines()[-1:]}")
+            try:
+                made.rename(complete)
+            except OSError:
+                if not complete.exists():  # Otherwise another process was quicker.
+                    raise
+    return complete / python
 
 
 def recorded(python: str | Path, flavour: str, folder: Path) -> list[Received]:

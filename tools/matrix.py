@@ -1,6 +1,9 @@
-"""Run the sessions of noxfile.py, as many at a time as there are cores, and print what each said when it has ended.
+"""Run the sessions of noxfile.py, several at a time, and print what each said when it has ended.
 
-    python tools/matrix.py bare tests django
+    python tools/matrix.py tests django bare
+
+The longest are best named first. There is one more at a time than there are cores, because tests wait for each other;
+within a session they run one after the other: collecting them in each of several workers would cost more than it saves.
 
 The exit status is 1 when one of them failed. Sessions whose Python is not there are skipped, as nox does, and so are
 the tests on the Python that runs this: those are `make test`.
@@ -52,7 +55,7 @@ def main() -> int:
     """Run everything."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="+", help="sessions of noxfile.py")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="how many at a time")
     options = parser.parse_args()
     failed: list[str] = []
     with ThreadPoolExecutor(max(1, options.jobs)) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -9,12 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Final
 
 import httpx
 
-__all__ = ["DemoError", "DemoStoppedError", "Program", "free_port"]
+__all__ = ["DemoError", "DemoStoppedError", "Program", "free_port", "kept_port"]
 
 ROOT: Final = Path(__file__).parents[2]
 ON_THIS_MACHINE: Final = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
@@ -33,15 +35,39 @@ class DemoStoppedError(Exception):
 
 def free_port(wanted: int = 0) -> int:
     """Return a port of the loopback address that is free now: the wanted one if possible."""
-    with socket.socket() as probe:
+    with _bound(wanted) as probe:
+        return _port_of(probe)
+
+
+@contextlib.contextmanager
+def kept_port(wanted: int = 0) -> Generator[int]:
+    """Yield a port as `free_port` does, for a program that is about to listen on it.
+
+    On Linux nobody else is given it in the meantime: it stays bound here, which keeps no server from listening that may
+    reuse addresses, as servers may.
+    """
+    with _bound(wanted) as kept:
+        port = _port_of(kept)
+        if sys.platform != "linux":
+            kept.close()
+        yield port
+
+
+def _bound(wanted: int) -> socket.socket:
+    probe = socket.socket()
+    try:
         if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return free_port()
-        port: int = probe.getsockname()[1]
-        return port
+        probe.bind(("127.0.0.1", wanted))
+    except OSError:
+        probe.close()
+        return _bound(0)
+    return probe
+
+
+def _port_of(bound: socket.socket) -> int:
+    port: int = bound.getsockname()[1]
+    return port
 
 
 class Program:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, TypeVar
 
-from example_projects.demo.programs import DemoError, Program, free_port
+from example_projects.demo.programs import DemoError, Program, free_port, kept_port
 from example_projects.demo.redis_server import redis_server
 
 __all__ = ["SOON", "Stage", "done", "say"]
@@ -42,8 +42,8 @@ class Stage:
         self._running.close()
 
     def port(self, wanted: int) -> int:
-        """Return a free port: the wanted one if possible, when somebody looks on."""
-        return free_port(0 if self.once else wanted)
+        """Return a port that is free, and kept so: the wanted one if possible, when somebody looks on."""
+        return self._running.enter_context(kept_port(0 if self.once else wanted))
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> Program:
         """Start a Python program: `command` is what comes after `python`. What it writes is kept in `NAME.log`."""

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from example_projects.demo.stage import Stage
+from tests.inner_pytest import WITHOUT_OTHER_PLUGINS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,7 +34,7 @@ SLOW = pytest.mark.slow
 
 def test_its_own_tests_pass() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "example_projects/fastapi_signup"],
+        [sys.executable, "-m", "pytest", "-q", *WITHOUT_OTHER_PLUGINS, "example_projects/fastapi_signup"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -23,9 +23,12 @@ import httpx
 import pytest
 
 from poststack import PostStack
+from tests.servers import ACCEPTED, serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+    from tests.servers import Visitor
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,7 +44,7 @@ PATIENCE = 200.0
 
 
 class Project:
-    """Processes of one project, each with a Python of its own."""
+    """Processes of one project, each with a Python of its own. Leaving the `with` block kills those that still run."""
 
     def __init__(self, databases: dict[str, Any], api: str) -> None:
         self.environment = {
@@ -51,25 +54,49 @@ class Project:
             "POSTSTACK_API_KEY": "sk_test_killed_outbox",
             "POSTSTACK_BASE_URL": api,
         }
+        self._started: list[subprocess.Popen[str]] = []
+        self._reader = self.start("-m", "tests.killed.outbox_reader", stdin=subprocess.PIPE)
+        self.query("SentEmail.objects.count()")  # The tables are there.
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+    def start(self, *command: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
             [sys.executable, *command],
-            cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT, env=self.environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self._started.append(process)
+        return process
 
-    def run(self, *command: str) -> str:
-        with self.start(*command) as process:
-            out, error = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, error
-        return out
+    def drainer(self) -> subprocess.Popen[str]:
+        """Start one, and return it once it has begun."""
+        process = self.start("-m", "django", "poststack_outbox")
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
 
-    def query(self, code: str) -> Any:
-        """Run an expression over the models in a process of its own; return its value."""
-        program = (
-            f"import django, json; django.setup(); from poststack_django.models import *; print(json.dumps({code}))"
-        )
-        return json.loads(self.run("-c", program))
+    def commit(self, first: int, last: int) -> None:
+        """Commit the e-mails with these numbers in another process, which has ended then."""
+        writer = self.start("-m", "tests.killed.outbox_writer", str(first), str(last))
+        _, error = writer.communicate(timeout=PATIENCE)
+        assert writer.returncode == 0, error
+
+    def query(self, expression: str) -> Any:
+        """Return the value of an expression over the models, from a process of its own."""
+        assert self._reader.stdin is not None
+        assert self._reader.stdout is not None
+        self._reader.stdin.write(f"{expression}\n")
+        self._reader.stdin.flush()
+        if answer := self._reader.stdout.readline():
+            return json.loads(answer)
+        pytest.fail(f"The reader has ended: {self._reader.communicate()[1]}")
 
 
 @contextlib.contextmanager
@@ -86,9 +113,7 @@ def databases(kind: str, folder: Path) -> Generator[dict[str, Any]]:
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def project(request: pytest.FixtureRequest, tmp_path: Path, emulator_url: str) -> Iterator[Project]:
-    with databases(request.param, tmp_path) as settings:
-        project = Project(settings, emulator_url)
-        project.run("-m", "django", "migrate", "--verbosity", "0")
+    with databases(request.param, tmp_path) as settings, Project(settings, emulator_url) as project:
         yield project
 
 
@@ -137,9 +162,7 @@ class Trouble:
 
     def _keep_killing(self, number: int) -> None:
         while True:
-            process = self.drainers[number] = self.project.start("-m", "django", "poststack_outbox")
-            assert process.stdout is not None
-            process.stdout.readline()  # It has begun.
+            process = self.drainers[number] = self.project.drainer()
             if self.stop.wait(self.random.uniform(0.0, 2.5)):
                 return
             process.kill()
@@ -178,8 +201,10 @@ def test_every_email_arrives_once_whoever_is_killed(
         ends_at = time.monotonic() + PATIENCE
         while project.query(waiting) > emails // 20 or trouble.kills < 8:
             assert time.monotonic() < ends_at, "it is not being emptied"
+            time.sleep(0.02)
     while project.query(waiting):
         assert time.monotonic() < ends_at, "it is not being emptied"
+        time.sleep(0.02)
     statuses = trouble.end()
 
     now = arrived(emulator_url)
@@ -200,37 +225,44 @@ def test_every_email_arrives_once_whoever_is_killed(
         )
 
 
-def test_a_commit_wakes_the_drainer_whatever_the_polling_interval(project: Project, emulator_url: str) -> None:
+def test_a_commit_wakes_the_drainer_whatever_the_polling_interval(project: Project) -> None:
     project.environment["KILLED_POLL"] = "3600"
-    drainer = project.start("-m", "django", "poststack_outbox")
-    assert drainer.stdout is not None
-    drainer.stdout.readline()
-    try:
-        for number in (2000, 2001):  # The first may come before it waits.
-            project.run("-m", "tests.killed.outbox_writer", str(number), str(number + 1))
-            ends_at = time.monotonic() + PATIENCE
-            while not project.query(f"SentEmail.objects.filter(status='queued').count() > {number - 2000}"):
-                assert time.monotonic() < ends_at, "nobody woke it"
-    finally:
-        drainer.terminate()
-        _, error = drainer.communicate(timeout=PATIENCE)
-    assert (drainer.returncode, error) == (0, "")
-
-
-def test_a_drainer_that_is_asked_to_stop_ends_after_the_call_in_hand(project: Project, emulator_url: str) -> None:
-    # Nothing but the signal may end the call.
-    project.environment["KILLED_DEADLINE"] = "120"
-    fault = {"path": "/emails", "method": "POST", "delay": 3, "times": 1}
-    httpx.post(f"{emulator_url}/_emulator/faults", json=fault).raise_for_status()
-    project.run("-m", "tests.killed.outbox_writer", "1000", "1001")
-    drainer = project.start("-m", "django", "poststack_outbox")
-    claimed = "SentEmail.objects.exclude(claim='').count()"
-    ends_at = time.monotonic() + PATIENCE
-    while not project.query(claimed):
-        assert time.monotonic() < ends_at, "it was not taken"
+    drainer = project.drainer()
+    for number in (2000, 2001):  # The first may come before it waits.
+        project.commit(number, number + 1)
+        ends_at = time.monotonic() + PATIENCE
+        while not project.query(f"SentEmail.objects.filter(status='queued').count() > {number - 2000}"):
+            assert time.monotonic() < ends_at, "nobody woke it"
+            time.sleep(0.02)
     drainer.terminate()
-    out, error = drainer.communicate(timeout=PATIENCE)
-
+    _, error = drainer.communicate(timeout=PATIENCE)
     assert (drainer.returncode, error) == (0, "")
-    assert "1 sent, 0 put off, 0 given up." in out
-    assert project.query("SentEmail.objects.get().status") == "queued"
+
+
+def test_a_drainer_that_is_asked_to_stop_ends_after_the_call_in_hand(tmp_path: Path) -> None:
+    called, may_answer = threading.Event(), threading.Event()
+
+    def answer_when_told(visitor: Visitor) -> None:
+        while visitor.request():
+            called.set()
+            may_answer.wait(PATIENCE)
+            visitor.send(ACCEPTED)
+
+    # No database has a part in it: there is nothing to write until the answer has come.
+    with (
+        serving(answer_when_told) as api,
+        databases("sqlite", tmp_path) as settings,
+        Project(settings, api.url) as project,
+    ):
+        # Nothing but the signal may end the call.
+        project.environment["KILLED_DEADLINE"] = "120"
+        project.commit(1000, 1001)
+        drainer = project.drainer()
+        assert called.wait(PATIENCE), "it did not call"
+        drainer.terminate()
+        may_answer.set()
+        out, error = drainer.communicate(timeout=PATIENCE)
+
+        assert (drainer.returncode, error) == (0, "")
+        assert "1 sent, 0 put off, 0 given up." in out
+        assert project.query("SentEmail.objects.get().status") == "queued"

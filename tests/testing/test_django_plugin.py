@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.inner_pytest import WITHOUT_OTHER_PLUGINS
+
 SETTINGS = """
 import django
 
@@ -156,7 +158,7 @@ def project(folder: Path, **files: str) -> Path:
 
 
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(folder)]
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", *WITHOUT_OTHER_PLUGINS, *arguments, str(folder)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.inner_pytest import WITHOUT_OTHER_PLUGINS
+
 APP = """
 from fastapi import FastAPI, Request
 from poststack.receiving import AsyncWebhookReceiver
@@ -84,7 +86,7 @@ needs_fastapi = pytest.mark.skipif(find_spec("fastapi") is None, reason="FastAPI
 
 
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(folder)]
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", *WITHOUT_OTHER_PLUGINS, *arguments, str(folder)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.inner_pytest import WITHOUT_OTHER_PLUGINS
+
 pytest.importorskip("flask")
 
 APPLICATION = """
@@ -85,7 +87,7 @@ def run_pytest(folder: Path, *options: str, absent: tuple[str, ...] = ()) -> str
     # None in sys.modules makes an import fail as if the package were not installed.
     hidden = f"import sys; sys.modules.update(dict.fromkeys({absent!r}))\n"
     program = hidden + "import pytest; sys.exit(pytest.main(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-q", "-p", "no:cacheprovider", *options]
+    command = [sys.executable, "-c", program, "-q", *WITHOUT_OTHER_PLUGINS, *options]
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,6 +10,7 @@ import anyio
 
 from poststack import AsyncPostStack, PostStack
 from poststack.testing import EmulatorSession
+from tests.inner_pytest import WITHOUT_OTHER_PLUGINS
 
 TESTS = """
 import pytest
@@ -39,7 +40,7 @@ def test_both_clients_share_the_emulator_of_the_test(
 
 def test_the_plugin_works_in_a_project_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "test_mail.py").write_text(TESTS)
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", *WITHOUT_OTHER_PLUGINS, str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout

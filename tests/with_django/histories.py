@@ -9,7 +9,7 @@ from django.core.mail import EmailMessage
 
 from poststack import WebhookEvent
 from poststack_django.event_records import record_event
-from poststack_django.models import SentEmail
+from poststack_django.models import EmailEvent, EmailRecipient, SentEmail
 from poststack_django.outgoing import Outgoing
 from poststack_django.records import record_accepted, record_attempts
 from poststack_django.settling import settle
@@ -93,6 +93,25 @@ def outcome() -> Outcome:
     row = SentEmail.objects.get(idempotency_key=KEY)
     recipients = row.recipients.order_by("pk").values_list("status", "status_at")
     return Outcome((row.status, row.status_at), tuple(recipients))
+
+
+Stored = tuple[tuple[object, ...], ...]
+
+
+def everything_stored() -> Stored:
+    """Read all that is kept, in the order in which it came, but for keys and what this machine's clock said then."""
+    rows: list[tuple[object, ...]] = []
+    for model in (SentEmail, EmailRecipient, EmailEvent):
+        names = [field.attname for field in model._meta.concrete_fields if not field.primary_key]
+        kept = model.objects.order_by("pk").values_list(*names)
+        rows += [(model.__name__, *(_by_this_clock(value) or repr(value) for value in row)) for row in kept]
+    return tuple(rows)
+
+
+def _by_this_clock(value: object) -> str:
+    """Nothing of a history happens today."""
+    today = isinstance(value, datetime) and abs(datetime.now(timezone.utc) - value) < timedelta(days=1)
+    return "now" if today else ""
 
 
 def expected(events: Iterable[Told], recipients: Sequence[str] = RECIPIENTS) -> tuple[str, tuple[str, ...]]:

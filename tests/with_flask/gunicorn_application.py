@@ -28,13 +28,14 @@ def connected(url: str) -> Any:
 def count(event: WebhookEvent) -> None:
     """Note that the event is handled, slowly enough for repetitions to arrive meanwhile."""
     time.sleep(0.05)
-    connected(os.environ["TEST_REDIS"]).rpush("handled", event.id)
+    connected(os.environ["TEST_REDIS"]).rpush(f"{os.environ['TEST_PREFIX']}handled", event.id)
 
 
 def create_app() -> Flask:
     app = Flask(__name__)
     if "TEST_REDIS" in os.environ:
-        app.config["POSTSTACK_EVENT_STORE"] = RedisEventStore(connected(os.environ["TEST_REDIS"]))
+        store = RedisEventStore(connected(os.environ["TEST_REDIS"]), prefix=os.environ["TEST_PREFIX"])
+        app.config["POSTSTACK_EVENT_STORE"] = store
     poststack.init_app(app)
 
     @app.post("/send")

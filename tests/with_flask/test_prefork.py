@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,22 +62,25 @@ def test_workers_forked_from_a_warm_process_share_no_connection() -> None:
 
 
 @pytest.fixture
-def redis_url() -> Generator[str]:
+def prefix() -> Generator[str]:
+    """What the names in Redis begin with that no other test uses."""
     redis = pytest.importorskip("redis")
-    server = connected(REDIS)
-    try:
-        server.flushdb()
-    except redis.exceptions.ConnectionError:
-        is_missing("No Redis at 127.0.0.1:6379.")
-    yield REDIS
-    server.flushdb()
-    server.close()
+    own = f"poststack-test:{uuid.uuid4().hex}:"
+    with connected(REDIS) as server:
+        try:
+            server.ping()
+        except redis.exceptions.ConnectionError:
+            is_missing(f"No Redis at {REDIS}.")
+        yield own
+        for name in server.scan_iter(f"{own}*"):
+            server.delete(name)
 
 
 @pytest.mark.services
-def test_workers_with_a_store_in_redis_handle_each_event_once(redis_url: str) -> None:
+def test_workers_with_a_store_in_redis_handle_each_event_once(prefix: str) -> None:
     secret = "whsec_of_the_workers"
-    environment = {"TEST_REDIS": redis_url, "POSTSTACK_API_KEY": "sk_test_x", "POSTSTACK_WEBHOOK_SECRETS": secret}
+    environment = {"POSTSTACK_API_KEY": "sk_test_x", "POSTSTACK_WEBHOOK_SECRETS": secret}
+    environment |= {"TEST_REDIS": REDIS, "TEST_PREFIX": prefix}
     calls = [webhook_call("email.bounced", secret=secret, event_id=f"evt_{number}") for number in range(20)]
     workers: set[str] = set()
     with gunicorn("--workers", "2", "--threads", "4", **environment) as url, httpx.Client(timeout=60) as postman:
@@ -98,8 +102,7 @@ def test_workers_with_a_store_in_redis_handle_each_event_once(redis_url: str) ->
     # Those that came while a worker was at it are told to come again.
     assert set(answers) <= {200, 503}
     assert last == [200] * len(calls)
-    server = connected(redis_url)
-    handled = [entry.decode() for entry in server.lrange("handled", 0, -1)]
-    server.close()
+    with connected(REDIS) as server:
+        handled = [entry.decode() for entry in server.lrange(f"{prefix}handled", 0, -1)]
     assert sorted(handled) == sorted(call.event_id for call in calls)
     assert len(workers) == 2
