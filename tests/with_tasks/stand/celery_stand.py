@@ -14,7 +14,7 @@ from typing import Any
 from tests.with_tasks.stand import celery_app, holding
 from tests.with_tasks.stand.api import Api, running_api
 from tests.with_tasks.stand.brokers import Broker, Rabbit, RabbitNode, Valkey, rabbit, rabbit_node, valkey
-from tests.with_tasks.stand.processes import Process, wait_until
+from tests.with_tasks.stand.processes import PATIENCE, Process, wait_until
 
 __all__ = ["CeleryStand", "celery_stand"]
 
@@ -84,7 +84,7 @@ class CeleryStand:
         return found
 
     def wait_until_done(self, jobs: Sequence[str]) -> dict[str, str]:
-        """Return the states of the jobs when each has one that is final."""
+        """Return the states of the jobs when each has one that is final. Raises `StandError`."""
         left = set(jobs)
         states: dict[str, str] = {}
 
@@ -98,17 +98,20 @@ class CeleryStand:
         wait_until(done, f"{len(jobs)} jobs are done", every=0.1)
         return states
 
-    def wait_until_quiet(self, *, kept: int = 0) -> None:
+    def wait_until_quiet(self, *, kept: int = 0, seconds: float = PATIENCE) -> None:
         """Return when no job is left in the broker but `kept` ones, and no worker that lost its parent is left.
 
-        Until then another copy of a job might still send.
+        Until then another copy of a job might still send. Raises `StandError` when it takes longer than so many
+        seconds.
         """
-        for worker in self.workers:
-            if not worker.running:
-                wait_until(lambda worker=worker: not worker.members(), "the orphans of a worker have ended", every=0.2)
+
+        def no_orphan() -> bool:
+            return not any(worker.members() for worker in self.workers if not worker.running)
+
+        wait_until(no_orphan, "the orphans of killed workers have ended", seconds=seconds, every=0.2)
         # Twice, because a job that is put off is for a moment nowhere, or in two places.
         for _ in range(2):
-            wait_until(lambda: self.broker.messages() == kept, "the broker is empty", every=0.3)
+            wait_until(lambda: self.broker.messages() == kept, "the broker is empty", seconds=seconds, every=0.3)
 
     def close(self) -> None:
         """End the workers."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
-__all__ = ["ROOT", "Process", "StandError", "wait_until"]
+__all__ = ["PATIENCE", "ROOT", "Process", "StandError", "wait_until"]
 
 ROOT: Final = Path(__file__).parents[3]
 PATIENCE: Final = 60.0
@@ -39,6 +39,7 @@ class Process:
 
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         self.log = log
+        self._gone = False
         self._output: IO[bytes] = log.open("ab")
         own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         self._process = subprocess.Popen(
@@ -63,7 +64,12 @@ class Process:
 
     def members(self) -> list[int]:
         """Return the processes of its session that live."""
-        return [pid for pid in _living() if _session(pid) == self.pid]
+        if self._gone:
+            return []
+        found = [pid for pid in _living() if _session(pid) == self.pid]
+        # From now on, the system may give the same number to somebody else.
+        self._gone = not found and not self.running
+        return found
 
     def children(self) -> list[int]:
         """Return the processes of its session that live, without the program itself."""
@@ -71,7 +77,7 @@ class Process:
 
     def kill(self) -> None:
         """Kill the program itself; what it forked is not told."""
-        _kill(self.pid)
+        self._process.kill()
         self._process.wait()
 
     def kill_children(self, at_most: int | None = None) -> list[int]:
@@ -83,10 +89,13 @@ class Process:
 
     def kill_all(self) -> None:
         """Kill everything in one go. The program comes first, so that it can replace nothing."""
-        for pid in [self.pid, *self.children()]:
+        children = self.children()
+        if self.running:
+            self._process.kill()
+        for pid in children:
             _kill(pid)
         self._process.wait()
-        # A process that was forked meanwhile.
+        # What was forked meanwhile.
         while left := self.members():
             for pid in left:
                 _kill(pid)
