@@ -4,8 +4,8 @@
 
     send_email.delay({"from": "…", "to": ["…"], "subject": "…", "text": "…"})
 
-This package has what all queues share, and needs none of them: the judgement (`decide`), settings (`configure`), who has
-a say before an e-mail is sent (`before_send`), and who hears what became of it (`on_outcome`, `counts`).
+This package has what all queues share, and needs none of them: the judgement (`decide`), settings (`configure`), who
+has a say before an e-mail is sent (`before_send`), and who hears what became of it (`on_outcome`, `counts`).
 """
 
 from __future__ import annotations
