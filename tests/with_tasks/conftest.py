@@ -11,7 +11,7 @@ import pytest
 import poststack_tasks
 from example_projects.demo.programs import DemoError
 from example_projects.demo.redis_server import redis_server
-from poststack_tasks import configuration, outcomes
+from poststack_tasks import admission, configuration, outcomes
 from tests.services import is_missing
 from tests.with_tasks.proving import Api, Workers, proxied
 
@@ -21,6 +21,7 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave nothing behind that a worker process of its own would not have either."""
     monkeypatch.setattr(configuration, "_explicit", {})
     monkeypatch.setattr(configuration, "_defaults", {})
+    monkeypatch.setattr(admission, "_checks", [])
     monkeypatch.setattr(outcomes, "_observers", [])
     monkeypatch.setattr(outcomes, "_counts", type(outcomes._counts)())  # pyright: ignore[reportPrivateUsage]
     yield
