@@ -31,7 +31,6 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-@_shared_task(name="poststack_django.send_stored_email", bind=True, **OPTIONS)
 def _send_stored_email(self: Any, pk: str) -> str:
     """Send one e-mail of the outbox, if it is due; return its status."""
 
@@ -44,7 +43,6 @@ def _send_stored_email(self: Any, pk: str) -> str:
     return send_one(pk, again_at)
 
 
-@_shared_task(name="poststack_django.drain", ignore_result=True)
 def _drain() -> dict[str, int]:
     """Send what is due: for `beat`. It finds e-mails whose tasks the broker lost, or did not take."""
     from poststack_django.outbox.delivering import drain as drain_outbox
@@ -54,8 +52,10 @@ def _drain() -> dict[str, int]:
     return {"sent": done.sent, "put_off": done.put_off, "given_up": done.given_up}
 
 
-send_stored_email: Any = _send_stored_email
-drain: Any = _drain
+send_stored_email: Any = _shared_task(name="poststack_django.send_stored_email", bind=True, **OPTIONS)(
+    _send_stored_email
+)
+drain: Any = _shared_task(name="poststack_django.drain", ignore_result=True)(_drain)
 
 
 def enqueue(keys: Sequence[int]) -> None:

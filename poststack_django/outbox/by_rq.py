@@ -66,7 +66,8 @@ def enqueue(keys: Sequence[int]) -> None:
         "result_ttl": 0,
         "description": "poststack_django.send_stored_email",
     }
-    enqueue_each(keys, lambda pk: queue().enqueue(send_stored_email, pk, **options))
+    # Its options are untyped.
+    enqueue_each(keys, lambda pk: cast("Any", queue()).enqueue(send_stored_email, pk, **options))
 
 
 def queue() -> Queue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from tests.with_tasks.stand.celery_stand import CeleryStand
 
-collect_ignore_glob = [] if find_spec("celery") else ["test_celery*.py"]
+# They take minutes, with four brokers: `POSTSTACK_EXHAUSTIVE=1` runs them.
+collect_ignore_glob = (
+    [] if find_spec("celery") and os.environ.get("POSTSTACK_EXHAUSTIVE") == "1" else ["test_celery*.py", "test_rq*.py"]
+)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""Celery workers in trouble that kills nobody: an API that fails, limits, brokers that hand jobs out twice or restart."""
+"""Celery workers in trouble that kills nobody: an API that fails, limits, jobs handed out twice, brokers restarted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -111,8 +112,9 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing(broker: str, celer
     stand.api.wait_until_hit(*held)
     jobs |= {f"waiting {number}": stand.enqueue() for number in range(5)}
 
-    stand.broker.kill()
-    stand.broker.start()
+    restarted: Any = stand.broker
+    restarted.kill()
+    restarted.start()
     states = stand.wait_until_done(list(jobs.values()))
     stand.wait_until_quiet()
 
