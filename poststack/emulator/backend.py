@@ -11,7 +11,7 @@ from poststack.emulator.lifecycle import Lifecycle
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 
-__all__ = ["Backend", "TimeTravel"]
+__all__ = ["Backend", "TimeTravel", "Traffic"]
 
 
 @dataclass
@@ -26,6 +26,14 @@ class TimeTravel:
         return seconds
 
 
+@dataclass
+class Traffic:
+    """What came in."""
+
+    requests: int = 0
+    """Requests to the API, those that a fault hit included, since the start or the last `/_emulator/reset`."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """What a handler may use. The lock of the `Emulator` is held while it runs."""
@@ -37,6 +45,7 @@ class Backend:
     lifecycle: Lifecycle
     faults: Faults
     time_travel: TimeTravel = field(default_factory=TimeTravel)
+    traffic: Traffic = field(default_factory=Traffic)
 
     @classmethod
     def build(cls, settings: Settings, store: Store, ids: IdSource) -> Backend:

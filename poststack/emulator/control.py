@@ -40,6 +40,7 @@ def _health(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
         "status": "ok",
         "emails": store.total,
         "unread": store.unread,
+        "requests": backend.traffic.requests,
         "revision": store.revision,
         "now": iso(call.now),
     }
@@ -62,6 +63,7 @@ def _email(backend: Backend, email: Email) -> dict[str, Any]:
         "unread": email.unread,
         "cancelledAt": None if email.cancelled_at is None else iso(email.cancelled_at),
         "templateId": message.template_id,
+        "idempotencyKey": email.given_key,
         "suppressed": list(message.suppressed),
         "recipients": [{"address": entry.address, "state": entry.state} for entry in email.recipients],
         "attachments": [
@@ -150,6 +152,9 @@ def _add_fault(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Re
             error=_short(content, "error"),
             reset=boolean(content, "reset") or False,
             lost_answer=boolean(content, "lost_answer") or False,
+            share=1.0 if (share := number(content, "share")) is None else share,
+            seed=integer(content, "seed"),
+            idempotency_key=_short(content, "idempotency_key"),
         )
     except ValueError as error:
         raise unprocessable(str(error)) from error
@@ -196,6 +201,7 @@ def _advance(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
 def _reset(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     backend.store.clear()
     backend.faults.clear()
+    backend.traffic.requests = 0
     return Reply(200, {"success": True})
 
 

@@ -95,15 +95,16 @@ class Emulator:
     def answer(self, request: HttpRequest, now: float) -> Answer:
         """Answer as the client is to see it: with the faults that are set, except for control requests."""
         try:
-            path = Call.read(request, now).path
+            call = Call.read(request, now)
         except RefusalError:
             return Answer(self.handle(request, now))
-        if _is_control(path):
+        if _is_control(call.path):
             response = self.handle(request, now)
             with self._lock:
                 return Answer(response, advance=self._backend.time_travel.take())
         with self._lock:
-            fault = self._backend.faults.take(request.method, path)
+            self._backend.traffic.requests += 1
+            fault = self._backend.faults.take(request.method, call.path, call.headers.get("idempotency-key"))
         if fault is None:
             return Answer(self.handle(request, now))
         if fault.kind == "reset":
@@ -242,6 +243,9 @@ class Emulator:
         error: str | None = None,
         reset: bool = False,
         lost_answer: bool = False,
+        share: float = 1.0,
+        seed: int | None = None,
+        idempotency_key: str | None = None,
     ) -> Fault:
         """Let the next requests go wrong; see `Fault`.
 
@@ -259,6 +263,9 @@ class Emulator:
                 error=error,
                 reset=reset,
                 lost_answer=lost_answer,
+                share=share,
+                seed=seed,
+                idempotency_key=idempotency_key,
             )
 
     def faults(self) -> list[Fault]:

@@ -194,6 +194,11 @@ class Email:
         """Whether it still waits for its time, so that it can be rescheduled or cancelled."""
         return self.scheduled_at is not None and self.sent_at is None and self.cancelled_at is None
 
+    @property
+    def given_key(self) -> str | None:
+        """Return the idempotency key as it came, without the word on how it applies: `single: key`, `batch 3: key`."""
+        return None if self.idempotency_key is None else self.idempotency_key.partition(": ")[2]
+
 
 @dataclass
 class Webhook:

@@ -122,10 +122,14 @@ class EmulatorSession:
         error: str | None = None,
         reset: bool = False,
         lost_answer: bool = False,
+        share: float = 1.0,
+        seed: int | None = None,
+        idempotency_key: str | None = None,
     ) -> Fault:
         """Let the next requests go wrong: with an error `status`, a `reset` connection, a `lost_answer`, or a `delay`.
 
-        After a lost answer the e-mail *is* accepted. Without `times` it goes on until `clear_faults()`.
+        After a lost answer the e-mail *is* accepted. Without `times` it goes on until `clear_faults()`. `share=0.2`
+        hits a fifth of the requests, always the same ones with a `seed`; `idempotency_key` only those with such a key.
         """
         return self.emulator.fail(
             status,
@@ -138,6 +142,9 @@ class EmulatorSession:
             error=error,
             reset=reset,
             lost_answer=lost_answer,
+            share=share,
+            seed=seed,
+            idempotency_key=idempotency_key,
         )
 
     def clear_faults(self) -> None:

@@ -27,7 +27,7 @@ class SentEmail:
     """One accepted e-mail as it was when you looked: templates filled in, suppressed recipients gone.
 
     Addresses are text as in a header, `Ada <ada@example.com>`. Times are in UTC. `payload` is the JSON as it was sent,
-    with the content of attachments left out.
+    with the content of attachments left out. `idempotency_key` is the one of the body or the header.
     """
 
     id: str
@@ -49,6 +49,7 @@ class SentEmail:
     scheduled_at: datetime | None
     sent_at: datetime | None
     payload: Mapping[str, Any] = field(repr=False)
+    idempotency_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, email: Email) -> SentEmail:
@@ -77,6 +78,7 @@ class SentEmail:
             scheduled_at=None if email.scheduled_at is None else moment(email.scheduled_at),
             sent_at=None if email.sent_at is None else moment(email.sent_at),
             payload=message.payload,
+            idempotency_key=email.given_key,
         )
 
 

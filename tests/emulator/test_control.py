@@ -15,6 +15,7 @@ def test_health_needs_no_key(app: App) -> None:
         "status": "ok",
         "emails": 1,
         "unread": 1,
+        "requests": 1,
         "revision": app.emulator.store.revision,
         "now": "2027-01-15T08:00:00.000Z",
     }
@@ -52,6 +53,16 @@ def test_everything_about_an_email_is_shown(app: App) -> None:
     assert email["payload"]["subject"] == "Hi"
     assert app.get("/_emulator/emails?unread=true").json["data"] == [email]
     assert app.get("/_emulator/emails/em_unknown").error == (404, "not_found")
+
+
+def test_the_key_of_an_email_is_shown_as_it_came(app: App) -> None:
+    email = {"from": "a@x.test", "to": ["b@x.test"], "subject": "Hi", "text": "x"}
+    app.post("/emails", email, Idempotency_Key="one: 1")
+    app.post("/emails/batch", {"emails": [{**email, "idempotency_key": "two-0"}]})
+    app.sent()
+
+    emails = app.get("/_emulator/emails").json["data"]
+    assert [email["idempotencyKey"] for email in emails] == [None, "two-0", "one: 1"]
 
 
 def test_events_are_simulated(app: App) -> None:
@@ -95,6 +106,7 @@ def test_starting_over_forgets_everything(app: App) -> None:
     app.emulator.fail(500)
     app.post("/_emulator/reset")
 
+    assert app.get("/_emulator/health").json["requests"] == 0
     for path, name in (("/emails", "data"), ("/webhooks", "webhooks"), ("/suppressions", "data"),
                        ("/templates", "data")):  # fmt: skip
         assert app.get(path).json[name] == []

@@ -77,6 +77,46 @@ def test_a_fault_hits_its_paths_and_method(app: App, path: str, method: str | No
     assert (app.post("/emails/em_x/cancel").status == 418) == hits
 
 
+def test_a_share_of_the_requests_is_hit_the_same_ones_with_the_same_seed(app: App) -> None:
+    def statuses(seed: int | None) -> list[int]:
+        app.emulator.clear_faults()
+        app.emulator.fail(503, share=0.2, seed=seed)
+        app.emulator.fail(429, share=0.5, seed=7)
+        return [app.send().status for _ in range(500)]
+
+    first, again, other = statuses(1), statuses(1), statuses(2)
+
+    assert first == again != other
+    # Expected are 100, and 200: half of the four fifths that are left. The seeds make the numbers the same each time.
+    assert 60 <= first.count(503) <= 140
+    assert 140 <= first.count(429) <= 260
+    assert len({tuple(statuses(None)) for _ in range(3)}) == 3
+
+
+def test_a_share_counts_only_what_it_hits_as_times(app: App) -> None:
+    app.emulator.fail(503, share=0.5, times=3, seed=5)
+    replies = [app.send().status for _ in range(40)]
+
+    assert replies.count(503) == 3
+    assert replies[3:] != replies[:-3]
+    assert app.emulator.faults() == []
+
+
+def test_a_fault_waits_for_its_idempotency_key(app: App) -> None:
+    app.emulator.fail(503, idempotency_key="welcome/1", times=1)
+    app.emulator.fail(429, idempotency_key="reset/*", times=1)
+
+    def status(**headers: str) -> int:
+        payload = {"from": "a@x.test", "to": ["b@x.test"], "subject": "Hi", "text": "x"}
+        return app.post("/emails", payload, **headers).status
+
+    assert status() == 202
+    assert status(Idempotency_Key="welcome/12") == 202
+    assert status(Idempotency_Key="welcome/1") == 503
+    assert status(Idempotency_Key="welcome/1") == 202
+    assert status(Idempotency_Key="reset/5") == 429
+
+
 def test_controls_are_never_hit(app: App) -> None:
     app.emulator.fail(500)
 
@@ -96,6 +136,9 @@ def test_controls_are_never_hit(app: App) -> None:
         {"delay": float("nan")},
         {"status": 500, "retry_after": float("inf")},
         {"status": 500, "path": "emails"},
+        {"status": 500, "share": 0},
+        {"status": 500, "share": 1.5},
+        {"status": 500, "share": float("nan")},
     ],
 )
 def test_a_fault_must_make_sense(app: App, wrong: dict[str, Any]) -> None:
@@ -104,15 +147,17 @@ def test_a_fault_must_make_sense(app: App, wrong: dict[str, Any]) -> None:
 
 
 def test_faults_are_set_listed_and_removed_over_http(app: App) -> None:
-    made = app.post("/_emulator/faults", {"status": 503, "times": None, "path": "/emails", "retry_after": 1.5})
-    app.post("/_emulator/faults", {"reset": True, "method": "GET", "times": 3})
+    made = app.post("/_emulator/faults", {"status": 503, "times": None, "path": "/emails", "retry_after": 1.5,
+                                          "share": 1, "seed": 3})  # fmt: skip
+    app.post("/_emulator/faults", {"reset": True, "method": "GET", "times": 3, "idempotency_key": "a/*", "share": 0.25})
     listed = app.get("/_emulator/faults").json["faults"]
     failed = app.send()
     removed = app.call("DELETE", "/_emulator/faults/1")
 
     assert made.status == 201
-    assert made.json["fault"]["kind"] == "answer"
+    assert (made.json["fault"]["kind"], made.json["fault"]["share"], made.json["fault"]["seed"]) == ("answer", 1, 3)
     assert [(fault["id"], fault["kind"], fault["times"]) for fault in listed] == [(1, "answer", None), (2, "reset", 3)]
+    assert [(fault["idempotency_key"], fault["share"]) for fault in listed] == [(None, 1), ("a/*", 0.25)]
     assert failed.headers["retry-after"] == "1.5"
     assert removed.status == 200
     assert app.call("DELETE", "/_emulator/faults/1").error == (404, "not_found")
@@ -124,7 +169,9 @@ def test_faults_are_set_listed_and_removed_over_http(app: App) -> None:
 
 @pytest.mark.parametrize(
     ("content", "status"),
-    [({}, 422), ({"status": "500"}, 400), ({"delay": True}, 400), ({"delay": 10**400}, 400), ({"reset": 1}, 400),
+    [({}, 422), ({"status": "500"}, 400),
+     ({"status": 500, "share": 2}, 422), ({"status": 500, "seed": "x"}, 400),
+     ({"delay": True}, 400), ({"delay": 10**400}, 400), ({"reset": 1}, 400),
      ({"status": 500, "path": "/" + "x" * 300}, 422)],
 )  # fmt: skip
 def test_a_bad_fault_is_refused(app: App, content: dict[str, object], status: int) -> None:

@@ -29,6 +29,7 @@ def test_a_fault_set_by_hand_hits_the_next_request(site: Site) -> None:
         ({"kind": "reset"}, "Connection dropped on / , every request"),
         ({"kind": "lost_answer", "times": "1"}, "Accepted, answer lost on / , 1 more request"),
         ({"kind": "delay", "delay": "1.5"}, "Late answer on / , every request, 1.5 s late"),
+        ({"kind": "reset", "share": "12.5"}, "Connection dropped on / , every request, 12.5 % of them at random"),
     ],
 )
 def test_every_kind_is_described(site: Site, form: dict[str, str], said: str) -> None:
@@ -45,6 +46,8 @@ def test_every_kind_is_described(site: Site, form: dict[str, str], said: str) ->
         ({"status": ""}, "Say what goes wrong"),
         ({"status": "500", "times": "0"}, "times must be at least 1"),
         ({"status": "500", "delay": "nan"}, "delay must be a number of seconds"),
+        ({"status": "500", "share": "-1"}, "share must be a percentage"),
+        ({"status": "500", "share": "0"}, "share must be above 0"),
         ({"status": "500", "delay": "soon"}, "delay must be a number of seconds"),
         ({"status": "500", "retry_after": "-1"}, "retry after must be a number of seconds"),
         ({"status": "500", "path": "emails"}, "path must start with /"),

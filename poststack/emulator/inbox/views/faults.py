@@ -38,10 +38,11 @@ class FaultsPage:
                 _whole(form, "status") if kind == "status" else None,
                 times=_whole(form, "times"),
                 path=path,
-                delay=_seconds(form, "delay") or 0.0,
-                retry_after=_seconds(form, "retry_after"),
+                delay=_number(form, "delay") or 0.0,
+                retry_after=_number(form, "retry_after"),
                 reset=kind == "reset",
                 lost_answer=kind == "lost_answer",
+                share=1.0 if (percent := _number(form, "share", "a percentage")) is None else percent / 100,
             )
         except ValueError as error:
             return self._show(request, form, status=422, problem=str(error))
@@ -73,7 +74,7 @@ def _whole(form: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _seconds(form: Mapping[str, str], name: str) -> float | None:
+def _number(form: Mapping[str, str], name: str, what: str = "a number of seconds") -> float | None:
     text = form.get(name, "").strip()
     if not text:
         return None
@@ -82,5 +83,5 @@ def _seconds(form: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"{name.replace('_', ' ')} must be a number of seconds that is not negative.")
+        raise ValueError(f"{name.replace('_', ' ')} must be {what} that is not negative.")
     return seconds

@@ -98,8 +98,7 @@ class MessagePage:
             email=email,
             message=message,
             status_label=status_label(email),
-            # The store keeps it with a word on how it applies: `single: key`, `batch 3: key`.
-            idempotency_key=(email.idempotency_key or "").partition(": ")[2],
+            idempotency_key=email.given_key,
             view=_view(request, message),
             views=[(name, label) for name, label in VIEWS if _has_view(message, name)],
             headers=_headers(email),

@@ -1,0 +1,65 @@
+"""The queues over which a storm can go, with settings by which what a dead worker held comes back within seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tests.with_tasks.stand.brokers import SHORT_VISIBILITY
+from tests.with_tasks.stand.celery_stand import CeleryStand, celery_stand
+from tests.with_tasks.stand.processes import Process
+from tools.storm.weather import Stand
+
+__all__ = ["QUEUES", "settings_of"]
+
+_VISIBILITY: Final = {**SHORT_VISIBILITY, "visibility_timeout": 10}
+_CHILDREN: Final = 2
+
+
+class _Celery:
+    def __init__(self, stand: CeleryStand) -> None:
+        self._stand = stand
+        self.workers = stand.workers
+        self.api = stand.api
+        self.key = stand.key
+
+    def enqueue(self) -> str:
+        return self._stand.enqueue()
+
+    def start_worker(self) -> Process:
+        return self._stand.start_worker(concurrency=_CHILDREN)
+
+    def succeeded(self, job: str) -> bool:
+        return self._stand.state(job) == "SUCCESS"
+
+    def wait_until_quiet(self, *, seconds: float) -> None:
+        self._stand.wait_until_quiet(seconds=seconds)
+
+
+def _celery(kind: str, **conf: Any) -> Callable[[Path], AbstractContextManager[Stand]]:
+    @contextmanager
+    def opened(folder: Path) -> Generator[Stand]:
+        with celery_stand(kind, folder, **conf) as stand:
+            yield _Celery(stand)
+
+    return opened
+
+
+_CELERY: Final = f"prefork with {_CHILDREN} children, acks_late as the tasks have it"
+
+_ALL: Final[dict[str, tuple[str, Callable[[Path], AbstractContextManager[Stand]]]]] = {
+    "celery-rabbitmq": (f"{_CELERY}; quorum queue", _celery("rabbitmq-quorum")),
+    "celery-valkey": (
+        f"{_CELERY}; {', '.join(f'{name} {value}' for name, value in _VISIBILITY.items())}",
+        _celery("valkey", broker_transport_options=dict(_VISIBILITY)),
+    ),
+}
+
+QUEUES: Final = {name: opened for name, (_, opened) in _ALL.items()}
+
+
+def settings_of(name: str) -> str:
+    """Return in words what is not a default."""
+    return _ALL[name][0]
