@@ -5,6 +5,9 @@ APP    := django
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# The tests start Python some hundred times, in which each would compile the project and the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format types twins matrix bench clean
 

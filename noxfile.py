@@ -5,6 +5,8 @@ The checks of one environment are in the Makefile; this file is for what needs m
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -12,6 +14,10 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 nox.options.download_python = "never"
 nox.needs_version = ">=2025.2"
+
+# Each of the many processes that the tests start would otherwise compile whatever it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["UV_COMPILE_BYTECODE"] = "1"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
