@@ -232,7 +232,9 @@ class _Attempt:
         """Hear those who have a say, which may change what is sent, or settle it."""
         try:
             verdicts = admitted(self.job, self.payloads)
-        except (PostStackError, *self._time_limits):
+        except self._time_limits:
+            raise
+        except PostStackError:
             raise
         except Exception as error:
             # Whatever is wrong with a guard, nothing may pass it; a deployment can mend it. Its text may hold anything.
