@@ -17,7 +17,8 @@ class PostStackConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from poststack_django import checks
+        """Register the system checks, and let jobs of queues be stored like all other e-mails."""
+        from poststack_django import checks, jobs
 
         checks.register_all()
+        jobs.register()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from poststack.transports.httpcore import HttpcoreTransport
     from poststack.types import SendEmail, SentEmail
 
-__all__ = ["EmailClient", "EmailGroup", "MissingKeyError", "get_client", "overlaid", "with_key_for"]
+__all__ = ["EmailClient", "EmailGroup", "MissingKeyError", "get_client", "overlaid", "with_key_for", "without_retries"]
 
 
 class EmailGroup(Protocol):
@@ -96,6 +96,11 @@ def with_key_for(message: Any, configuration: ClientSettings) -> ClientSettings:
             "the PostStack API key of its tenant, or raise an error of your own."
         )
     return replace(configuration, api_key=key)
+
+
+def without_retries(configuration: ClientSettings) -> ClientSettings:
+    """Return the configuration of a client that fails at once: where a queue waits, and not the process."""
+    return configuration if configuration.factory is not None else replace(configuration, max_retries=0)
 
 
 @sensitive_variables()

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from poststack_django.choices import EventState
@@ -81,7 +82,8 @@ def _left_for_its_email(stored: EmailEvent) -> bool:
     """
     rows, now = SentEmail.objects.using(database()).filter(email_id=None), timezone.now()
     asked = rows.filter(status__in=(Status.PENDING, Status.UNKNOWN), created_at__gte=now - LONGEST_CALL)
-    waiting = rows.filter(status=Status.WAITING, attempts__gt=0)
+    # Of the outbox; or a job of a queue, which may be tried again long after its row was made.
+    waiting = rows.filter(Q(status=Status.WAITING, attempts__gt=0) | Q(next_attempt_at=None, claimed_until__gte=now))
     if not asked.exists() and not waiting.exists():
         return False
     # On condition that they have not been brought together: then nobody would tell of it.

@@ -27,7 +27,7 @@ from poststack_django.status import Status
 if TYPE_CHECKING:
     from django.core.mail import EmailMessage
 
-__all__ = ["Rules", "prepared"]
+__all__ = ["Rules", "leave_out_suppressed", "prepared"]
 
 logger = logging.getLogger("poststack.django")
 
@@ -68,7 +68,7 @@ def prepared(messages: Sequence[EmailMessage], rules: Rules, sender: type) -> li
             if len(messages) == 1:
                 raise
             raise ValueError(f"messages[{index}]: {error} None of the {len(messages)} messages was sent.") from error
-    _leave_out_suppressed([one for one in made if one is not None])
+    leave_out_suppressed([one for one in made if one is not None])
     return made
 
 
@@ -98,7 +98,8 @@ def _outgoing(message: EmailMessage, rules: Rules) -> Outgoing:
     )
 
 
-def _leave_out_suppressed(outgoing: Sequence[Outgoing]) -> None:
+def leave_out_suppressed(outgoing: Sequence[Outgoing]) -> None:
+    """Take suppressed recipients out of the calls, if the settings want it. Changes payloads and `left_out`."""
     if not outgoing or not get_settings().suppressions or not has_tables():
         return
     everybody = list(dict.fromkeys(address for one in outgoing for _, address in one.recipients))

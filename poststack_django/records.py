@@ -118,22 +118,26 @@ def _record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
             row.status, row.status_at = known.status, known.status_at
 
 
-def record_failure(row: SentEmail, status: SendStatus) -> None:
-    """Store why it was not accepted. A row that has its id from an earlier attempt keeps its status."""
+def record_failure(row: SentEmail, status: SendStatus, stored_as: Status | None = None) -> None:
+    """Store why it was not accepted. A row that has its id from an earlier attempt keeps its status.
+
+    `stored_as` is for statuses that only rows have, such as `GAVE_UP`.
+    """
     using, now = database(), timezone.now()
     error = without_breakers(status.error)
     # The API's texts may name whom it is about.
     row.error = error if get_settings().store_recipients == "plain" else redacted(error)
     row.error_code = without_breakers(status.code or "")[:LONGEST_ID]
+    state = stored_as or status.status
     stored = SentEmail.objects.using(using).filter(pk=row.pk)
     with transaction.atomic(using=using):
         stored.update(error=row.error, error_code=row.error_code)
         # Asked of the database: another process may have got the id with the same key since `row` was read.
-        if stored.filter(email_id=None).update(status=status.status, status_at=now):
+        if stored.filter(email_id=None).update(status=state, status_at=now, claimed_until=None):
             EmailRecipient.objects.using(using).filter(sent_email=row.pk, status__in=BEFORE_ACCEPTANCE).update(
-                status=status.status, status_at=now
+                status=state, status_at=now
             )
-            row.status, row.status_at = status.status, now
+            row.status, row.status_at = state, now
             return
     row.refresh_from_db(using=using)
 

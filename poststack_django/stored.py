@@ -15,12 +15,14 @@ from poststack_django.clients import with_key_for
 from poststack_django.muted import muted_deprecations
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from poststack.types import SendEmail
     from poststack_django.backends.email import EmailBackend
     from poststack_django.clients import EmailClient
     from poststack_django.models import SentEmail
 
-__all__ = ["backend_of", "client_of", "message_of", "stored_payload"]
+__all__ = ["backend_of", "client_of", "mailer_of_jobs", "message_from", "message_of", "stored_payload"]
 
 
 def backend_of(email: SentEmail) -> EmailBackend:
@@ -32,14 +34,7 @@ def backend_of(email: SentEmail) -> EmailBackend:
     from poststack_django.backends.email import EmailBackend
 
     if not email.mailer:
-        with muted_deprecations():
-            # Refused on Django 6.1 where there are MAILERS, as after a change from one to the other.
-            path: str = getattr(settings, "EMAIL_BACKEND", "")
-            configured: Any = import_string(path) if path else None
-            # One of the project's own, made from ours, may have a client of its own.
-            if isinstance(configured, type) and issubclass(configured, EmailBackend):
-                return configured()
-            return EmailBackend()
+        return _unnamed_mailer()
     mailers: Any = getattr(mail, "mailers", None)
     made: object = mailers[email.mailer] if email.mailer in getattr(settings, "MAILERS", {}) else None
     if not isinstance(made, EmailBackend):
@@ -73,26 +68,61 @@ def message_of(email: SentEmail, payload: SendEmail | None = None) -> EmailMulti
 
     It is for receivers of signals and for functions that choose a key, not for sending.
     """
-    known: dict[str, Any] = dict(payload or {})
-    reply_to = known.get("reply_to")
+    known: dict[str, Any] = {"subject": email.subject, "from": email.from_email}
+    known |= payload or {"to": email.to, "cc": email.cc, "bcc": email.bcc}
+    known |= {"tags": list(email.tags), "idempotency_key": email.idempotency_key}
+    return message_from(known, email.metadata)
+
+
+def message_from(payload: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> EmailMultiAlternatives:
+    """Return a message that says what a call says, for receivers and functions. Raises `ValueError` for bad files."""
+    reply_to = payload.get("reply_to")
     message = EmailMultiAlternatives(
-        known.get("subject", email.subject),
-        known.get("text", ""),
-        known.get("from", email.from_email),
-        known.get("to", email.to),
-        cc=known.get("cc", email.cc),
-        bcc=known.get("bcc", email.bcc),
+        payload.get("subject", ""),
+        payload.get("text", ""),
+        payload.get("from"),
+        payload.get("to"),
+        cc=payload.get("cc"),
+        bcc=payload.get("bcc"),
         reply_to=[reply_to] if reply_to else None,
-        headers=known.get("headers"),
+        headers=payload.get("headers"),
     )
-    if html := known.get("html"):
+    if html := payload.get("html"):
         message.attach_alternative(html, "text/html")
-    for file in known.get("attachments", []):
+    for file in payload.get("attachments", []):
         message.attach(file["filename"], base64.b64decode(file["content"]), file.get("content_type"))
-    extras = {name: known[name] for name in _EXTRAS if name in known}
-    vars(message).update(extras, tags=list(email.tags), metadata=dict(email.metadata))
-    vars(message)["idempotency_key"] = email.idempotency_key
+    extras = {name: payload[name] for name in _EXTRAS if name in payload}
+    vars(message).update(extras, tags=list(payload.get("tags", [])), metadata=dict(metadata or {}))
+    vars(message)["idempotency_key"] = payload.get("idempotency_key", "")
     return message
+
+
+def mailer_of_jobs() -> EmailBackend:
+    """Return what jobs of `poststack_tasks` are sent by: the project's default mailer where that is one of ours.
+
+    Else it is one that has nothing but the settings.
+    """
+    from poststack_django.backends.email import EmailBackend
+
+    mailers: Any = getattr(mail, "mailers", None)
+    if mailers is not None and "default" in getattr(settings, "MAILERS", {}):
+        made: object = mailers["default"]
+        if isinstance(made, EmailBackend):
+            return made
+    return _unnamed_mailer()
+
+
+def _unnamed_mailer() -> EmailBackend:
+    from poststack_django.backends.email import EmailBackend
+
+    with muted_deprecations():
+        # Refused on Django 6.1 where there are MAILERS, as after a change from one to the other.
+        path: str = getattr(settings, "EMAIL_BACKEND", "")
+        configured: Any = import_string(path) if path else None
+        # One of the project's own, made from ours, may have a client of its own.
+        if isinstance(configured, type) and issubclass(configured, EmailBackend):
+            return configured()
+        return EmailBackend()
 
 
 _EXTRAS = ("scheduled_at", "signature", "template_id", "tracking", "unsubscribe", "variables")

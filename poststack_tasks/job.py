@@ -232,11 +232,11 @@ class _Attempt:
         """Hear those who have a say, which may change what is sent, or settle it."""
         try:
             verdicts = admitted(self.job, self.payloads)
+        except self._time_limits:
+            raise
         except PostStackError:
             raise
         except Exception as error:
-            if isinstance(error, self._time_limits):
-                raise
             # Whatever is wrong with a guard, nothing may pass it; a deployment can mend it. Its text may hold anything.
             self._reason = f"a function of before_send failed with {type(error).__name__}"
             raise PostStackConnectionError(0, "A function of before_send failed, so nothing was sent.") from error

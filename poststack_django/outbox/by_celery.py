@@ -8,7 +8,7 @@ Imports Celery: nothing but `poststack_django.tasks` imports this, and only wher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Final
@@ -20,9 +20,6 @@ from poststack_tasks.celery.delays import countdown
 
 __all__ = ["drain", "enqueue", "send_stored_email"]
 
-# Celery has no types.
-_shared_task: Any = import_module("celery").shared_task
-
 OPTIONS: Final[dict[str, Any]] = {
     # Nobody asks for results: they are on the rows. So a result backend that is down keeps nothing from being enqueued.
     "ignore_result": True,
@@ -31,6 +28,13 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 
 
+def _task(name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator that makes a task of every application, now and later. Celery has no types."""
+    decorator: Callable[[Callable[..., Any]], Any] = import_module("celery").shared_task(name=name, **options)
+    return decorator
+
+
+@_task("poststack_django.send_stored_email", bind=True, **OPTIONS)
 def _send_stored_email(self: Any, pk: str) -> str:
     """Send one e-mail of the outbox, if it is due; return its status."""
 
@@ -43,6 +47,7 @@ def _send_stored_email(self: Any, pk: str) -> str:
     return send_one(pk, again_at)
 
 
+@_task("poststack_django.drain", ignore_result=True)
 def _drain() -> dict[str, int]:
     """Send what is due: for `beat`. It finds e-mails whose tasks the broker lost, or did not take."""
     from poststack_django.outbox.delivering import drain as drain_outbox
@@ -52,10 +57,8 @@ def _drain() -> dict[str, int]:
     return {"sent": done.sent, "put_off": done.put_off, "given_up": done.given_up}
 
 
-send_stored_email: Any = _shared_task(name="poststack_django.send_stored_email", bind=True, **OPTIONS)(
-    _send_stored_email
-)
-drain: Any = _shared_task(name="poststack_django.drain", ignore_result=True)(_drain)
+send_stored_email: Any = _send_stored_email
+drain: Any = _drain
 
 
 def enqueue(keys: Sequence[int]) -> None:

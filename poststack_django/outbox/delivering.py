@@ -6,7 +6,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStackConnectionError, PostStackError
 from poststack_django.backends.email import EmailBackend
-from poststack_django.clients import with_key_for
+from poststack_django.clients import with_key_for, without_retries
 from poststack_django.delivery import Call, Outcome, calls, perform, takes_batches
 from poststack_django.models import EmailContent, EmailRecipient, SentEmail
 from poststack_django.outbox.claims import claim_due, release
@@ -126,7 +126,7 @@ def _deliver(
     drained = Drained()
     down: dict[ClientSettings, PostStackError] = {}
     interruption: Exception | None = None
-    base = _without_retries(backend.configuration)
+    base = without_retries(backend.configuration)
     clients = {one.client or base for one in outgoing}
     one_by_one = {client for client in clients if not takes_batches(backend.client_for(client))}
     for call in calls(outgoing, base, get_settings().outbox.batch_size, one_by_one=one_by_one):
@@ -261,7 +261,7 @@ def _outgoing(rows: Sequence[SentEmail], backend: EmailBackend) -> tuple[list[Ou
             broken += _failed([row], ValueError("The stored content of the e-mail is gone or damaged."), type(backend))
             continue
         try:
-            client = _without_retries(with_key_for(message, backend.configuration))
+            client = without_retries(with_key_for(message, backend.configuration))
             backend.client_for(client)
         except Exception as failure:  # noqa: BLE001  # the project's own function; the other tenants' mail goes on
             broken += _failed([row], PostStackConnectionError(0, _text(failure)), type(backend))
@@ -289,11 +289,6 @@ def _expires_at(row: SentEmail) -> datetime | None:
 def _age(row: SentEmail) -> float:
     """Return the seconds since the first attempt: as long as the API must remember the key."""
     return max(0.0, (timezone.now() - (row.first_attempt_at or timezone.now())).total_seconds())
-
-
-def _without_retries(configuration: ClientSettings) -> ClientSettings:
-    # The outbox waits between attempts, so that the next e-mail need not.
-    return configuration if configuration.factory is not None else replace(configuration, max_retries=0)
 
 
 def _as_poststack_error(error: Exception) -> PostStackError | None:
