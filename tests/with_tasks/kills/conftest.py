@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.with_tasks.stand.celery_stand import CeleryStand
+    from tests.with_tasks.stand.rq_stand import RqStand
 
-collect_ignore_glob = [] if find_spec("celery") else ["test_celery*.py"]
+collect_ignore_glob = [f"test_{queue}*.py" for queue in ("celery", "rq") if find_spec(queue) is None]
 
 
 @pytest.fixture
@@ -33,6 +34,23 @@ def celery_stands(tmp_path: Path) -> Iterator[Callable[..., CeleryStand]]:
             folder.mkdir()
             try:
                 return stack.enter_context(celery_stand(kind, folder, **conf))
+            except BrokerMissingError as missing:
+                is_missing(str(missing))
+
+        yield made
+
+
+@pytest.fixture
+def rq_stands(tmp_path: Path) -> Iterator[Callable[[], RqStand]]:
+    """Return what sets up Redis and an API for a test."""
+    from tests.with_tasks.stand.brokers import BrokerMissingError
+    from tests.with_tasks.stand.rq_stand import rq_stand
+
+    with contextlib.ExitStack() as stack:
+
+        def made() -> RqStand:
+            try:
+                return stack.enter_context(rq_stand(tmp_path))
             except BrokerMissingError as missing:
                 is_missing(str(missing))
 
