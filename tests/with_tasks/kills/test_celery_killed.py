@@ -6,7 +6,6 @@ The four points are met by four jobs of one worker, which is then killed: its ch
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
