@@ -19,6 +19,7 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 # without Pythons in the middle: what a Django does differently there would have shown on the oldest or the newest.
 DJANGOS = {"5.2": ["3.13", "3.14"], "6.0": ["3.12", "3.14"]}
 TEST_TOOLS = nox.project.dependency_groups(PYPROJECT, "test")
+ARQ_TOOLS = nox.project.dependency_groups(PYPROJECT, "test-arq")
 BARE_TOOLS = nox.project.dependency_groups(PYPROJECT, "test-bare")
 
 
@@ -48,3 +49,11 @@ def django(session: nox.Session, django: str) -> None:
     """Each Django on the Pythons where it is not the newest."""
     session.install("-e", ".[django,emulator]", f"django=={django}.*", *TEST_TOOLS)
     session.run("python", "-m", "pytest", "tests/with_django", "-m", "not browser and not slow", *session.posargs)
+
+
+@nox.session(python=["3.10", "3.13"])
+def arq(session: nox.Session) -> None:
+    """Queues whose redis-py is older than that of the others: arq and SAQ."""
+    session.install("-e", ".[arq,emulator]", *ARQ_TOOLS)
+    chosen = ["tests/with_tasks", "tests/test_docs.py", "-k", "arq or saq"]
+    session.run("python", "-m", "pytest", *chosen, *session.posargs)

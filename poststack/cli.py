@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -21,7 +22,10 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, or 2 for what the user has to put right."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["tasks"]:
+        return _tasks(given[1:])
+    options = _parser().parse_args(given)
     if options.command is None:
         _parser().print_help()
         return 0
@@ -51,7 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--allow-host", action="append", default=[], metavar="NAME",
         help="answer under this name, too (may be repeated); localhost and IP addresses always work")
     # fmt: on
+    # Only for the list: its arguments are known to whom it belongs.
+    commands.add_parser("tasks", help="list jobs that Celery or RQ gave up, and try them again", add_help=False)
     return parser
+
+
+def _tasks(arguments: Sequence[str]) -> int:
+    # By its name, because this package is imported by that one.
+    status: int = import_module("poststack_tasks.cli").main(arguments)
+    return status
 
 
 def _port(text: str) -> int:

@@ -5,16 +5,17 @@ A call is a value here, so that the synchronous and the asynchronous way of maki
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from django.views.decorators.debug import sensitive_variables
 
-from poststack import PostStackError, PostStackResponseError
+from poststack import PostStackError
+from poststack_tasks.batches import accepted, batch_answers
 
 if TYPE_CHECKING:
-    from poststack.types import BatchAnswer, SendEmail, SentEmail
+    from poststack.types import SendEmail, SentEmail
     from poststack_django.clients import EmailClient
     from poststack_django.outgoing import Outgoing
     from poststack_django.settings import ClientSettings
@@ -29,10 +30,6 @@ LARGEST_BATCH: Final = 100
 LARGEST_BATCH_CONTENT: Final = 25_000_000
 """Characters of bodies and attachments in one call of several e-mails: no limit of the API is known, and one e-mail may
 have as many bytes."""
-
-_QUOTA_CODES: Final = frozenset(
-    {"monthly_limit_exceeded", "daily_limit_exceeded", "send_limit_exceeded", "quota_exceeded", "daily_cap_exceeded"}
-)
 
 
 @dataclass(frozen=True)
@@ -94,13 +91,13 @@ def perform(client: EmailClient, call: Call) -> list[Outcome]:
     group: Any = client.emails
     if len(payloads) > 1 and takes_batches(client):
         try:
-            return _outcomes(group.batch({"emails": payloads}), len(payloads))
+            return cast("list[Outcome]", batch_answers(group.batch({"emails": payloads}), len(payloads)))
         except Exception as error:  # noqa: BLE001  # kept with each message, where the caller raises or silences it
             return [error] * len(payloads)
     outcomes: list[Outcome] = []
     for payload in payloads:
         try:
-            outcomes.append(_accepted(group.send(payload)))
+            outcomes.append(cast("SentEmail", accepted(group.send(payload))))
         except (PostStackError, ValueError) as error:
             outcomes.append(error)
             if isinstance(error, PostStackError) and error.transient:
@@ -116,46 +113,7 @@ async def aperform(client: Any, call: Call) -> list[Outcome]:
     payloads = call.payloads
     try:
         if len(payloads) > 1:
-            return _outcomes(await client.emails.batch({"emails": payloads}), len(payloads))
-        return [_accepted(await client.emails.send(payloads[0]))]
+            return cast("list[Outcome]", batch_answers(await client.emails.batch({"emails": payloads}), len(payloads)))
+        return [cast("SentEmail", accepted(await client.emails.send(payloads[0])))]
     except Exception as error:  # noqa: BLE001  # kept with each message, where the caller raises or silences it
         return [error] * len(payloads)
-
-
-def _outcomes(answer: BatchAnswer, expected: int) -> list[Outcome]:
-    results = cast("object", answer["data"])
-    if not isinstance(results, list):
-        return [PostStackResponseError(202, "The API answered a batch without a list of results.")] * expected
-    listed = cast("list[object]", results)
-    if len(listed) != expected:
-        return [
-            PostStackResponseError(
-                202, f"The API answered {len(listed)} results to {expected} e-mails, so whose is whose is unknown."
-            )
-        ] * expected
-    return [_outcome(result) for result in listed]
-
-
-def _outcome(result: object) -> Outcome:
-    fields = _fields(result)
-    text, code = fields.get("error"), fields.get("code")
-    if isinstance(fields.get("id"), str) or not isinstance(text, str):
-        try:
-            return _accepted(result)
-        except PostStackResponseError as error:
-            return error
-    # An element has no status of its own; what is not a quota would be refused again (poststack-api §3.4).
-    quota = code in _QUOTA_CODES
-    return PostStackError(429 if quota else 422, text, code if isinstance(code, str) else None)
-
-
-def _fields(answer: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", answer) if isinstance(answer, Mapping) else {}
-
-
-def _accepted(answer: object) -> SentEmail:
-    """Return the answer to one e-mail; raise for one that does not say under which id it was accepted."""
-    email_id = _fields(answer).get("id")
-    if isinstance(email_id, str) and email_id:
-        return cast("SentEmail", answer)
-    raise PostStackResponseError(202, "The API answered an e-mail without an id, so whether it is accepted is unknown.")

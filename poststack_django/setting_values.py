@@ -23,6 +23,7 @@ __all__ = [
     "seconds",
     "secrets",
     "text",
+    "text_or_function",
     "texts",
     "whole_number",
 ]
@@ -49,6 +50,12 @@ def api_key(given: Mapping[str, object], key: str) -> str | Callable[[Any], str]
     """Return an API key, or the function that finds it."""
     value = given.get(key)
     return cast("Callable[[Any], str]", value) if callable(value) else text(given, key)
+
+
+def text_or_function(given: Mapping[str, object], key: str) -> str | Callable[[], Any] | None:
+    """Return a text, or a function; `None` when there is neither."""
+    value = given.get(key)
+    return cast("Callable[[], Any]", value) if callable(value) else text(given, key)
 
 
 def texts(given: Mapping[str, object], key: str) -> tuple[str, ...] | None:

@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from poststack_django import setting_values as values
 
-__all__ = ["ApiKey", "ClientSettings", "OutboxSettings", "Settings", "StoredRecipients", "get_settings"]
+__all__ = ["ApiKey", "ClientSettings", "OutboxSettings", "Settings", "StoredRecipients", "TaskQueue", "get_settings"]
 
 DEFAULT_TIMEOUT: Final = 10.0
 # Most application servers end a worker that holds one request for 30 seconds.
@@ -29,6 +29,7 @@ DEFAULT_MAX_RETRIES: Final = 3
 ApiKey: TypeAlias = "str | Callable[[Any], str] | None"
 """A key, or a function that returns the key for a message: one for each tenant."""
 StoredRecipients: TypeAlias = Literal["plain", "hashed", "none"]
+TaskQueue: TypeAlias = Literal["django", "celery", "rq"]
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,15 @@ class OutboxSettings:
     """Give up this long after the e-mail was stored, for mail that is worthless when late."""
     wait_for_quota: bool = False
     """Whether a used-up quota is waited for, within the horizon, instead of given up at once."""
-    tasks: bool = False
-    """Whether each e-mail is also enqueued as a Django Task when its transaction commits."""
-    task_queue: str = "default"
+    tasks: TaskQueue | None = None
+    """Where each e-mail is also enqueued as a task when its transaction commits: Django Tasks (`True` in the settings),
+    Celery or RQ."""
+    task_queue: str | Callable[[], Any] | None = None
+    """Its name; `None` is the usual one. For RQ also a function that returns the `rq.Queue`, or its dotted path."""
     task_backend: str = "default"
+    """Of Django Tasks: the alias in `TASKS`."""
     task_priority: int = 0
+    """Of Django Tasks, and of Celery where the broker has priorities."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +186,21 @@ def _outbox(given: Mapping[str, Any]) -> OutboxSettings:
         first_delay=values.seconds(given, "FIRST_DELAY", default.first_delay) or default.first_delay,
         expires=values.seconds(given, "EXPIRES", None),
         wait_for_quota=values.flag(given, "WAIT_FOR_QUOTA", default=False),
-        tasks=values.flag(given, "TASKS", default=False),
-        task_queue=values.text(given, "TASK_QUEUE") or default.task_queue,
+        tasks=_task_queue(given),
+        task_queue=values.text_or_function(given, "TASK_QUEUE") or default.task_queue,
         task_backend=values.text(given, "TASK_BACKEND") or default.task_backend,
         task_priority=values.whole_number(given, "TASK_PRIORITY", default.task_priority),
     )
+
+
+def _task_queue(given: Mapping[str, Any]) -> TaskQueue | None:
+    kinds: Mapping[object, TaskQueue | None] = {
+        None: None, False: None, True: "django", "django": "django", "celery": "celery", "rq": "rq",
+    }  # fmt: skip
+    value = given.get("TASKS")
+    # By type as well: 1 is True for a dictionary.
+    if (value is not None and not isinstance(value, (bool, str))) or value not in kinds:
+        raise ImproperlyConfigured(
+            "POSTSTACK['OUTBOX']['TASKS'] is True or 'django' for Django Tasks, 'celery', 'rq', or False."
+        )
+    return kinds[value]

@@ -1,49 +1,54 @@
-"""The outbox as Django Tasks: each e-mail is a task, enqueued when its transaction has committed.
+"""The app's tasks, where queues look for them: those of Django, of the package `django-tasks`, and of Celery.
 
-Switched on by `POSTSTACK = {"OUTBOX": {"TASKS": True}}`. On Django 6.0 and later the tasks are those of
-`django.tasks`, on 5.2 those of the package `django-tasks`. Run `manage.py poststack_outbox` now and then all the same,
-or `drain`: an e-mail whose task was lost, or whose backend cannot defer tasks, is sent by that.
+Switched on by `POSTSTACK = {"OUTBOX": {"TASKS": …}}`: `"django"` (or `True`), `"celery"` or `"rq"`. Then each e-mail of
+the outbox is a task, enqueued when its transaction has committed. Run `manage.py poststack_outbox` now and then all the
+same, or the Celery task `poststack_django.drain`: an e-mail whose task was lost, or was never enqueued because the
+broker was down, is sent by that.
 
-Importing this checks that the queue, the backend and the priority exist, so nothing here is imported before it is used.
+Celery's `autodiscover_tasks()` imports this in every project that has the app, so nothing may be missing here. With it
+come the tasks of `poststack_tasks.celery`: a worker throws away jobs whose task it does not know.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
+from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from poststack_django.outbox.one import enqueue_each, send_one
 from poststack_django.settings import get_settings
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    send_stored_email: Any
 
 __all__ = ["enqueue", "send_stored_email"]
 
 logger = logging.getLogger("poststack.django")
 
+if "celery" in sys.modules:
+    import_module("poststack_tasks.celery")
+    import_module("poststack_django.outbox.by_celery")
 
-def _task(**places: Any) -> Any:
-    """Return the decorator that makes a task: Django's own from 6.0 on, else that of the package with the same API."""
-    for name in ("django.tasks", "django_tasks"):
-        if find_spec(name.partition(".")[0]) is None:
-            continue
+
+def enqueue(keys: Sequence[int]) -> None:
+    """Enqueue a task for each row. What cannot be enqueued stays in the outbox, and is logged."""
+    queue = get_settings().outbox.tasks
+    if queue == "django":
+        enqueue_each(keys, lambda pk: _django_task().using(**_places()).enqueue(pk))
+    elif queue is not None:
+        enqueuing: Any = None
         try:
-            return import_module(name).task(**places)
-        except ModuleNotFoundError:
-            continue
-    raise ImproperlyConfigured(
-        "POSTSTACK['OUTBOX']['TASKS'] needs Django 6.0, or the package django-tasks: pip install django-tasks"
-    )
-
-
-def _places() -> dict[str, Any]:
-    outbox = get_settings().outbox
-    return {"queue_name": outbox.task_queue, "backend": outbox.task_backend, "priority": outbox.task_priority}
+            enqueuing = import_module(f"poststack_django.outbox.by_{queue}")
+        except ImportError as error:  # The check poststack.E005 has said so.
+            logger.warning("E-mails of the outbox were not enqueued as tasks.", exc_info=error)
+        if enqueuing is not None:
+            enqueuing.enqueue(keys)
 
 
 def _send(pk: str) -> str:
@@ -51,40 +56,48 @@ def _send(pk: str) -> str:
 
     Whatever goes wrong is stored with the e-mail. It is tried again by another task, where the backend can defer one.
     """
-    from poststack_django.models import SentEmail
-    from poststack_django.outbox.claims import claim_one
-    from poststack_django.outbox.delivering import deliver
-    from poststack_django.settling import database
-
-    row = claim_one(pk)
-    if row is not None:
-        deliver([row])
-    email = SentEmail.objects.using(database()).filter(pk=pk).first()
-    if email is None:
-        return "gone"
-    if email.next_attempt_at is not None and not email.claim:
-        _enqueue(pk, email.next_attempt_at)
-    return email.status
+    return send_one(pk, lambda moment: _enqueue_later(pk, moment))
 
 
 _send.__name__ = _send.__qualname__ = "send_stored_email"
-# Task backends find it by this name again.
-send_stored_email: Any = _task(**_places())(_send)
 
 
-def enqueue(keys: Sequence[int]) -> None:
-    """Enqueue a task for each row. What cannot be enqueued stays in the outbox, and is logged."""
-    for pk in keys:
-        _enqueue(str(pk), None)
+def _enqueue_later(pk: str, moment: datetime) -> None:
+    task = _django_task().using(**_places())
+    if task.get_backend().supports_defer:
+        enqueue_each([int(pk)], lambda key: task.using(run_after=moment).enqueue(key))
 
 
-def _enqueue(pk: str, run_after: datetime | None) -> None:
-    try:
-        own = send_stored_email.using(**_places())
-        if run_after is not None:
-            if not own.get_backend().supports_defer:
-                return
-            own = own.using(run_after=run_after)
-        own.enqueue(pk)
-    except Exception as error:  # a broker that is down; the outbox still has the e-mail
-        logger.warning("An e-mail of the outbox was not enqueued as a task: %s.", type(error).__name__, exc_info=error)
+def _django_task() -> Any:
+    return sys.modules[__name__].send_stored_email
+
+
+def _places() -> dict[str, Any]:
+    outbox = get_settings().outbox
+    return {"queue_name": outbox.task_queue or "default", "backend": outbox.task_backend,
+            "priority": outbox.task_priority}  # fmt: skip
+
+
+def _made_django_task() -> Any:
+    """Return the task: Django's own from 6.0 on, else that of the package with the same API."""
+    for name in ("django.tasks", "django_tasks"):
+        if find_spec(name.partition(".")[0]) is None:
+            continue
+        try:
+            return import_module(name).task(**_places())(_send)
+        except ModuleNotFoundError:
+            continue
+    raise ImproperlyConfigured(
+        "POSTSTACK['OUTBOX']['TASKS'] = 'django' needs Django 6.0, or the package django-tasks: pip install "
+        "django-tasks. There are 'celery' and 'rq', too."
+    )
+
+
+# Made when it is first asked for, as task backends do by its path: that checks that queue, backend and priority exist.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name != "send_stored_email":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = made = _made_django_task()
+        return made

@@ -4,8 +4,8 @@
 
     send_email.delay({"from": "…", "to": ["…"], "subject": "…", "text": "…"})
 
-This package has what all queues share, and needs none of them: the judgement (`decide`), settings (`configure`), and
-who hears what became of a job (`on_outcome`, `counts`).
+This package has what all queues share, and needs none of them: the judgement (`decide`), settings (`configure`), who
+has a say before an e-mail is sent (`before_send`), and who hears what became of it (`on_outcome`, `counts`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from poststack_tasks.policy import Decision, GiveUp, Limits, RetryLater, Sent, decide, too_late
 
 if TYPE_CHECKING:
+    from poststack_tasks.admission import Settled, before_send, forget_before_send
     from poststack_tasks.clients import close_clients
     from poststack_tasks.configuration import TaskSettings, configure, configure_defaults, current_settings
     from poststack_tasks.errors import BatchNotAllSentError, JobError, JobExpiredError
@@ -33,7 +34,9 @@ __all__ = [
     "Outcome",
     "RetryLater",
     "Sent",
+    "Settled",
     "TaskSettings",
+    "before_send",
     "close_clients",
     "configure",
     "configure_defaults",
@@ -41,6 +44,7 @@ __all__ = [
     "current_settings",
     "decide",
     "event_job",
+    "forget_before_send",
     "forget_outcome",
     "on_event",
     "on_outcome",
@@ -54,13 +58,16 @@ _HOMES = {
     "JobError": "errors",
     "JobExpiredError": "errors",
     "Outcome": "outcomes",
+    "Settled": "admission",
     "TaskSettings": "configuration",
+    "before_send": "admission",
     "close_clients": "clients",
     "configure": "configuration",
     "configure_defaults": "configuration",
     "counts": "outcomes",
     "current_settings": "configuration",
     "event_job": "events",
+    "forget_before_send": "admission",
     "forget_outcome": "outcomes",
     "on_event": "events",
     "on_outcome": "outcomes",

@@ -47,7 +47,7 @@ class BatchNotAllSentError(Exception):
     @property
     def refused(self) -> dict[int, str]:
         """Return why e-mails were refused, by their place in the batch, counted from 0."""
-        return {index: one.get("error", "") for index, one in enumerate(self.results) if "id" not in one}
+        return {index: one.get("error", "") for index, one in enumerate(self.results) if "error" in one}
 
     def __str__(self) -> str:
         refused = self.refused

@@ -32,7 +32,7 @@ from poststack.receiving import (
 )
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import JobError, JobExpiredError
-from poststack_tasks.outcomes import Job, Outcome, tell
+from poststack_tasks.outcomes import Job, Outcome, for_queue, tell
 from poststack_tasks.policy import GiveUp, Sent, decide, too_late
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class _EventTurn:
         if not isinstance(decision, Sent):
             ended = ", and its patience ends" if isinstance(decision, GiveUp) else ""
             decision = replace(decision, reason=f"{answer.text.rstrip('.')} at attempt {self.job.attempt}{ended}")
-        return tell(Outcome(self.job, decision, failure))
+        return tell(Outcome(self.job, for_queue(self.job, decision), failure))
 
 
 class _AsyncStore:

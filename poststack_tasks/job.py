@@ -6,19 +6,21 @@ raised but what is no `Exception`, such as the end of the process.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poststack import PostStackConnectionError, PostStackError, PostStackTimeoutError
+from poststack_tasks.admission import Settled, admitted
 from poststack_tasks.batches import accepted, batch_answers
 from poststack_tasks.clients import get_client
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import BatchNotAllSentError, JobError, JobExpiredError, masked, without_addresses
-from poststack_tasks.outcomes import Job, Outcome, tell
+from poststack_tasks.outcomes import Job, Outcome, for_queue, tell
 from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_time, keyed
 from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent, decide, too_late
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["asend_batch", "asend_email", "send_batch", "send_email"]
 
+_T = TypeVar("_T")
 TimeLimits = tuple[type[Exception], ...]
 Answer = Mapping[str, Any] | Exception
 
@@ -44,7 +47,7 @@ def send_email(
     attempt = _Attempt(job, settings, time_limits)
     try:
         if attempt.begin_email(payload, idempotency_key) and (client := attempt.client()) is not None:
-            attempt.email_answered(client.emails.send(attempt.payloads[0]))
+            attempt.email_answered(client.emails.send(attempt.to_send[0]))
     except Exception as error:  # noqa: BLE001  # a client of one's own may raise anything, and no job may vanish
         attempt.failed(error)
     return attempt.end()
@@ -63,7 +66,7 @@ def send_batch(
     try:
         if attempt.begin_batch(payloads, idempotency_key) and (client := attempt.client()) is not None:
             group: Any = client.emails
-            attempt.batch_answered(group.batch({"emails": attempt.payloads}))
+            attempt.batch_answered(group.batch({"emails": attempt.to_send}))
     except Exception as error:  # noqa: BLE001  # as above
         attempt.failed(error)
     return attempt.end()
@@ -78,11 +81,14 @@ async def asend_email(
     settings: TaskSettings | None = None,
     time_limits: TimeLimits = (),
 ) -> Outcome:
-    """Do as `send_email`, with an asynchronous client. A task that is cancelled raises `CancelledError`."""
+    """Do as `send_email`, with an asynchronous client. A task that is cancelled raises `CancelledError`.
+
+    The deadline of the settings ends the attempt, also when the client has none.
+    """
     attempt = _Attempt(job, settings, time_limits)
     try:
         if attempt.begin_email(payload, idempotency_key):
-            attempt.email_answered(await client.emails.send(attempt.payloads[0]))
+            attempt.email_answered(await attempt.in_time(client.emails.send(attempt.to_send[0])))
     except Exception as error:  # noqa: BLE001  # as above
         attempt.failed(error)
     return attempt.end()
@@ -102,7 +108,7 @@ async def asend_batch(
     try:
         if attempt.begin_batch(payloads, idempotency_key):
             group: Any = client.emails
-            attempt.batch_answered(await group.batch({"emails": attempt.payloads}))
+            attempt.batch_answered(await attempt.in_time(group.batch({"emails": attempt.to_send})))
     except Exception as error:  # noqa: BLE001  # as above
         attempt.failed(error)
     return attempt.end()
@@ -119,6 +125,7 @@ class _Attempt:
         self._time_limits = time_limits
         self._single = True
         self._answers: Sequence[Answer] = ()
+        self._decided: dict[int, Answer] = {}
         self._refusal: tuple[GiveUp, Exception] | None = None
         self._reason: str | None = None
 
@@ -142,6 +149,17 @@ class _Attempt:
         except JobError as error:
             return self._refuse(error)
 
+    @property
+    def to_send(self) -> list[SendEmail]:
+        """Return the e-mails of the call: all of them, unless somebody had a say before."""
+        return [email for at, email in enumerate(self.payloads) if at not in self._decided]
+
+    async def in_time(self, call: Awaitable[_T]) -> _T:
+        """Await the call, for no longer than an attempt may take: a worker would cancel it for good."""
+        deadline = self.settings.deadline
+        # A client that knows the deadline goes first.
+        return await (call if deadline is None else asyncio.wait_for(call, deadline + 1))
+
     def client(self) -> EmailClient | None:
         """Return the client, `None` when there is none: a deployment can mend that, so the job is tried again."""
         try:
@@ -153,25 +171,25 @@ class _Attempt:
             told = str(error) if self.settings.client is None else type(error).__name__
             ours = PostStackConnectionError(0, f"The worker has no client for the API: {told}")
             ours.__cause__ = error
-            self._answers = [ours] * len(self.payloads)
+            self._answer([ours] * len(self.to_send))
             self._reason = f"the worker has no client for the API: {told}"
             return None
 
     def email_answered(self, answer: object) -> None:
         """Note what the API said of the e-mail."""
-        self._answers = [accepted(answer)]
+        self._answer([accepted(answer)])
 
     def batch_answered(self, answer: object) -> None:
         """Note what the API said of each e-mail."""
-        self._answers = batch_answers(answer, len(self.payloads))
+        self._answer(batch_answers(answer, len(self.to_send)))
 
     def failed(self, error: Exception) -> None:
         """Note why the call failed."""
         ours: Exception
         if isinstance(error, PostStackError):
             ours = error
-        elif isinstance(error, self._time_limits):
-            ours = PostStackTimeoutError(0, "The time limit of the worker ended the attempt.")
+        elif isinstance(error, (*self._time_limits, asyncio.TimeoutError)):
+            ours = PostStackTimeoutError(0, "The time limit of the worker, or the deadline, ended the attempt.")
             ours.__cause__ = error
         elif isinstance(error, ValueError) and not isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
             ours = JobError(masked(str(error)))
@@ -181,7 +199,8 @@ class _Attempt:
             ours = PostStackConnectionError(0, f"The call of the API ended with {type(error).__name__}.")
             ours.__cause__ = error
         self._refusal = None
-        self._answers = [ours] * max(1, len(self.payloads))
+        self._answer([ours] * len(self.to_send))
+        self._answers = self._answers or [ours]
 
     def end(self) -> Outcome:
         """Decide, and tell everybody."""
@@ -205,7 +224,36 @@ class _Attempt:
         late = too_late(self.now - begun, self._left(), self.job.attempt, self.settings.limits)
         if late is not None:
             self._refusal = late, JobExpiredError(f"The job was not tried again: {late.reason}.")
-        return late is None
+            return False
+        self._ask_before()
+        return bool(self.to_send)
+
+    def _ask_before(self) -> None:
+        """Hear those who have a say, which may change what is sent, or settle it."""
+        try:
+            verdicts = admitted(self.job, self.payloads)
+        except PostStackError:
+            raise
+        except Exception as error:
+            if isinstance(error, self._time_limits):
+                raise
+            # Whatever is wrong with a guard, nothing may pass it; a deployment can mend it. Its text may hold anything.
+            self._reason = f"a function of before_send failed with {type(error).__name__}"
+            raise PostStackConnectionError(0, "A function of before_send failed, so nothing was sent.") from error
+        for at, verdict in enumerate(verdicts):
+            if isinstance(verdict, Settled):
+                self._decided[at] = verdict.answer
+            elif isinstance(verdict, PostStackError):
+                self._decided[at] = verdict
+            else:
+                self.payloads[at] = verdict
+        self._answer([])
+
+    def _answer(self, answers: Sequence[Answer]) -> None:
+        """Put the answers to what was sent between what was decided before; without any, nothing is known of those."""
+        left = iter(answers)
+        places = range(len(self.payloads)) if len(answers) == len(self.to_send) else ()
+        self._answers = [self._decided[at] if at in self._decided else next(left) for at in places]
 
     def _refuse(self, error: JobError) -> bool:
         self._refusal = GiveUp("it is no e-mail that can be sent"), error
@@ -219,9 +267,9 @@ class _Attempt:
         # The policy counts from the first attempt.
         limits = replace(self.settings.limits, expires=None if left is None else max(0.0, age + left))
         decision = decide(error, attempt=self.job.attempt, age=age, random=random.random, limits=limits)
-        if self._reason is None or isinstance(decision, Sent):
-            return decision
-        return replace(decision, reason=self._reason)
+        if self._reason is not None and not isinstance(decision, Sent):
+            decision = replace(decision, reason=self._reason)
+        return for_queue(self.job, decision)
 
     def _left(self) -> float | None:
         """Return the seconds until the e-mail is not wanted any more, `None` when it always is."""
@@ -244,4 +292,4 @@ def _element(answer: Answer) -> dict[str, Any]:
     """Return what a queue's result backend keeps: small, and without addresses."""
     if isinstance(answer, Exception):
         return {"error": masked(str(answer)), "code": getattr(answer, "code", None)}
-    return {name: answer[name] for name in ("id", "status", "replayed") if name in answer}
+    return {name: answer[name] for name in ("id", "status", "replayed", "reason") if name in answer}

@@ -28,7 +28,7 @@ from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent
 if TYPE_CHECKING:
     from poststack.types import SendEmail
 
-__all__ = ["Job", "Outcome", "OutcomeName", "counts", "forget_outcome", "on_outcome", "tell"]
+__all__ = ["Job", "Outcome", "OutcomeName", "counts", "for_queue", "forget_outcome", "on_outcome", "tell"]
 
 logger: logging.Logger = logging.getLogger("poststack.tasks")
 
@@ -50,6 +50,8 @@ class Job:
     """`None` in the first one."""
     expires: float | str | None = None
     """After which the e-mail is not wanted any more: seconds after `enqueued_at`, or an ISO 8601 moment."""
+    can_wait: bool = True
+    """Whether the queue can try it again later. Where it cannot, what else would be tried again is given up."""
 
     @property
     def key(self) -> str:
@@ -75,9 +77,10 @@ class Outcome:
     result: Any = None
     """What the job returns when it is sent: `{"id": …, …}`, a list of them for a batch."""
     answers: Sequence[Mapping[str, Any] | Exception | None] = field(default=(), repr=False)
-    """The API's answer for each e-mail, or why there is none; `None` where the attempt did not get so far."""
+    """The API's answer for each e-mail, or why there is none; `None` where the attempt did not get so far. One without
+    an `id` is that of a function of `before_send`, and nothing was sent."""
     payloads: Sequence[SendEmail] = field(default=(), repr=False)
-    """The e-mails, with their idempotency keys."""
+    """The e-mails as they were to be sent, with their idempotency keys."""
 
     @property
     def name(self) -> OutcomeName:
@@ -117,6 +120,13 @@ def counts() -> dict[str, dict[OutcomeName, int]]:
     return found
 
 
+def for_queue(job: Job, decision: Decision) -> Decision:
+    """Return the decision as far as the queue can carry it out."""
+    if isinstance(decision, RetryLater) and not job.can_wait:
+        return GiveUp(f"{decision.reason}, and the queue cannot try it again later")
+    return decision
+
+
 def tell(outcome: Outcome) -> Outcome:
     """Tell everybody, and return the outcome."""
     with _lock:
@@ -143,7 +153,7 @@ def _log(outcome: Outcome) -> None:
     elif isinstance(decision, GiveUp):
         logger.error("%s: given up: %s%s.", what, decision.reason, request)
     elif outcome.answers:
-        logger.info("%s: accepted as %s at attempt %d.", what, _ids(outcome.answers), job.attempt)
+        logger.info("%s: %s at attempt %d.", what, _told(outcome.answers), job.attempt)
     else:
         logger.info("%s: done at attempt %d.", what, job.attempt)
 
@@ -158,6 +168,8 @@ if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
     os.register_at_fork(after_in_child=_begin_in_child)
 
 
-def _ids(answers: Sequence[Mapping[str, Any] | Exception | None]) -> str:
-    ids = [str(answer.get("id")) for answer in answers if isinstance(answer, Mapping)]
-    return ids[0] if len(ids) == 1 else f"{len(ids)} e-mails"
+def _told(answers: Sequence[Mapping[str, Any] | Exception | None]) -> str:
+    ids = [str(answer["id"]) for answer in answers if isinstance(answer, Mapping) and "id" in answer]
+    if not ids:
+        return "nothing was to be sent"
+    return f"accepted as {ids[0]}" if len(answers) == 1 else f"accepted as {len(ids)} e-mails"

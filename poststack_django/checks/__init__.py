@@ -6,8 +6,8 @@
 | `poststack.E002` | a mailer cannot be made: a wrong option |
 | `poststack.E003` | a mailer uses the outbox, and its table is missing: the app is not installed, or `RECORD` is off |
 | `poststack.E004` | rows are stored, and `USE_TZ` is off: times of events and of scheduled e-mails cannot be |
-| `poststack.E005` | `OUTBOX` has `TASKS`, and there are neither Django's tasks nor the package `django-tasks` |
-| `poststack.E006` | the task backend that `OUTBOX` names does not exist, or does not take its queue or priority |
+| `poststack.E005` | `OUTBOX` has `TASKS`, and what they need is not installed: Django Tasks, Celery or RQ |
+| `poststack.E006` | the tasks of `OUTBOX` have nowhere to go: no such backend or queue, or no Celery application |
 | `poststack.E007` | a mailer of `poststack_django.testing`: nothing is sent (with `--deploy`) |
 | `poststack.W001` | the webhook address is mounted, and no signing secret is configured: every call is refused |
 | `poststack.W002` | a signing secret is so short that it can be guessed |

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from poststack_django.checks.mailers import Mailer, own_mailers, readable_settings
@@ -69,23 +71,62 @@ def _times(known: Settings, mailers: list[Mailer]) -> Iterator[checks.CheckMessa
 
 
 def _tasks(outbox: OutboxSettings) -> Iterator[checks.CheckMessage]:
-    if find_spec("django.tasks") is None and find_spec("django_tasks") is None:
+    needed, install = _NEEDED[outbox.tasks or "django"]
+    if not any(find_spec(name) for name in needed):
         yield checks.Error(
-            "POSTSTACK['OUTBOX'] has TASKS, and this project has no tasks.",
-            hint="Install django-tasks, use Django 6.0 or newer, or run `manage.py poststack_outbox` without TASKS.",
+            f"POSTSTACK['OUTBOX'] has TASKS for {outbox.tasks!r}, and that is not installed.",
+            hint=f"{install}, or run `manage.py poststack_outbox` without TASKS.",
             id="poststack.E005",
         )
         return
-    problem = _problem(outbox)
+    problem = _PROBLEMS[outbox.tasks or "django"](outbox)
     if problem is not None:
-        yield checks.Error(
-            f"The tasks of the outbox cannot be enqueued: {problem}",
-            hint="Compare TASK_BACKEND, TASK_QUEUE and TASK_PRIORITY in POSTSTACK['OUTBOX'] with the setting TASKS.",
-            id="poststack.E006",
+        said, hint = problem
+        yield checks.Error(f"The tasks of the outbox cannot be enqueued: {said}", hint=hint, id="poststack.E006")
+
+
+def _problem_with_django(outbox: OutboxSettings) -> tuple[str, str] | None:
+    said = _unknown_place(outbox)
+    hint = "Compare TASK_BACKEND, TASK_QUEUE and TASK_PRIORITY in POSTSTACK['OUTBOX'] with the setting TASKS."
+    return None if said is None else (said, hint)
+
+
+def _problem_with_celery(outbox: OutboxSettings) -> tuple[str, str] | None:
+    if outbox.task_queue is not None and not isinstance(outbox.task_queue, str):
+        return "TASK_QUEUE is a function.", "For Celery it is the name of a queue."
+    # What Celery makes when there is no application: it would ask a RabbitMQ on this machine.
+    if import_module("celery").current_app.main == "default":
+        return (
+            "no Celery application is loaded in this process.",
+            "Import the project's application where Django is set up, in the package of the settings: "
+            "`from .celery import app as celery_app`.",
         )
+    return None
 
 
-def _problem(outbox: OutboxSettings) -> str | None:
+def _problem_with_rq(outbox: OutboxSettings) -> tuple[str, str] | None:
+    if outbox.task_priority:
+        return "RQ has no priorities.", "Leave TASK_PRIORITY out; name a queue that workers look at first."
+    if callable(outbox.task_queue):
+        return None  # It may connect.
+    try:
+        import_module("poststack_django.outbox.by_rq").queue()
+    except ImproperlyConfigured as error:
+        return str(error), "TASK_QUEUE in POSTSTACK['OUTBOX'] says which queue."
+    except Exception as error:  # noqa: BLE001  # the project's own function, or a setting that django-rq reports
+        return f"its queue cannot be made ({type(error).__name__}).", "See TASK_QUEUE in POSTSTACK['OUTBOX']."
+    return None
+
+
+_NEEDED: Final = {
+    "django": (("django.tasks", "django_tasks"), "Install django-tasks, or use Django 6.0 or newer"),
+    "celery": (("celery",), 'Install it with `pip install "poststack[celery]"`'),
+    "rq": (("rq",), 'Install it with `pip install "poststack[rq]"`, and perhaps django-rq'),
+}
+_PROBLEMS: Final = {"django": _problem_with_django, "celery": _problem_with_celery, "rq": _problem_with_rq}
+
+
+def _unknown_place(outbox: OutboxSettings) -> str | None:
     declared: object = getattr(settings, "TASKS", None) or {"default": {}}
     given: object = (
         cast("Mapping[str, Any]", declared).get(outbox.task_backend) if isinstance(declared, Mapping) else None
@@ -93,9 +134,12 @@ def _problem(outbox: OutboxSettings) -> str | None:
     if not isinstance(given, Mapping):
         return f"TASKS has no backend {outbox.task_backend!r}."
     backend = cast("Mapping[str, Any]", given)
+    queue = "default" if outbox.task_queue is None else outbox.task_queue
+    if not isinstance(queue, str):
+        return "TASK_QUEUE is a function, and for Django Tasks it is the name of a queue."
     queues: Any = backend.get("QUEUES", ["default"])
-    if queues and outbox.task_queue not in queues:
-        return f"the backend {outbox.task_backend!r} has no queue {outbox.task_queue!r}."
+    if queues and queue not in queues:
+        return f"the backend {outbox.task_backend!r} has no queue {queue!r}."
     if outbox.task_priority not in PRIORITIES:
         return f"a priority is from {PRIORITIES[0]} to {PRIORITIES[-1]}."
     if outbox.task_priority and not _takes_priorities(backend.get("BACKEND")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from poststack import PostStackError
 from poststack_tasks import job as attempts
+from poststack_tasks.celery.delays import countdown as countdown_for
 from poststack_tasks.celery.enqueuing import (
     ENQUEUED_AT,
     Prepare,
@@ -45,12 +45,6 @@ FIRST_ATTEMPT_AT: Final = "poststack_first_attempt_at"
 
 EAGER_ATTEMPTS: Final = 3
 """Without a queue nothing can wait: `task_always_eager` tries so often, at once."""
-
-VISIBILITY_TIMEOUT: Final = 3_600.0
-"""Seconds after which these brokers hand an unacknowledged job to another worker, unless they are told otherwise."""
-_WITH_VISIBILITY_TIMEOUT: Final = ("redis", "rediss", "sentinel", "valkey", "sqs")
-_IN_WHOLE_SECONDS: Final = ("amqp", "amqps", "pyamqp", "librabbitmq")
-"""Where RabbitMQ itself puts jobs off, with quorum queues, Celery cuts fractions off, and refuses 0.x seconds."""
 
 OPTIONS: Final[dict[str, Any]] = {
     "bind": True,
@@ -151,7 +145,7 @@ def _retry(task: Any, outcome: Outcome, decision: RetryLater) -> NoReturn:
     headers: dict[str, Any] = {**(task.request.headers or {}), FIRST_ATTEMPT_AT: outcome.job.first_attempt_at}
     # Tasks that were enqueued without this module have no such header, and must not be checked as new ones.
     headers.setdefault(ENQUEUED_AT, outcome.job.first_attempt_at)
-    countdown = _countdown(task.app, decision.delay)
+    countdown = countdown_for(task.app, decision.delay)
     try:
         raise task.retry(exc=outcome.error, countdown=countdown, max_retries=_ENDLESS, headers=headers)
     except _exceptions.Reject as rejected:
@@ -162,18 +156,6 @@ def _retry(task: Any, outcome: Outcome, decision: RetryLater) -> NoReturn:
 
 _ENDLESS: Final = 1_000_000
 """The policy ends retries by time, not by number. `None` would mean the task's own `max_retries`."""
-
-
-def _countdown(app: Any, delay: float) -> float:
-    """Return the delay as this broker can have it."""
-    scheme = str(app.conf.broker_url or app.conf.broker_read_url or "amqp").partition(":")[0].partition("+")[0]
-    if scheme in _IN_WHOLE_SECONDS:
-        return math.ceil(delay)
-    if scheme not in _WITH_VISIBILITY_TIMEOUT:
-        return delay
-    # So long a job may wait in a worker before the broker takes that worker for dead.
-    options: dict[str, Any] = app.conf.broker_transport_options or {}
-    return min(delay, float(options.get("visibility_timeout", VISIBILITY_TIMEOUT)) / 2)
 
 
 def _close_clients(**_: Any) -> None:

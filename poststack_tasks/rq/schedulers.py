@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.exceptions import RedisError
 from rq import Worker
@@ -21,6 +21,7 @@ __all__ = ["wait_without_scheduler", "warn_without_scheduler"]
 logger: logging.Logger = logging.getLogger("poststack.tasks")
 
 _BETWEEN_WARNINGS: Final = 60.0
+_TO_START: Final = 2.0
 _MARGIN: Final = 5.0
 """Seconds of a job's time limit that are left for RQ."""
 
@@ -58,7 +59,7 @@ def warn_without_scheduler(queue: Queue) -> None:
             return
         _looked[queue.name] = now
     try:
-        alone = Worker.count(queue=queue) > 0 and not _has_scheduler(queue.connection, queue.name)
+        alone = _has_workers(queue) and not _has_scheduler(queue.connection, queue.name)
     except RedisError:
         return  # The job is enqueued, which is what counts.
     if alone:
@@ -67,6 +68,13 @@ def warn_without_scheduler(queue: Queue) -> None:
             "workers with --with-scheduler.",
             queue.name,
         )
+
+
+def _has_workers(queue: Queue) -> bool:
+    # A worker is there a moment before its scheduler is.
+    workers = cast("list[Any]", cast("Any", Worker).all(queue=queue))
+    begun = time.time() - _TO_START
+    return any(worker.birth_date and worker.birth_date.timestamp() < begun for worker in workers)
 
 
 def _has_scheduler(connection: Redis, queue: str) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -110,7 +110,9 @@ def work_horse(pid: int) -> int:
 
 def let_pass(seconds: int, site: Site) -> None:
     """Let this time pass for Redis and for RQ: until when they wait is brought forward by as much."""
-    with Redis.from_url(site.environment["SIGNUP_REDIS_URL"]) as server:  # pyright: ignore[reportUnknownMemberType]
+    # redis-py describes its types in part only.
+    connected: Any = Redis.from_url(site.environment["SIGNUP_REDIS_URL"])  # pyright: ignore[reportUnknownMemberType]
+    with connected as server:
         for name in server.scan_iter("rq:*"):
             if (left := server.ttl(name)) > 0:
                 server.expire(name, left - seconds)  # What is over then is deleted.

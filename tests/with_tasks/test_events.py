@@ -79,7 +79,10 @@ def test_an_event_without_time_and_email_is_one_too(process: Processor) -> None:
 
 def test_an_event_that_comes_again_is_not_handled_again(process: Processor) -> None:
     seen: list[str] = []
-    on_event("email.bounced")(lambda event: seen.append(event.id))
+
+    @on_event("email.bounced")
+    def handler(event: WebhookEvent) -> None:
+        seen.append(event.id)
 
     assert process(event_job(EVENT)).decision == Sent()
     assert process(event_job(EVENT), Job("test", "j2")).decision == Sent()

@@ -83,6 +83,13 @@ def attempts(request: pytest.FixtureRequest, poststack_emulator: EmulatorSession
     return Attempts(poststack_emulator, request.param == "async")
 
 
+def answering(answer: object) -> Callable[..., Any]:
+    def does(payload: object) -> object:
+        return answer
+
+    return does
+
+
 def raises(error: BaseException) -> Callable[..., Any]:
     def does(payload: object) -> None:
         raise error
@@ -260,7 +267,7 @@ def test_arguments_that_a_client_refuses_would_be_refused_again(attempts: Attemp
 
 @pytest.mark.parametrize("answer", [None, {}, {"id": ""}, {"id": 7}, [], "em_1"], ids=repr)
 def test_an_answer_without_an_id_leaves_doubt_and_is_asked_for_again(attempts: Attempts, answer: object) -> None:
-    attempts.answer(lambda payload: answer)
+    attempts.answer(answering(answer))
 
     assert isinstance(attempts.email().decision, RetryLater)
     assert isinstance(attempts.batch([EMAIL, EMAIL]).decision, RetryLater)
@@ -310,7 +317,7 @@ def test_a_batch_with_a_wrong_key_is_given_up(attempts: Attempts) -> None:
 )
 def test_each_email_of_a_batch_is_judged(attempts: Attempts, code: str | None, decision: type) -> None:
     refused = {"error": "ada@example.org: no"} | ({"code": code} if code else {})
-    attempts.answer(lambda payload: {"data": [{"id": "em_1"}, refused]})
+    attempts.answer(answering({"data": [{"id": "em_1"}, refused]}))
 
     outcome = attempts.batch([EMAIL, EMAIL])
 
@@ -323,13 +330,13 @@ def test_each_email_of_a_batch_is_judged(attempts: Attempts, code: str | None, d
 
 
 def test_a_quota_is_waited_for_when_asked(attempts: Attempts) -> None:
-    attempts.answer(lambda payload: {"data": [{"error": "used up", "code": "monthly_limit_exceeded"}]})
+    attempts.answer(answering({"data": [{"error": "used up", "code": "monthly_limit_exceeded"}]}))
 
     assert isinstance(attempts.batch([EMAIL], limits=Limits(wait_for_quota=True)).decision, RetryLater)
 
 
 def test_a_batch_that_is_refused_as_a_whole_tells_the_first_reason(attempts: Attempts) -> None:
-    attempts.answer(lambda payload: {"data": [{"error": "first"}, {"error": "second"}]})
+    attempts.answer(answering({"data": [{"error": "first"}, {"error": "second"}]}))
 
     outcome = attempts.batch([EMAIL, EMAIL])
 
@@ -349,7 +356,7 @@ def test_a_batch_waits_as_long_as_its_slowest_email(attempts: Attempts) -> None:
 
 @pytest.mark.parametrize("answer", [{"data": []}, {"data": [{"id": "em_1"}]}, {"data": None}, [], None], ids=repr)
 def test_an_answer_of_another_length_is_no_answer(attempts: Attempts, answer: object) -> None:
-    attempts.answer(lambda payload: answer)
+    attempts.answer(answering(answer))
 
     outcome = attempts.batch([EMAIL, EMAIL])
 
@@ -391,3 +398,30 @@ def test_cancelling_an_attempt_cancels_it(poststack_emulator: EmulatorSession) -
             await task
 
     asyncio.run(main())
+
+
+def test_an_asynchronous_client_without_a_deadline_is_given_one() -> None:
+    async def never(payload: object) -> Any:
+        await asyncio.Event().wait()
+
+    client: Any = SimpleNamespace(emails=SimpleNamespace(send=never, batch=never))
+    settings = TaskSettings(deadline=0.001)
+
+    async def main() -> list[Outcome]:
+        return [
+            await poststack_tasks.job.asend_email(JOB, EMAIL, client=client, settings=settings),
+            await poststack_tasks.job.asend_batch(JOB, [EMAIL], client=client, settings=settings),
+        ]
+
+    for outcome in asyncio.run(main()):
+        assert isinstance(outcome.decision, RetryLater)
+        assert isinstance(outcome.error, PostStackTimeoutError)
+
+
+def test_a_queue_that_cannot_wait_gives_up(attempts: Attempts) -> None:
+    attempts.session.fail(503, retry_after=40, times=1)
+
+    outcome = attempts.email(job=Job("test", "j1", can_wait=False))
+
+    assert outcome.decision == GiveUp("status 503 at attempt 1, and the queue cannot try it again later")
+    assert isinstance(outcome.error, PostStackError)

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-import poststack_tasks
 from poststack import PostStackError
-from poststack_tasks import GiveUp, Job, Outcome, RetryLater, Sent, counts, forget_outcome, on_outcome
+from poststack_tasks import GiveUp, Job, Outcome, RetryLater, Sent, counts, forget_outcome, on_outcome, outcomes
 from poststack_tasks.outcomes import tell
 
 SECRETS = ("ada@example.org", "A secret subject", "sk_test_secret", "The body")
@@ -121,7 +120,7 @@ def test_threads_count_together() -> None:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_child_counts_for_itself_though_a_thread_of_the_parent_was_counting() -> None:
     tell(outcome())
-    with poststack_tasks.outcomes._lock:  # pyright: ignore[reportPrivateUsage]
+    with outcomes._lock:  # pyright: ignore[reportPrivateUsage]
         if (child := os.fork()) == 0:
             status = 1
             try:

@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -72,18 +73,27 @@ def loop() -> list[Any]:
     return items
 
 
+def pickled(value: object) -> bytes:
+    return pickle.dumps(value)
+
+
 def test_an_email_is_copied_as_plain_json() -> None:
-    given_mapping = MappingProxyType(
-        OrderedDict(EMAIL, to="ada@example.org", tags=("a", Colour.RED), html=Safe("<b>"), variables={"n": Amount(1.5)})
+    given_mapping: Mapping[str, Any] = MappingProxyType(
+        OrderedDict[str, Any](
+            EMAIL,
+            to="ada@example.org",
+            tags=("a", Colour.RED),
+            html=Safe("<b>"),
+            variables={"n": Amount(1.5)},
+        )
     )
 
     job: Any = checked_job(given_mapping)
 
     assert job == {**EMAIL, "tags": ["a", "red"], "html": "<b>", "variables": {"n": 1.5}}
-    assert type(job) is dict
-    assert {type(job["html"]), type(job["tags"][1])} == {str}
-    assert type(job["variables"]["n"]) is float
-    assert b"Colour" not in pickle.dumps(job)
+    # Nothing is left of this module, where a worker might look for it.
+    assert __name__.encode() not in pickled(job)
+    assert __name__.encode() in pickled({**EMAIL, "tags": [Colour.RED]})
 
 
 def test_numbers_of_an_enumeration_are_numbers() -> None:
@@ -190,7 +200,7 @@ def test_what_is_no_batch_is_refused(batch: object) -> None:
 
 def test_the_place_of_a_wrong_email_is_told() -> None:
     with pytest.raises(JobError, match=r"^emails\[1\]: .*no recipients"):
-        checked_jobs([EMAIL, {**EMAIL, "to": []}])
+        checked_jobs([EMAIL, {**EMAIL, "to": None}])
     with pytest.raises(JobError, match=r"emails\[1\]\.text"):
         checked_jobs([EMAIL, {**EMAIL, "text": b"no"}])
     with pytest.raises(JobError, match=r"^emails\[1\]: An idempotency key"):

@@ -13,9 +13,10 @@ def told(storm: Storm) -> str:
     """Say what will happen."""
     api = ", ".join(f"{share:.0%} {name}" for name, share in FAULTS)
     return (
-        f"Storm: {storm.mails:,} e-mails, {storm.workers} workers, kill -9 of a random one every {storm.kill_every:g} s "
-        f"for up to {storm.seconds:g} s\n"
-        f"The API answers {api} (Retry-After {RETRY_AFTER:g} s with each 429; an e-mail whose answer is lost is accepted)"
+        f"Storm: {storm.mails:,} e-mails, {storm.workers} workers, kill -9 of a random one every "
+        f"{storm.kill_every:g} s for up to {storm.seconds:g} s\n"
+        f"The API answers {api} (Retry-After {RETRY_AFTER:g} s with each 429; an e-mail whose answer is "
+        "lost is accepted)"
     )
 
 

@@ -126,7 +126,7 @@ def _set_faults(api: Api, seed: int) -> dict[int, str]:
 
 
 def _kill_until_accepted(stand: Stand, storm: Storm, report: Report, say: Callable[[str], None]) -> None:
-    dice = random.Random(storm.seed)
+    dice = random.Random(storm.seed)  # noqa: S311  # a storm that can be repeated
     working = [stand.start_worker() for _ in range(storm.workers)]
     until = time.monotonic() + storm.seconds
     following = time.monotonic() + storm.kill_every

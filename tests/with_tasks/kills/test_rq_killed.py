@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from tests.with_tasks.kills.choosing import exhaustive, only_exhaustively
 from tests.with_tasks.kills.expectations import each_sent_once
 from tests.with_tasks.stand.holding import ANSWERED, HELD_FOR, RETRIED, hold, wait_until_held
 from tests.with_tasks.stand.processes import Process, wait_until
@@ -59,12 +60,12 @@ def kill_group(workers: Sequence[Process]) -> None:
 @pytest.mark.parametrize(
     ("kind", "kill"),
     [
-        ("ForkingWorker", kill_children),
-        ("ForkingWorker", kill_worker),
+        exhaustive("ForkingWorker", kill_children),
+        exhaustive("ForkingWorker", kill_worker),
         ("ForkingWorker", kill_group),
-        ("SimpleWorker", kill_worker),
-        ("SpawningWorker", kill_children),
-        ("SpawningWorker", kill_group),
+        exhaustive("SimpleWorker", kill_worker),
+        exhaustive("SpawningWorker", kill_children),
+        exhaustive("SpawningWorker", kill_group),
     ],
 )
 def test_a_kill_at_each_point_neither_loses_nor_doubles_an_email(
@@ -89,6 +90,7 @@ def test_a_kill_at_each_point_neither_loses_nor_doubles_an_email(
     each_sent_once(stand, jobs)
 
 
+@only_exhaustively
 def test_what_fails_is_tried_again_and_what_is_refused_is_kept(rq_stands: Stands) -> None:
     stand = rq_stands()
     stand.start_worker(warm="warm@example.com")
@@ -115,6 +117,7 @@ def test_what_fails_is_tried_again_and_what_is_refused_is_kept(rq_stands: Stands
     each_sent_once(stand, jobs, besides="warm@example.com")
 
 
+@only_exhaustively
 def test_a_job_that_is_taken_for_abandoned_while_it_is_done_is_sent_once(rq_stands: Stands) -> None:
     stand = rq_stands()
     job = stand.new_id()
@@ -134,6 +137,7 @@ def test_a_job_that_is_taken_for_abandoned_while_it_is_done_is_sent_once(rq_stan
     each_sent_once(stand, {"job": job})
 
 
+@only_exhaustively
 def test_a_client_that_was_used_before_the_fork_serves_all_children(rq_stands: Stands) -> None:
     stand = rq_stands()
     jobs = {str(number): stand.enqueue() for number in range(20)}
@@ -149,6 +153,7 @@ def test_a_client_that_was_used_before_the_fork_serves_all_children(rq_stands: S
     each_sent_once(stand, jobs, besides="warm@example.com")
 
 
+@only_exhaustively
 def test_a_redis_that_is_killed_and_comes_back_loses_nothing(rq_stands: Stands) -> None:
     stand = rq_stands()
     stand.start_worker()

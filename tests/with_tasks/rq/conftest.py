@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,9 +11,6 @@ from example_projects.demo.programs import DemoError
 from example_projects.demo.redis_server import redis_server
 from tests.services import is_missing
 from tests.with_tasks.rq.stand import Api, Stand
-
-if TYPE_CHECKING:
-    from rq import Queue
 
 if find_spec("rq") is None:
     collect_ignore_glob = ["test_*.py"]
@@ -38,9 +35,32 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.fixture
-def stand(redis_url: str, _api: Api, tmp_path: Path) -> Iterator[Stand]:
+def api(_api: Api) -> Api:
     _api.clear()
-    stand = Stand(tmp_path, redis_url, _api)
+    return _api
+
+
+@pytest.fixture(scope="package")
+def _served(redis_url: str, _api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    stand = Stand(tmp_path_factory.mktemp("served"), redis_url, _api)
+    try:
+        stand.worker()
+        yield stand
+    finally:
+        stand.close()
+
+
+@pytest.fixture
+def served(_served: Stand, connection: Any) -> Any:
+    """Return the queue of a worker that all tests share which kill none: to start one takes seconds."""
+    from rq import Queue
+
+    return Queue(_served.name, connection=connection)
+
+
+@pytest.fixture
+def stand(redis_url: str, api: Api, tmp_path: Path) -> Iterator[Stand]:
+    stand = Stand(tmp_path, redis_url, api)
     try:
         yield stand
     finally:
@@ -56,7 +76,7 @@ def connection(redis_url: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def queue(stand: Stand, connection: Any) -> Queue:
+def queue(stand: Stand, connection: Any) -> Any:
     from rq import Queue
 
     return Queue(stand.name, connection=connection)

@@ -97,11 +97,6 @@ class Api:
         found: list[dict[str, Any]] = self._http.get("/faults").raise_for_status().json()["faults"]
         return found
 
-    @property
-    def requests(self) -> int:
-        found: int = self._http.get("/health").raise_for_status().json()["requests"]
-        return found
-
     def mails(self) -> list[dict[str, Any]]:
         """Return the e-mails that were accepted, newest first."""
         found: list[dict[str, Any]] = self._http.get("/emails").raise_for_status().json()["data"]
@@ -137,7 +132,7 @@ class Stand:
         log = self._folder / f"worker-{len(self.workers)}.log"
         process = Process(command, log, {**known, **environment})
         self.workers.append(process)
-        wait_until(lambda: "Listening on" in process.written() or "isten" in process.written(), "a worker listens")
+        wait_until(lambda: "istening on" in process.written(), "a worker listens")
         return process
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The emulator in a process of its own, and what a test asks it: who got mail, under which keys, how often it was asked."""
+"""The emulator in a process of its own, and what a test asks it: who got mail, under which keys, how often."""
 
 from __future__ import annotations
 

@@ -16,7 +16,17 @@ from typing import Any, Final, Protocol
 from example_projects.demo.programs import free_port
 from tests.with_tasks.stand.processes import Process, StandError, wait_until
 
-__all__ = ["SHORT_VISIBILITY", "Broker", "BrokerMissingError", "Rabbit", "RabbitNode", "Valkey", "rabbit", "rabbit_node", "valkey"]
+__all__ = [
+    "SHORT_VISIBILITY",
+    "Broker",
+    "BrokerMissingError",
+    "Rabbit",
+    "RabbitNode",
+    "Valkey",
+    "rabbit",
+    "rabbit_node",
+    "valkey",
+]
 
 SHORT_VISIBILITY: Final[Mapping[str, Any]] = {
     "visibility_timeout": 3,

@@ -1,4 +1,4 @@
-"""Processes in sessions of their own, so that all of a worker can be found, and killed, also when its parent is dead."""
+"""Processes in sessions of their own, so that all of a worker can be found and killed, also when its parent is dead."""
 
 from __future__ import annotations
 

@@ -1,0 +1,134 @@
+"""What Celery's broker keeps of jobs that were given up: a queue of them, and the way back where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final
+
+from poststack_tasks.celery.enqueuing import ENQUEUED_AT
+from poststack_tasks.celery.giving_up import GIVEN_UP, given_up_queue
+from poststack_tasks.celery.tasks import FIRST_ATTEMPT_AT
+from poststack_tasks.configuration import current_settings
+from poststack_tasks.failed import FailedJob
+
+__all__ = ["CeleryFailedJobs"]
+
+_PROPERTIES: Final = ("correlation_id", "reply_to", "priority", "expiration")
+
+
+class CeleryFailedJobs:
+    """The jobs in the queue `poststack.given_up` of an application's broker.
+
+    While they are looked at, the broker holds them for this process. The others go back when it closes.
+    When it is killed, RabbitMQ takes them back at once, and Redis after the visibility timeout.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        settings = current_settings(app.conf)
+        # With confirmations, a message is acknowledged here only when the broker has it elsewhere.
+        self._connection = app.connection_for_write(transport_options=_confirming(app))
+        self._channel = self._connection.channel()
+        self._queue = given_up_queue(settings)(self._channel)
+        self._held: dict[str, list[Any]] = {}
+        self._others: list[Any] = []
+
+    def all(self) -> Sequence[FailedJob]:
+        """Return those of this package, oldest first."""
+        self._queue.declare()
+        found: list[FailedJob] = []
+        while (message := self._queue.get(no_ack=False)) is not None:
+            headers: Mapping[str, Any] = message.headers or {}
+            if GIVEN_UP not in headers:  # Put there by somebody else, who knows why.
+                self._others.append(message)
+                continue
+            job = _shown(headers)
+            # The same job may be there twice: a worker that was killed after it had given up gave up again.
+            self._held.setdefault(job.id, []).append(message)
+            if len(self._held[job.id]) == 1:
+                found.append(job)
+        return sorted(found, key=lambda job: job.failed_at or 0.0)
+
+    def retry(self, job: FailedJob, *, enqueued_at: float | None = None) -> bool:
+        """Put one back into its queue; see `FailedJobs`. Raises `LookupError` when the broker has no such queue."""
+        messages = self._held.get(job.id)
+        if not messages:
+            return False
+        self._publish(messages[0], enqueued_at)
+        # Whoever is killed here has the job in both queues; its key keeps it from being sent twice.
+        for message in messages:
+            message.ack()
+        del self._held[job.id]
+        return True
+
+    def close(self) -> None:
+        """Give the others back to the broker."""
+        try:
+            for message in [*self._others, *(message for messages in self._held.values() for message in messages)]:
+                message.requeue()
+        finally:
+            self._connection.release()
+
+    def _publish(self, message: Any, enqueued_at: float | None) -> None:
+        headers = dict(message.headers)
+        why: Mapping[str, Any] = headers.pop(GIVEN_UP)
+        headers.pop(FIRST_ATTEMPT_AT, None)
+        headers |= {"retries": 0, "ignore_result": why.get("ignore_result", False)}
+        if enqueued_at is not None:
+            headers[ENQUEUED_AT] = enqueued_at
+        exchange, routing_key = why.get("exchange") or "", why.get("routing_key") or ""
+        self._declare(exchange, routing_key)
+        returned: list[object] = []
+
+        def returned_to(error: object, *_: object) -> None:
+            returned.append(error)
+
+        producer = import_module("kombu").Producer(self._channel, on_return=returned_to, auto_declare=False)
+        properties = {name: value for name in _PROPERTIES if (value := message.properties.get(name)) is not None}
+        # As it is: what a broker has must not depend on what this process can decode.
+        producer.publish(
+            message.body,
+            exchange=exchange,
+            routing_key=routing_key,
+            headers=headers,
+            content_type=message.content_type,
+            content_encoding=message.content_encoding,
+            compression=headers.pop("compression", None),
+            delivery_mode=2,
+            mandatory=True,
+            **properties,
+        )
+        if returned:
+            raise LookupError(
+                f"The broker has no queue for the routing key {routing_key!r} of the exchange {exchange!r}. Start a "
+                "worker for it once, which makes it."
+            )
+
+    def _declare(self, exchange: str, routing_key: str) -> None:
+        """Declare the queue, as the worker does: a broker in Redis would drop what has no queue."""
+        for queue in self._app.amqp.queues.values():
+            named = {queue.routing_key, queue.name} if not exchange else {queue.routing_key}
+            if routing_key in named and (not exchange or queue.exchange.name == exchange):
+                queue(self._channel).declare()
+
+
+def _confirming(app: Any) -> dict[str, Any]:
+    url = str(app.conf.broker_write_url or app.conf.broker_url or "")
+    return {"confirm_publish": True} if url.startswith(("amqp:", "amqps:", "pyamqp:")) else {}
+
+
+def _shown(headers: Mapping[str, Any]) -> FailedJob:
+    why: Mapping[str, Any] = headers[GIVEN_UP]
+    return FailedJob(
+        id=str(headers.get("id")),
+        function=str(headers.get("task")).rpartition(".")[2],
+        queue=str(why.get("routing_key")),
+        reason=str(why.get("reason")),
+        failed_at=why.get("at"),
+        enqueued_at=headers.get(ENQUEUED_AT),
+        attempts=why.get("attempts"),
+        error=why.get("error"),
+        status=why.get("status"),
+        code=why.get("code"),
+    )
