@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -55,15 +55,19 @@ def _rq(folder: Path) -> Generator[Stand]:
         yield _Queue(stand, lambda: stand.start_worker(RQ_WORKER), "finished")
 
 
+def _pairs(settings: Mapping[str, Any]) -> str:
+    return " ".join(f"{name} {value}" for name, value in settings.items())
+
+
 _CELERY: Final = f"prefork with {_CHILDREN} children, acks_late as the tasks have it"
 
 _ALL: Final[dict[str, tuple[str, Callable[[Path], AbstractContextManager[Stand]]]]] = {
     "celery-rabbitmq": (f"{_CELERY}; quorum queue", _celery("rabbitmq-quorum")),
     "celery-valkey": (
-        f"{_CELERY}; {', '.join(f'{name} {value}' for name, value in _VISIBILITY.items())}",
+        f"{_CELERY}; {_pairs(_VISIBILITY)}",
         _celery("valkey", broker_transport_options=dict(_VISIBILITY)),
     ),
-    "rq": (f"rq worker --with-scheduler, all loaded before it forks; {' '.join(f'{name} {value}' for name, value in SHORT_TTLS.items())}", _rq),
+    "rq": (f"rq worker --with-scheduler {_pairs(SHORT_TTLS)}, loading everything before it forks", _rq),
 }
 
 QUEUES: Final = {name: opened for name, (_, opened) in _ALL.items()}

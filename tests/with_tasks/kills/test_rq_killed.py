@@ -63,7 +63,7 @@ def kill_group(workers: Sequence[Process]) -> None:
         exhaustive("ForkingWorker", kill_children),
         exhaustive("ForkingWorker", kill_worker),
         ("ForkingWorker", kill_group),
-        exhaustive("SimpleWorker", kill_worker),
+        exhaustive("AloneWorker", kill_worker),
         exhaustive("SpawningWorker", kill_children),
         exhaustive("SpawningWorker", kill_group),
     ],
@@ -123,11 +123,11 @@ def test_a_job_that_is_taken_for_abandoned_while_it_is_done_is_sent_once(rq_stan
     job = stand.new_id()
     held = stand.api.hold(stand.key(job), seconds=2 * HELD_FOR, accepted=True)
     # It says that it lives before and after a job, and not in between.
-    stand.start_worker("SimpleWorker")
+    stand.start_worker("AloneWorker")
     stand.enqueue(job, job_timeout=60)
     stand.api.wait_until_hit(held)
 
-    other = stand.start_worker("SimpleWorker")
+    other = stand.start_worker("AloneWorker")
     wait_until(lambda: job in other.written(), "the other worker has the job, too")
     wait_until(lambda: stand.api.requests == 2, "both workers have asked the API")
     stand.wait_until_done([job])

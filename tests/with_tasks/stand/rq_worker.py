@@ -6,34 +6,28 @@ A worker says so often that it is alive, and a job whose worker has not said so 
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from rq import SimpleWorker, Worker
+from rq.worker import SpawnWorker
 
 import poststack_tasks
 from poststack_tasks.clients import get_client
 from tests.with_tasks.stand.holding import ANSWERED, RETRIED, hold_here
 
 if TYPE_CHECKING:
-
-    class _Worker:
-        """What all of RQ's workers have."""
-
-        def handle_job_retry(self, job: Any, *args: Any, **kwargs: Any) -> None: ...
-
-    _Forking = _Simple = _Spawning = _Worker
+    _Base = Worker
 else:
-    _rq = import_module("rq")
-    _Forking, _Simple, _Spawning = _rq.Worker, _rq.SimpleWorker, _rq.worker.SpawnWorker
-    _Worker = object
+    _Base = object
 
-__all__ = ["WARM", "ForkingWorker", "SimpleWorker", "SpawningWorker"]
+__all__ = ["WARM", "AloneWorker", "ForkingWorker", "SpawningWorker"]
 
 WARM = "STAND_WARM"
 """The environment variable with a recipient to whom the worker writes before it forks."""
 _ABANDONED_AFTER = 4
 
 
-class _Held(_Worker):
+class _Held(_Base):
     def get_heartbeat_ttl(self, job: Any, working_time: float = 0.0) -> int:
         return _ABANDONED_AFTER
 
@@ -42,15 +36,15 @@ class _Held(_Worker):
         hold_here(job.id, RETRIED)
 
 
-class ForkingWorker(_Held, _Forking):
+class ForkingWorker(_Held, Worker):
     """Forks for each job."""
 
 
-class SimpleWorker(_Held, _Simple):
+class AloneWorker(_Held, SimpleWorker):
     """Does the jobs itself."""
 
 
-class SpawningWorker(_Held, _Spawning):
+class SpawningWorker(_Held, SpawnWorker):
     """Starts an interpreter for each job."""
 
 
