@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types twins matrix bench clean
+.PHONY: help setup demo test lint format types twins matrix bench storm clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ matrix: $(READY) ## Test on every Python and Django that is present
 
 bench: $(READY) ## Measure against the published SDK, write benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+storm: $(READY) ## Kill workers while e-mail is sent through queues, and count (ARGS="rq --mails 200" chooses)
+	@$(BIN)/python -m tools.storm $(ARGS)
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .nox .bench .mypy_cache .pytest_cache .ruff_cache .coverage* htmlcov

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,8 @@ _MOST_MAILS = 10_000  # So many the emulator keeps.
 def main(arguments: list[str] | None = None) -> int:
     """Run the storm over each queue; return 1 when an e-mail is missing or doubled, 2 when a queue cannot be tried."""
     options = _parser().parse_args(arguments)
+    # As Ctrl-C: whatever was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     storm = Storm(options.mails, options.workers, options.kill_every, options.seconds, options.seed)
     reports: dict[str, Report] = {}
     print(told(storm), flush=True)

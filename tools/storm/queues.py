@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from tests.with_tasks.stand.brokers import SHORT_VISIBILITY
 from tests.with_tasks.stand.celery_stand import CeleryStand, celery_stand
 from tests.with_tasks.stand.processes import Process
+from tests.with_tasks.stand.rq_stand import RQ_WORKER, SHORT_TTLS, RqStand, rq_stand
 from tools.storm.weather import Stand
 
 __all__ = ["QUEUES", "settings_of"]
@@ -18,21 +19,22 @@ _VISIBILITY: Final = {**SHORT_VISIBILITY, "visibility_timeout": 10}
 _CHILDREN: Final = 2
 
 
-class _Celery:
-    def __init__(self, stand: CeleryStand) -> None:
+class _Queue:
+    """The stand of a test, as a storm wants it."""
+
+    def __init__(self, stand: CeleryStand | RqStand, start_worker: Callable[[], Process], done: str) -> None:
         self._stand = stand
+        self._done = done
         self.workers = stand.workers
         self.api = stand.api
         self.key = stand.key
+        self.start_worker = start_worker
 
     def enqueue(self) -> str:
         return self._stand.enqueue()
 
-    def start_worker(self) -> Process:
-        return self._stand.start_worker(concurrency=_CHILDREN)
-
     def succeeded(self, job: str) -> bool:
-        return self._stand.state(job) == "SUCCESS"
+        return self._stand.state(job) == self._done
 
     def wait_until_quiet(self, *, seconds: float) -> None:
         self._stand.wait_until_quiet(seconds=seconds)
@@ -42,9 +44,19 @@ def _celery(kind: str, **conf: Any) -> Callable[[Path], AbstractContextManager[S
     @contextmanager
     def opened(folder: Path) -> Generator[Stand]:
         with celery_stand(kind, folder, **conf) as stand:
-            yield _Celery(stand)
+            yield _Queue(stand, lambda: stand.start_worker(concurrency=_CHILDREN), "SUCCESS")
 
     return opened
+
+
+@contextmanager
+def _rq(folder: Path) -> Generator[Stand]:
+    with rq_stand(folder) as stand:
+        yield _Queue(stand, lambda: stand.start_worker(RQ_WORKER), "finished")
+
+
+def _pairs(settings: Mapping[str, Any]) -> str:
+    return " ".join(f"{name} {value}" for name, value in settings.items())
 
 
 _CELERY: Final = f"prefork with {_CHILDREN} children, acks_late as the tasks have it"
@@ -52,9 +64,10 @@ _CELERY: Final = f"prefork with {_CHILDREN} children, acks_late as the tasks hav
 _ALL: Final[dict[str, tuple[str, Callable[[Path], AbstractContextManager[Stand]]]]] = {
     "celery-rabbitmq": (f"{_CELERY}; quorum queue", _celery("rabbitmq-quorum")),
     "celery-valkey": (
-        f"{_CELERY}; {', '.join(f'{name} {value}' for name, value in _VISIBILITY.items())}",
+        f"{_CELERY}; {_pairs(_VISIBILITY)}",
         _celery("valkey", broker_transport_options=dict(_VISIBILITY)),
     ),
+    "rq": (f"rq worker --with-scheduler {_pairs(SHORT_TTLS)}, loading everything before it forks", _rq),
 }
 
 QUEUES: Final = {name: opened for name, (_, opened) in _ALL.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,11 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.with_tasks.stand.celery_stand import CeleryStand
+    from tests.with_tasks.stand.rq_stand import RqStand
 
-# They take minutes, with four brokers: `POSTSTACK_EXHAUSTIVE=1` runs them.
-collect_ignore_glob = (
-    [] if find_spec("celery") and os.environ.get("POSTSTACK_EXHAUSTIVE") == "1" else ["test_celery*.py", "test_rq*.py"]
-)
+collect_ignore_glob = [f"test_{queue}*.py" for queue in ("celery", "rq") if find_spec(queue) is None]
 
 
 @pytest.fixture
@@ -37,6 +34,23 @@ def celery_stands(tmp_path: Path) -> Iterator[Callable[..., CeleryStand]]:
             folder.mkdir()
             try:
                 return stack.enter_context(celery_stand(kind, folder, **conf))
+            except BrokerMissingError as missing:
+                is_missing(str(missing))
+
+        yield made
+
+
+@pytest.fixture
+def rq_stands(tmp_path: Path) -> Iterator[Callable[[], RqStand]]:
+    """Return what sets up Redis and an API for a test."""
+    from tests.with_tasks.stand.brokers import BrokerMissingError
+    from tests.with_tasks.stand.rq_stand import rq_stand
+
+    with contextlib.ExitStack() as stack:
+
+        def made() -> RqStand:
+            try:
+                return stack.enter_context(rq_stand(tmp_path))
             except BrokerMissingError as missing:
                 is_missing(str(missing))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.with_tasks.kills.choosing import exhaustive
 from tests.with_tasks.kills.expectations import each_sent_once
 from tests.with_tasks.stand.celery_stand import CeleryStand
 from tests.with_tasks.stand.holding import ANSWERED, HELD_FOR, RETRIED, hold, wait_until_held
@@ -17,7 +18,6 @@ from tests.with_tasks.stand.processes import Process
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 Stands = Callable[..., CeleryStand]
-BROKERS = ["valkey", "rabbitmq-classic", "rabbitmq-quorum"]
 
 
 def hold_at_each_point(stand: CeleryStand) -> dict[str, str]:
@@ -56,8 +56,20 @@ def kill_group(stand: CeleryStand, worker: Process) -> None:
     stand.start_worker()
 
 
-@pytest.mark.parametrize("kill", [kill_children, kill_worker, kill_group])
-@pytest.mark.parametrize("broker", BROKERS)
+@pytest.mark.parametrize(
+    ("broker", "kill"),
+    [
+        exhaustive("valkey", kill_children),
+        exhaustive("valkey", kill_worker),
+        ("valkey", kill_group),
+        exhaustive("rabbitmq-classic", kill_children),
+        exhaustive("rabbitmq-classic", kill_worker),
+        exhaustive("rabbitmq-classic", kill_group),
+        ("rabbitmq-quorum", kill_children),
+        exhaustive("rabbitmq-quorum", kill_worker),
+        exhaustive("rabbitmq-quorum", kill_group),
+    ],
+)
 def test_a_kill_at_each_point_neither_loses_nor_doubles_an_email(
     broker: str, kill: Callable[[CeleryStand, Process], None], celery_stands: Stands
 ) -> None:

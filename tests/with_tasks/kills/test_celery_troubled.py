@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.with_tasks.kills.choosing import exhaustive, only_exhaustively
 from tests.with_tasks.kills.expectations import each_sent_once
 from tests.with_tasks.stand.celery_stand import CeleryStand
 from tests.with_tasks.stand.holding import ANSWERED, HELD_FOR, hold, wait_until_held
@@ -15,7 +16,7 @@ from tests.with_tasks.stand.processes import wait_until
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 Stands = Callable[..., CeleryStand]
-BROKERS = ["valkey", "rabbitmq-classic", "rabbitmq-quorum"]
+BROKERS = ["valkey", exhaustive("rabbitmq-classic"), exhaustive("rabbitmq-quorum")]
 
 
 @pytest.mark.parametrize("broker", BROKERS)
@@ -66,6 +67,7 @@ def test_a_job_that_the_broker_hands_out_twice_at_once_is_sent_once(celery_stand
     each_sent_once(stand, jobs)
 
 
+@only_exhaustively
 def test_a_client_that_was_used_before_the_fork_serves_all_children(celery_stands: Stands) -> None:
     stand = celery_stands("valkey")
     jobs = {str(number): stand.enqueue() for number in range(60)}
@@ -80,7 +82,7 @@ def test_a_client_that_was_used_before_the_fork_serves_all_children(celery_stand
     each_sent_once(stand, jobs, besides="warm@example.com")
 
 
-@pytest.mark.parametrize("pool", ["threads", "solo"])
+@pytest.mark.parametrize("pool", [exhaustive("threads"), exhaustive("solo")])
 def test_a_worker_that_does_not_fork_is_killed_between_answer_and_acknowledgement(
     pool: str, celery_stands: Stands
 ) -> None:
@@ -101,7 +103,7 @@ def test_a_worker_that_does_not_fork_is_killed_between_answer_and_acknowledgemen
     each_sent_once(stand, jobs)
 
 
-@pytest.mark.parametrize("broker", ["valkey", "rabbitmq-node"])
+@pytest.mark.parametrize("broker", [exhaustive("valkey"), exhaustive("rabbitmq-node")])
 def test_a_broker_that_is_killed_and_comes_back_loses_nothing(broker: str, celery_stands: Stands) -> None:
     stand = celery_stands(broker)
     stand.start_worker(concurrency=2)

@@ -87,6 +87,11 @@ class Process:
             _kill(pid)
         return killed
 
+    def kill_one(self, pid: int) -> None:
+        """Kill one of its children."""
+        assert pid in self.children()
+        _kill(pid)
+
     def kill_all(self) -> None:
         """Kill everything in one go. The program comes first, so that it can replace nothing."""
         children = self.children()
