@@ -8,6 +8,8 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from tests.with_tasks.stand.brokers import BrokerMissingError
 from tools.storm.queues import QUEUES, settings_of
@@ -21,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the storm over each queue; return 1 when an e-mail is missing or doubled, 2 when a queue cannot be tried."""
     options = _parser().parse_args(arguments)
     # As Ctrl-C: whatever was started is ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, _stop)
     storm = Storm(options.mails, options.workers, options.kill_every, options.seconds, options.seed)
     reports: dict[str, Report] = {}
     print(told(storm), flush=True)
@@ -40,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"  The logs of the workers are in {folder}.")
     print("\n" + table(reports))
     return 0 if all(report.good for report in reports.values()) else 1
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(143)
 
 
 def _parser() -> argparse.ArgumentParser:
