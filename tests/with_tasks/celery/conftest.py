@@ -57,7 +57,9 @@ def _worker() -> Iterator[Any]:
 
 def made() -> Any:
     celery: Any = import_module("celery")
-    app = celery.Celery("tests", broker="memory://", backend="cache+memory://", set_as_current=False)
+    # Not the task class that Celery takes where a Django project is set up, as in other tests of this process.
+    plain = "celery.app.task:Task"
+    app = celery.Celery("tests", broker="memory://", backend="cache+memory://", set_as_current=False, task_cls=plain)
     app.conf.update(
         task_default_queue=f"mail-{uuid.uuid4().hex}",
         broker_transport_options={"polling_interval": 0.01},
