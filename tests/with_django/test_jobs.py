@@ -281,8 +281,11 @@ def test_a_tenant_is_found_by_what_the_job_says(api: RecordingApi, settings: Any
         made.append((configuration.api_key, configuration.max_retries))
         return api.client()
 
+    def key_of(message: Any) -> str:
+        return f"sk_test_{message.tags[0]}"
+
     monkeypatch.setattr(EmailBackend, "client_for", client_for)
-    settings.POSTSTACK = {"API_KEY": lambda message: f"sk_test_{message.tags[0]}"}
+    settings.POSTSTACK = {"API_KEY": key_of}
 
     outcome = batch(email(tags=["one"]), email(tags=["two"]))
 
