@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -16,15 +16,14 @@ from typing import Any
 
 import pytest
 
+from example_projects.demo.programs import DemoError
+from example_projects.demo.redis_server import redis_server
 from tests.services import is_missing
 from tests.with_tasks.celery.project import BROKER, QUEUE, made
 from tests.with_tasks.rq.stand import ROOT, Api, Process, wait_until
 
 EMAIL = {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Hello", "text": "The text"}
-URLS = {
-    "rabbitmq": os.environ.get("POSTSTACK_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
-    "redis": os.environ.get("POSTSTACK_TEST_REDIS_URL", "redis://127.0.0.1:6379/2"),
-}
+RABBITMQ = os.environ.get("POSTSTACK_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
 
 
 class Project:
@@ -75,11 +74,12 @@ class Project:
             for name in queues:
                 with closing(connection.channel()) as channel:
                     channel.queue_delete(name)
+                    channel.exchange_delete(name)
 
     def close(self) -> None:
         for worker in self._workers:
             worker.close()
-        self.delete(self.queue, f"{self.queue}.given_up")
+        self.delete(self.queue, f"{self.queue}.given_up", f"{self.queue}.other")
         self.app.close()
 
 
@@ -100,15 +100,27 @@ def api(_api: Api) -> Api:
 
 @pytest.fixture
 def project(request: pytest.FixtureRequest, api: Api, tmp_path: Path) -> Iterator[Project]:
-    url = URLS[getattr(request, "param", "rabbitmq")]
-    connection: Any = import_module("kombu").Connection(url, connect_timeout=5)
+    if getattr(request, "param", "rabbitmq") == "redis":
+        try:
+            with redis_server(tmp_path) as url, working(url, api, tmp_path) as project:
+                yield project
+        except DemoError as error:
+            is_missing(str(error))
+        return
+    connection: Any = import_module("kombu").Connection(RABBITMQ, connect_timeout=5)
     try:
         connection.connect()
     except Exception:
-        is_missing(f"There is no broker at {url.rpartition('@')[2]}.")
+        is_missing("There is no RabbitMQ at 127.0.0.1:5672, or where POSTSTACK_TEST_RABBITMQ_URL says.")
     finally:
         connection.release()
-    project = Project(url, api, tmp_path)
+    with working(RABBITMQ, api, tmp_path) as project:
+        yield project
+
+
+@contextmanager
+def working(url: str, api: Api, folder: Path) -> Generator[Project]:
+    project = Project(url, api, folder)
     try:
         yield project
     finally:
@@ -127,7 +139,7 @@ def keys(api: Api) -> list[str]:
     return [mail["payload"]["idempotency_key"] for mail in api.mails()]
 
 
-@pytest.mark.parametrize("project", URLS, indirect=True)
+@pytest.mark.parametrize("project", ["rabbitmq", "redis"], indirect=True)
 def test_a_job_that_was_given_up_is_listed_and_sent_by_another_try(project: Project, api: Api) -> None:
     project.worker()
     job_id = given_up(project, api)

@@ -1,0 +1,118 @@
+"""What is put into Redis: checked, once for each key, told to nobody, and safe from what kills workers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import uuid
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from poststack_tasks import JobError
+from poststack_tasks.rq import enqueue, enqueue_batch, enqueue_event, schedulers
+from tests.with_tasks.rq.stand import Stand, wait_until
+
+EMAIL: Any = {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Hello", "text": "The text"}
+
+
+def test_a_key_has_one_job_however_many_enqueue_it_at_once(queue: Any) -> None:
+    key = f"welcome/ada@example.com/{uuid.uuid4()}"
+    jobs: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: jobs.append(enqueue(queue, EMAIL, idempotency_key=key))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(jobs) == 8
+    assert {job.id for job in jobs} == set(queue.job_ids)
+    assert len(queue.job_ids) == 1
+    # The id is shown to everybody; a key may be made of an address.
+    assert "example" not in jobs[0].id
+    keyed: Any = {**EMAIL, "idempotency_key": key}
+    assert enqueue(queue, keyed).id == jobs[0].id
+    assert enqueue_batch(queue, [EMAIL], idempotency_key=key).id != jobs[0].id
+
+
+def test_without_a_key_each_job_is_one_of_its_own(queue: Any) -> None:
+    assert enqueue(queue, EMAIL).id != enqueue(queue, EMAIL).id
+
+
+def test_a_job_survives_crashes_is_kept_for_long_and_shows_nothing(queue: Any) -> None:
+    job: Any = enqueue(queue, EMAIL, result_ttl=60, at_front=True)
+    assert job.retries_left == 10
+    assert job.retry_intervals == [0]
+    assert job.timeout > 30
+    assert (job.result_ttl, job.failure_ttl) == (60, 365 * 86_400)
+    assert job.description == "poststack.send_email"
+    assert "sk_" not in json.dumps(job.args)
+
+
+@pytest.mark.parametrize("expires", [600, timedelta(minutes=10), datetime.now(timezone.utc) + timedelta(minutes=10)])
+def test_the_moment_of_expiry_is_fixed(queue: Any, expires: Any) -> None:
+    fixed = enqueue(queue, EMAIL, expires=expires).kwargs["expires"]
+    assert 0 < datetime.fromisoformat(fixed).timestamp() - time.time() <= 600
+
+
+@pytest.mark.parametrize(
+    ("payload", "options"),
+    [
+        ({"from": "shop@example.com", "subject": "Hello"}, {}),
+        ({**EMAIL, "api_key": "sk_live_0123456789"}, {}),
+        ({**EMAIL, "text": b"bytes"}, {}),
+        (EMAIL, {"idempotency_key": ""}),
+        (EMAIL, {"expires": "tomorrow"}),
+        (EMAIL, {"ttl": 60}),
+        (EMAIL, {"pipeline": object()}),
+        (EMAIL, {"unique": True}),
+    ],
+    ids=["no e-mail", "a key of the API", "not JSON", "key", "expires", "ttl", "pipeline", "unique"],
+)
+def test_what_is_wrong_is_said_at_once(queue: Any, payload: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(JobError):
+        enqueue(queue, payload, **options)
+    assert queue.job_ids == []
+
+
+def test_an_event_that_is_none_is_refused(queue: Any) -> None:
+    with pytest.raises(JobError, match="event_job"):
+        enqueue_event(queue, {"type": "email.bounced"})
+
+
+def test_a_job_that_depends_on_another_has_a_key_too(queue: Any) -> None:
+    first: Any = enqueue(queue, EMAIL)
+    key = str(uuid.uuid4())
+    second: Any = enqueue(queue, EMAIL, idempotency_key=key, depends_on=first)
+    assert enqueue(queue, EMAIL, idempotency_key=key).id == second.id
+    assert queue.job_ids == [first.id]
+
+
+def test_a_key_whose_job_was_given_up_is_told(queue: Any, caplog: pytest.LogCaptureFixture) -> None:
+    job: Any = enqueue(queue, EMAIL, idempotency_key=str(uuid.uuid4()))
+    job.set_status("failed")
+    assert enqueue(queue, EMAIL, idempotency_key=job.kwargs["idempotency_key"]).id == job.id
+    assert "poststack tasks failed" in caplog.text
+
+
+def test_workers_without_a_scheduler_are_told_once_a_minute(
+    stand: Stand, queue: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING)
+    enqueue(queue, EMAIL)
+    assert "--with-scheduler" not in caplog.text  # Nobody works there yet.
+    stand.worker(scheduler=False)
+
+    def told() -> bool:
+        monkeypatch.setattr(schedulers, "_looked", {})  # As if a minute had passed.
+        enqueue(queue, EMAIL)
+        return "--with-scheduler" in caplog.text
+
+    wait_until(told, "the worker is known")
+    caplog.clear()
+    enqueue(queue, EMAIL)
+    assert "--with-scheduler" not in caplog.text
