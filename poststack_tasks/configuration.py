@@ -94,6 +94,9 @@ class TaskSettings:
                 raise ValueError(f"The setting `{name}` is {what}, not of type {type(value).__name__}.")
             if isinstance(value, (int, float)) and bool not in kinds and not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"The setting `{name}` is {what}, over 0.")
+        if not self.given_up_queue or not self.given_up_queue.strip():
+            # The broker would make up a name, and nobody would look there.
+            raise ValueError("The setting `given_up_queue` is the name of a queue; keep_given_up=False keeps nothing.")
         if self.client is not None and not callable(self.client):
             raise ValueError("The setting `client` is a function that returns a client, such as lambda: PostStack(…).")
         if self.event_store is not None and not hasattr(self.event_store, "begin"):

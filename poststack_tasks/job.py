@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from poststack.types import SendEmail
     from poststack_tasks.configuration import AsyncEmailClient, EmailClient
 
-__all__ = ["asend_batch", "asend_email", "send_batch", "send_email"]
+__all__ = ["asend_batch", "asend_email", "send_batch", "send_email", "without_settings"]
 
 _T = TypeVar("_T")
 TimeLimits = tuple[type[Exception], ...]
@@ -111,6 +111,13 @@ async def asend_batch(
             attempt.batch_answered(await attempt.in_time(group.batch({"emails": attempt.to_send})))
     except Exception as error:  # noqa: BLE001  # as above
         attempt.failed(error)
+    return attempt.end()
+
+
+def without_settings(job: Job, error: ValueError) -> Outcome:
+    """Return the outcome for a worker whose settings are wrong: a deployment can mend that, so it is tried again."""
+    attempt = _Attempt(job, TaskSettings(), ())
+    attempt.unconfigured(error)
     return attempt.end()
 
 
@@ -201,6 +208,13 @@ class _Attempt:
         self._refusal = None
         self._answer([ours] * len(self.to_send))
         self._answers = self._answers or [ours]
+
+    def unconfigured(self, error: ValueError) -> None:
+        """Note that it cannot be tried. The text names a setting and never its value."""
+        self._reason = f"the settings of the worker are wrong: {error}"
+        ours = PostStackConnectionError(0, f"Nothing was sent, because the settings of the worker are wrong: {error}")
+        ours.__cause__ = error
+        self.failed(ours)
 
     def end(self) -> Outcome:
         """Decide, and tell everybody."""

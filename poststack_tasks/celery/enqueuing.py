@@ -95,8 +95,33 @@ def enqueuing_methods(prepare: Prepare) -> dict[str, Callable[..., Any]]:
         args, kwargs = prepared(self, args, kwargs)
         _next(self, apply_async_on_commit)(args, kwargs, **options)
 
-    methods: tuple[Callable[..., Any], ...] = (apply_async, delay_on_commit, apply_async_on_commit)
+    def map(self: Any, *_: Any, **__: Any) -> None:
+        raise _no_job_of_its_own(self, "map")
+
+    def starmap(self: Any, *_: Any, **__: Any) -> None:
+        raise _no_job_of_its_own(self, "starmap")
+
+    def chunks(self: Any, *_: Any, **__: Any) -> None:
+        raise _no_job_of_its_own(self, "chunks")
+
+    methods: tuple[Callable[..., Any], ...] = (
+        apply_async,
+        delay_on_commit,
+        apply_async_on_commit,
+        map,
+        starmap,
+        chunks,
+    )
     return {method.__name__: method for method in methods}
+
+
+def _no_job_of_its_own(task: Any, method: str) -> TypeError:
+    # Celery runs these within a job of its own, which would show the e-mails, try none again, and send all of them once
+    # more when it is delivered again.
+    return TypeError(
+        f"{task.name}.{method} would have no jobs of their own, which might run twice or not at all. Use "
+        "send_batch, or group(send_email.s(email) for email in …)."
+    )
 
 
 def _next(task: Any, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -106,9 +106,17 @@ def _ways(settings: TaskSettings) -> dict[str, Any]:
 
 
 def _run(task: Any, expires: float | str | None, attempt: Callable[[Job, TaskSettings], Outcome]) -> Any:
-    settings = current_settings(task.app.conf)
     job = _job(task.request, expires)
-    outcome = attempt(job, settings)
+    try:
+        settings = current_settings(task.app.conf)
+    except ValueError as wrong:
+        if task.request.is_eager or task.request.called_directly:
+            raise
+        # Raised, it would end the job: the broker would forget an e-mail that whoever enqueued it takes for accepted.
+        settings = TaskSettings()
+        outcome = attempts.without_settings(job, wrong)
+    else:
+        outcome = attempt(job, settings)
     if task.request.is_eager:
         while isinstance(outcome.decision, RetryLater) and job.attempt < EAGER_ATTEMPTS:
             job = replace(job, attempt=job.attempt + 1)

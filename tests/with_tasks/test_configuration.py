@@ -71,6 +71,7 @@ def test_a_setting_that_is_none_is_refused(name: str) -> None:
         ("api_key", 42), ("base_url", b"https://x"), ("timeout", "5"), ("timeout", 0), ("timeout", -1),
         ("timeout", math.nan), ("timeout", True), ("deadline", math.inf), ("limits", 42), ("largest_job", 1.5),
         ("largest_job", 0), ("keep_given_up", "no"), ("keep_given_up", 1), ("given_up_queue", 7),
+        ("given_up_queue", " "),
         ("client", "PostStack"), ("event_store", "redis://"), ("event_store", 42),
     ],
 )  # fmt: skip

@@ -126,6 +126,26 @@ def test_options_of_celery_go_on_working(published: list[dict[str, Any]]) -> Non
     assert headers["expires"]
 
 
+@pytest.mark.parametrize("method", ["map", "starmap", "chunks"])
+def test_what_would_run_without_jobs_of_their_own_is_refused(published: list[dict[str, Any]], method: str) -> None:
+    with pytest.raises(TypeError, match=r"group\(") as raised:
+        getattr(send_email, method)([(MAIL,)], 1)
+
+    assert "ada@" not in str(raised.value)
+    assert published == []
+
+
+def test_groups_are_checked_and_hidden_like_all_others(published: list[dict[str, Any]]) -> None:
+    group: Any = import_module("celery").group
+
+    group(send_email.s(MAIL), send_email.s(MAIL)).apply_async()
+    with pytest.raises(JobError):
+        group(send_email.s({**MAIL, "to": []})).apply_async()
+
+    assert [one["headers"]["argsrepr"] for one in published] == ["(…)", "(…)"]
+    assert all(one["headers"]["poststack_enqueued_at"] for one in published)
+
+
 def test_the_applications_own_task_class_stays(app: Any, emu: EmulatorSession) -> None:
     task_class: Any = import_module("celery").Task
     called: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
+import queue
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,7 +101,7 @@ def test_keeping_them_can_be_switched_off(worker: Any, emu: EmulatorSession) -> 
     with pytest.raises(PostStackError):
         result.get(timeout=PATIENCE)
 
-    with worker.connection_for_read() as connection, pytest.raises(import_module("queue").Empty):
+    with worker.connection_for_read() as connection, pytest.raises(queue.Empty):
         connection.SimpleQueue(worker.conf.poststack_given_up_queue).get(block=False)
 
 
@@ -160,6 +160,22 @@ def test_a_worker_without_a_key_loses_nothing(
 
     worker.conf.poststack_client = client
     assert send_email.delay(MAIL).get(timeout=PATIENCE)["id"] == emu.sent[0].id
+
+
+def test_a_worker_with_wrong_settings_loses_nothing(worker: Any, emu: EmulatorSession) -> None:
+    told: queue.SimpleQueue[poststack_tasks.Outcome] = queue.SimpleQueue()
+    poststack_tasks.on_outcome(told.put)
+    worker.conf.poststack_timeout = "5"
+    try:
+        result = worker.send_task("poststack.send_email", [MAIL])  # By a project with settings of its own.
+        outcome = told.get(timeout=PATIENCE)
+    finally:
+        worker.conf.changes.pop("poststack_timeout")
+        poststack_tasks.forget_outcome(told.put)
+
+    assert isinstance(outcome.decision, poststack_tasks.RetryLater)
+    assert "the settings of the worker are wrong: The setting `timeout` is a number" in outcome.decision.reason
+    assert result.get(timeout=PATIENCE)["id"] == emu.sent[0].id
 
 
 def test_a_retry_that_the_broker_does_not_take_is_not_lost(
