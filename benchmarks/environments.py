@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 PUBLISHED = "poststack==0.9.0"
 SHOWN = (
     "poststack", "httpx", "httpcore", "h11", "anyio",
-    "fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "httptools",
+    "fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "httptools", "celery", "kombu", "redis",
 )  # fmt: skip
-SERVED_WITH = ["fastapi>=0.115", "uvicorn>=0.30", "email-validator>=2.1"]
+SERVED_WITH = ["fastapi>=0.115", "uvicorn>=0.30", "email-validator>=2.1", "celery[redis]>=5.7"]
 
 
 @dataclass(frozen=True)

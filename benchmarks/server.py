@@ -35,10 +35,14 @@ class Acceptor(asyncio.Protocol):
             if len(self._unread) < size:
                 return
             self._unread = self._unread[size:]
-            if self._delay:
-                asyncio.get_running_loop().call_later(self._delay, self._transport.write, ANSWER)
-            else:
-                self._transport.write(ANSWER)
+            self.answer()
+
+    def answer(self) -> None:
+        """Answer one request."""
+        if self._delay:
+            asyncio.get_running_loop().call_later(self._delay, self._transport.write, ANSWER)
+        else:
+            self._transport.write(ANSWER)
 
 
 async def main(delay: float) -> None:
