@@ -52,6 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(warning))
 
 
+@pytest.fixture(autouse=True)
+def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The random delay before the next attempt can be nothing at all; then an e-mail would be tried twice at once."""
+    monkeypatch.setattr("random.random", lambda: 0.9)
+
+
 @pytest.fixture
 def api(settings: Any) -> RecordingApi:
     """The API in memory, as the project's client."""
