@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -118,11 +118,13 @@ async def send_email(
     `expires` is in seconds after enqueuing, or an ISO 8601 moment. Raises `arq.Retry` with the delay while another
     attempt can help, else what `outcome.error` is: `PostStackError`, `JobError` or `JobExpiredError`.
     """
-    settings = current_settings()
-    attempt = await _job(ctx, expires)
-    async with _client(ctx, settings) as client:
-        outcome = await job.asend_email(attempt, payload, idempotency_key, client=client, settings=settings)
-    result: dict[str, Any] = await _translated(ctx, outcome)
+    one = await _job(ctx, expires)
+
+    async def attempt(settings: TaskSettings) -> Outcome:
+        async with _client(ctx, settings) as client:
+            return await job.asend_email(one, payload, idempotency_key, client=client, settings=settings)
+
+    result: dict[str, Any] = await _translated(ctx, await _attempted(one, attempt))
     return result
 
 
@@ -136,18 +138,24 @@ async def send_batch(
 
     Raises as `send_email`, and `BatchNotAllSentError` when some were refused.
     """
-    settings = current_settings()
-    attempt = await _job(ctx, expires)
-    async with _client(ctx, settings) as client:
-        outcome = await job.asend_batch(attempt, payloads, idempotency_key, client=client, settings=settings)
-    result: list[dict[str, Any]] = await _translated(ctx, outcome)
+    one = await _job(ctx, expires)
+
+    async def attempt(settings: TaskSettings) -> Outcome:
+        async with _client(ctx, settings) as client:
+            return await job.asend_batch(one, payloads, idempotency_key, client=client, settings=settings)
+
+    result: list[dict[str, Any]] = await _translated(ctx, await _attempted(one, attempt))
     return result
 
 
 async def process_event(ctx: Mapping[Any, Any], event: Mapping[str, Any]) -> dict[str, Any]:
     """Call the handlers of `poststack_tasks.on_event` for a webhook event, as `event_job` makes it."""
-    outcome = await events.aprocess_event(await _job(ctx, None), event)
-    result: dict[str, Any] = await _translated(ctx, outcome)
+    one = await _job(ctx, None)
+
+    async def attempt(settings: TaskSettings) -> Outcome:
+        return await events.aprocess_event(one, event, settings=settings)
+
+    result: dict[str, Any] = await _translated(ctx, await _attempted(one, attempt))
     return result
 
 
@@ -211,6 +219,14 @@ async def _enqueue(
     # arq would forget the job after a day without a word; the policy says when it is too late.
     options.setdefault("_expires", settings.limits.longest_wait)
     return await redis.enqueue_job(name, *arguments, expiry_of(expires, time.time()), **options)
+
+
+async def _attempted(one: Job, attempt: Callable[[TaskSettings], Awaitable[Outcome]]) -> Outcome:
+    try:
+        settings = current_settings()
+    except ValueError as wrong:
+        return job.without_settings(one, wrong)  # Raised, it would fail the job for good.
+    return await attempt(settings)
 
 
 def _client(ctx: Mapping[Any, Any], settings: TaskSettings) -> AbstractAsyncContextManager[AsyncEmailClient]:

@@ -84,8 +84,8 @@ def _send_email(
     history: Mapping[str, Any] | None = None,
 ) -> Any:
     """Send an e-mail; the result has its `id`. Without a key of its own it has that of the task, `django-<id>`."""
-    attempt = _job(context, expires, history)
-    outcome = job.send_email(attempt, payload, idempotency_key, settings=_settings())
+    one = _job(context, expires, history)
+    outcome = _attempted(one, lambda settings: job.send_email(one, payload, idempotency_key, settings=settings))
     return _translated(context, outcome, {"idempotency_key": idempotency_key, "expires": expires})
 
 
@@ -97,14 +97,15 @@ def _send_batch(
     history: Mapping[str, Any] | None = None,
 ) -> Any:
     """Send up to 100 e-mails in one call; the result has an `id` for each. Their keys end in `-0`, `-1` and so on."""
-    attempt = _job(context, expires, history)
-    outcome = job.send_batch(attempt, payloads, idempotency_key, settings=_settings())
+    one = _job(context, expires, history)
+    outcome = _attempted(one, lambda settings: job.send_batch(one, payloads, idempotency_key, settings=settings))
     return _translated(context, outcome, {"idempotency_key": idempotency_key, "expires": expires})
 
 
 def _process_event(context: Any, event: object, history: Mapping[str, Any] | None = None) -> Any:
     """Call the handlers of `poststack_tasks.on_event` for a webhook event, as `event_job` makes it."""
-    outcome = events.process_event(_job(context, None, history), event, settings=_settings())
+    one = _job(context, None, history)
+    outcome = _attempted(one, lambda settings: events.process_event(one, event, settings=settings))
     return _translated(context, outcome, {})
 
 
@@ -121,6 +122,14 @@ def _job(context: Any, expires: float | str | None, history: Mapping[str, Any] |
         expires,
         can_wait=result.task.get_backend().supports_defer,
     )
+
+
+def _attempted(one: Job, attempt: Callable[[TaskSettings], Outcome]) -> Outcome:
+    try:
+        settings = _settings()
+    except ValueError as wrong:
+        return job.without_settings(one, wrong)  # Raised, it would fail the task for good.
+    return attempt(settings)
 
 
 def _translated(context: Any, outcome: Outcome, arguments: Mapping[str, Any]) -> Any:

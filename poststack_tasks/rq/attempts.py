@@ -19,6 +19,7 @@ from rq.timeouts import JobTimeoutException
 from poststack.receiving import RedisEventStore
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import JobError
+from poststack_tasks.job import without_settings
 from poststack_tasks.outcomes import Job, Outcome
 from poststack_tasks.payload import batch_of
 from poststack_tasks.policy import GiveUp, RetryLater, Sent
@@ -47,20 +48,28 @@ def run(expires: float | str | None, has_key: bool, attempt: Callable[[Job, Ways
 
     `has_key` says whether every e-mail was given a key of its own.
     """
-    settings = current_settings()
     rq_job = _job_of_a_worker()
     if rq_job is None:
-        return _alone(expires, settings, attempt)
-    turn = _Turn(rq_job, settings)
+        return _alone(expires, current_settings(), attempt)
+    turn = _Turn(rq_job)
     if not turn.ours and not has_key:
         raise turn.refused(
             "In a job of your own, give an idempotency_key: the job's id would be the same for all of its e-mails."
         )
     try:
-        return turn.end(attempt(turn.begin(expires), turn.ways()))
+        return turn.end(_attempted(turn, turn.begin(expires), attempt))
     except JobTimeoutException:
         # It came between the call of the API, which knows what to do with it, and the end.
         return turn.again(1.0)
+
+
+def _attempted(turn: _Turn, one: Job, attempt: Callable[[Job, Ways], Outcome]) -> Outcome:
+    try:
+        settings = current_settings()
+    except ValueError as wrong:
+        # Raised, it would fail the job for good: RQ runs again what was killed, and not what raised.
+        return without_settings(one, wrong)
+    return attempt(one, turn.ways(settings))
 
 
 def has_own_keys(payloads: object) -> bool:
@@ -99,9 +108,8 @@ def _alone(expires: float | str | None, settings: TaskSettings, attempt: Callabl
 class _Turn:
     """What RQ and one attempt have to tell each other."""
 
-    def __init__(self, job: RqJob, settings: TaskSettings) -> None:
+    def __init__(self, job: RqJob) -> None:
         self._job = job
-        self._settings = settings
         self._began = time.monotonic()
         self._notes: dict[str, Any] = {}
         self.ours = job.func_name in FUNCTIONS
@@ -132,9 +140,8 @@ class _Turn:
             expires=expires,
         )
 
-    def ways(self) -> Ways:
+    def ways(self, settings: TaskSettings) -> Ways:
         """Return how to make the attempt."""
-        settings = self._settings
         if settings.event_store is None:
             # A process of its own for each job, as RQ's worker has it, remembers nothing.
             settings = replace(settings, event_store=RedisEventStore(self._job.connection))

@@ -260,6 +260,21 @@ def test_a_worker_without_a_key_is_mended_by_a_deployment(queue: Queue, api: Api
     assert len(api.emails) == 1
 
 
+def test_a_worker_with_wrong_settings_is_mended_by_a_deployment(queue: Queue, api: Api) -> None:
+    from poststack_tasks import arq as mail
+
+    event = WebhookEvent(f"ev_{uuid.uuid4().hex}", "email.bounced", None, "em_1", {})
+    jobs = [queue.enqueue(), str(queue.do(lambda redis: mail.enqueue_event(redis, event)).job_id)]
+    first = queue.worker("WithoutStartup", POSTSTACK_TEST_WRONG="five")
+    wait_for("an attempt of each", lambda: first.log.count("↻") >= len(jobs), first)
+    first.stop()
+
+    assert "the settings of the worker are wrong: The setting `timeout` is a number" in first.log
+    second = queue.worker()
+    assert all(queue.result(job_id, second).success for job_id in jobs)
+    assert len(api.emails) == 1
+
+
 def test_a_worker_with_startup_and_without_a_key_does_not_start(queue: Queue) -> None:
     worker = queue.worker(POSTSTACK_API_KEY="")
 

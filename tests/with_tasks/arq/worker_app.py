@@ -18,6 +18,9 @@ REDIS: Any = connections.RedisSettings.from_dsn(os.environ["REDIS_URL"])
 if deadline := os.environ.get("POSTSTACK_TEST_DEADLINE"):
     configure(deadline=float(deadline))
 
+if wrong := os.environ.get("POSTSTACK_TEST_WRONG"):
+    configure(timeout=wrong)
+
 
 @on_event("email.bounced")
 async def remember(event: WebhookEvent) -> None:

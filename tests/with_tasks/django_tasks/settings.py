@@ -27,6 +27,7 @@ TASKS: dict[str, dict[str, object]] = {"default": {"BACKEND": BACKEND, "QUEUES":
 # The address comes from the environment.
 POSTSTACK_API_KEY = "sk_test_django_tasks"
 POSTSTACK_DEADLINE = 20
+POSTSTACK_TIMEOUT: object = os.environ.get("TASKS_WRONG_TIMEOUT")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

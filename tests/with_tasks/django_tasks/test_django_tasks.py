@@ -44,8 +44,9 @@ class Project:
     def enqueue(self, arguments: str = f"{EMAIL!r}", task: str = "send_email") -> str:
         return str(self.do(f"str(mail.{task}.enqueue({arguments}).id)"))
 
-    def worker(self, *options: str) -> Worker:
-        return self.workers.start("-m", "django", "db_worker", "--interval", "0.1", "--no-startup-delay", *options)
+    def worker(self, *options: str, **environment: str) -> Worker:
+        command = ["-m", "django", "db_worker", "--interval", "0.1", "--no-startup-delay", *options]
+        return self.workers.start(*command, **environment)
 
     def tasks(self) -> list[dict[str, Any]]:
         rows = (
@@ -130,6 +131,18 @@ def test_a_refusal_fails_the_task_without_an_address(project: Project, api: Api)
     assert "[address] is not wanted" in task["traceback"]
     assert "example.org" not in task["traceback"] + worker.log
     assert [attempt.key for attempt in api.attempts] == ["welcome/42"]
+
+
+def test_a_worker_with_wrong_settings_is_mended_by_a_deployment(project: Project, api: Api) -> None:
+    task_id = project.enqueue()
+    first = project.worker(TASKS_WRONG_TIMEOUT="five")
+    wait_for("an attempt", lambda: "SUCCESSFUL" in project.statuses(), first)
+    first.kill()
+
+    assert "the settings of the worker are wrong: The setting `timeout` is a number" in first.log
+    second = project.worker()
+    wait_for("the e-mail", lambda: api.emails, second)
+    assert api.keys == {f"django-{task_id}"}
 
 
 def test_a_lost_answer_doubles_nothing(project: Project, api: Api) -> None:

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from rq import Queue
+from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
+import poststack_tasks
+from poststack import WebhookEvent
 from poststack_tasks.rq import enqueue, enqueue_batch, enqueue_event, send_batch, send_email
 from tests.with_tasks.rq.stand import Api, Stand, wait_until
 
@@ -187,6 +189,34 @@ def test_each_handler_of_an_event_does_its_work_once(stand: Stand, queue: Any, t
     assert ended(job) == "finished"
     assert notes(job)["attempt"] == 2
     assert events.read_text().split() == ["evt_1"]
+
+
+def test_a_worker_with_wrong_settings_loses_nothing(
+    stand: Stand, queue: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[poststack_tasks.Outcome] = []
+
+    @poststack_tasks.on_outcome
+    def deploy(outcome: poststack_tasks.Outcome) -> None:
+        told.append(outcome)
+        poststack_tasks.configure(timeout=None)
+
+    monkeypatch.setenv("POSTSTACK_API_KEY", "sk_test_stand")
+    monkeypatch.setenv("POSTSTACK_BASE_URL", stand.api.url)
+    job: Any = enqueue(queue, EMAIL)
+    event: Any = enqueue_event(queue, poststack_tasks.event_job(WebhookEvent("ev_1", "email.opened", None, "em_1", {})))
+    poststack_tasks.configure(timeout="5")
+    try:
+        SimpleWorker([queue], connection=connection).work(burst=True)
+    finally:
+        poststack_tasks.configure(timeout=None)
+        poststack_tasks.forget_outcome(deploy)
+
+    assert [outcome.name for outcome in told] == ["retried", "sent", "sent"]
+    assert isinstance(told[0].decision, poststack_tasks.RetryLater)
+    assert "the settings of the worker are wrong: The setting `timeout` is a number" in told[0].decision.reason
+    assert (status_of(job), status_of(event)) == ("finished", "finished")
+    assert len(stand.api.mails()) == 1
 
 
 def test_without_a_worker_what_fails_is_raised(stand: Stand, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
