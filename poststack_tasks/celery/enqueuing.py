@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
+from poststack_tasks.celery.headers import ENQUEUED_AT
+from poststack_tasks.celery.redis_broker import close_gap
 from poststack_tasks.configuration import current_settings
 from poststack_tasks.errors import JobError
 from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_of
 
 __all__ = [
-    "ENQUEUED_AT",
     "HIDDEN_ARGUMENTS",
     "Prepare",
     "enqueuing_methods",
@@ -24,9 +25,6 @@ __all__ = [
     "prepared_email",
     "prepared_event",
 ]
-
-ENQUEUED_AT: Final = "poststack_enqueued_at"
-"""The header with the time of enqueuing, in seconds since 1970. It stays over retries and redeliveries."""
 
 HIDDEN_ARGUMENTS: Final[Mapping[str, str]] = {"argsrepr": "(…)", "kwargsrepr": "{…}"}
 """What events, logs and dashboards show instead of addresses and bodies."""
@@ -83,6 +81,8 @@ def enqueuing_methods(prepare: Prepare) -> dict[str, Callable[..., Any]]:
         if ENQUEUED_AT not in headers:  # It is not one that is tried again.
             args, kwargs = prepared(self, args, kwargs)
             headers[ENQUEUED_AT] = time.time()
+        if not self.app.conf.task_always_eager:
+            close_gap(self.app)
         return _next(self, apply_async)(args, kwargs, *more, **{**options, **HIDDEN_ARGUMENTS, "headers": headers})
 
     def delay_on_commit(self: Any, *args: Any, **kwargs: Any) -> None:

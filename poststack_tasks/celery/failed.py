@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
-from poststack_tasks.celery.enqueuing import ENQUEUED_AT
-from poststack_tasks.celery.giving_up import GIVEN_UP, given_up_queue
-from poststack_tasks.celery.tasks import FIRST_ATTEMPT_AT
+from poststack_tasks.celery.giving_up import given_up_queue
+from poststack_tasks.celery.headers import ENQUEUED_AT, FIRST_ATTEMPT_AT, GIVEN_UP
+from poststack_tasks.celery.redis_broker import close_gap
 from poststack_tasks.configuration import current_settings
 from poststack_tasks.failed import FailedJob
 
@@ -27,6 +27,7 @@ class CeleryFailedJobs:
     def __init__(self, app: Any) -> None:
         self._app = app
         settings = current_settings(app.conf)
+        close_gap(app)
         # With confirmations, a message is acknowledged here only when the broker has it elsewhere.
         self._connection = app.connection_for_write(transport_options=_confirming(app))
         self._channel = self._connection.channel()

@@ -9,22 +9,19 @@ from __future__ import annotations
 import logging
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from poststack_tasks.celery.enqueuing import HIDDEN_ARGUMENTS
+from poststack_tasks.celery.headers import GIVEN_UP
 from poststack_tasks.policy import GiveUp
 
 if TYPE_CHECKING:
     from poststack_tasks.configuration import TaskSettings
     from poststack_tasks.outcomes import Outcome
 
-__all__ = ["GIVEN_UP", "given_up_queue", "keep_given_up"]
+__all__ = ["given_up_queue", "keep_given_up"]
 
 logger: logging.Logger = logging.getLogger("poststack.tasks")
-
-GIVEN_UP: Final = "poststack_given_up"
-"""The header with a dictionary: `reason`, `at` (seconds since 1970), `attempts`, `error`, `status`, `code`,
-`exchange` and `routing_key`, which are where the job came from, and `ignore_result`, as it was."""
 
 
 def keep_given_up(task: Any, outcome: Outcome, settings: TaskSettings) -> None:

@@ -13,7 +13,6 @@ from poststack import PostStackError
 from poststack_tasks import job as attempts
 from poststack_tasks.celery.delays import countdown as countdown_for
 from poststack_tasks.celery.enqueuing import (
-    ENQUEUED_AT,
     Prepare,
     enqueuing_methods,
     prepared_batch,
@@ -21,6 +20,7 @@ from poststack_tasks.celery.enqueuing import (
     prepared_event,
 )
 from poststack_tasks.celery.giving_up import keep_given_up
+from poststack_tasks.celery.headers import ENQUEUED_AT, FIRST_ATTEMPT_AT
 from poststack_tasks.clients import close_clients
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import BatchNotAllSentError, JobError
@@ -40,9 +40,6 @@ _signals: Any = import_module("celery.signals")
 
 logger: logging.Logger = logging.getLogger("poststack.tasks")
 
-FIRST_ATTEMPT_AT: Final = "poststack_first_attempt_at"
-"""The header with the time of the first attempt, in seconds since 1970."""
-
 EAGER_ATTEMPTS: Final = 3
 """Without a queue nothing can wait: `task_always_eager` tries so often, at once."""
 
@@ -57,8 +54,10 @@ OPTIONS: Final[dict[str, Any]] = {
     "default_retry_delay": 5,
     # A hard limit of the project's kills the process: that is no reason to lose the job (Celery 5.7).
     "acks_on_timeout": False,
-    # Over the client's deadline of 30 s, which should end an attempt before this has to.
+    # Over the client's deadline of 30 s, which should end an attempt before these have to. A shorter `task_time_limit`
+    # of the project would kill the process in the middle of an attempt, and before Celery 5.7 that lost the job.
     "soft_time_limit": 60,
+    "time_limit": 120,
     # Refusals by the API are logged in one line.
     "throws": (PostStackError, JobError, BatchNotAllSentError),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -51,7 +52,10 @@ def _worker() -> Iterator[Any]:
     # One for all tests: to stop it takes seconds.
     app = made()
     start_worker = import_module("celery.contrib.testing.worker").start_worker
+    level = logging.getLogger().level
     with current(app), start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30.0):
+        # Celery has set it to ERROR, for this whole process.
+        logging.getLogger().setLevel(level)
         yield app
 
 

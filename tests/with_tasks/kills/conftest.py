@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.with_tasks.stand.celery_stand import CeleryStand
     from tests.with_tasks.stand.rq_stand import RqStand
 
-collect_ignore_glob = [f"test_{queue}*.py" for queue in ("celery", "rq") if find_spec(queue) is None]
+collect_ignore_glob = [f"test_{queue}_*.py" for queue in ("celery", "rq") if find_spec(queue) is None]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from tests.with_tasks.kills.choosing import exhaustive
 from tests.with_tasks.kills.expectations import each_sent_once
 from tests.with_tasks.stand.celery_stand import CeleryStand
-from tests.with_tasks.stand.holding import ANSWERED, HELD_FOR, RETRIED, hold, wait_until_held
+from tests.with_tasks.stand.holding import ANSWERED, HELD_FOR, RETRIED, TAKEN, hold, wait_until_held
 from tests.with_tasks.stand.processes import Process
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
@@ -85,4 +85,27 @@ def test_a_kill_at_each_point_neither_loses_nor_doubles_an_email(
     stand.wait_until_quiet()
 
     assert {name: states[job] for name, job in jobs.items()} == dict.fromkeys(jobs, "SUCCESS")
+    each_sent_once(stand, jobs)
+
+
+def test_a_worker_that_is_killed_between_taking_a_job_and_noting_that_it_has_loses_nothing(
+    celery_stands: Stands,
+) -> None:
+    stand = celery_stands("valkey")
+    jobs = {name: stand.new_id() for name in ("alone", "in a group")}
+    for name, job in jobs.items():
+        hold(stand.holds, job, TAKEN)
+        worker = stand.start_worker(concurrency=1)
+        if name == "alone":
+            stand.enqueue(job)
+        else:
+            stand.enqueue_in_group(job)
+        wait_until_held(stand.holds, job, TAKEN)
+        worker.kill_all()
+
+    stand.start_worker()
+    states = stand.wait_until_done(list(jobs.values()))
+    stand.wait_until_quiet()
+
+    assert set(states.values()) == {"SUCCESS"}
     each_sent_once(stand, jobs)

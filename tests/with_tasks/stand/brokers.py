@@ -20,6 +20,7 @@ __all__ = [
     "SHORT_VISIBILITY",
     "Broker",
     "BrokerMissingError",
+    "Files",
     "Rabbit",
     "RabbitNode",
     "Valkey",
@@ -56,11 +57,29 @@ class Broker(Protocol):
         ...
 
 
-class Valkey:
-    """A server of one's own. What it has acknowledged is on disk, so it may be killed."""
+class Files:
+    """Celery's broker of files in folders."""
+
+    url = "filesystem://"
 
     def __init__(self, folder: Path) -> None:
+        self._waiting = folder / "jobs"
+        self._waiting.mkdir()
+        waiting, control = str(self._waiting), str(folder / "control")
+        options = {"data_folder_in": waiting, "data_folder_out": waiting, "control_folder": control}
+        self.conf: dict[str, Any] = {"broker_transport_options": options}
+
+    def messages(self) -> int:
+        """Return how many jobs it keeps. It knows nothing of those that workers have taken."""
+        return len(list(self._waiting.iterdir()))
+
+
+class Valkey:
+    """A server of one's own. It may be killed: what it has acknowledged is on disk, if it keeps anything there."""
+
+    def __init__(self, folder: Path, *, on_disk: bool = True) -> None:
         self._folder = folder
+        self._on_disk = on_disk
         self._port = free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
         self.conf: dict[str, Any] = {"broker_transport_options": dict(SHORT_VISIBILITY)}
@@ -73,7 +92,7 @@ class Valkey:
     def start(self) -> None:
         """Start it, with what it had."""
         command = [self._binary, "--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        command += ["--save", "", "--appendonly", "yes" if self._on_disk else "no", "--appendfsync", "always"]
         self._process = Process(command, self._folder / "valkey.log")
         wait_until(self._answers, "Valkey answers")
 
@@ -189,9 +208,9 @@ def rabbit_node(folder: Path) -> Generator[RabbitNode]:
 
 
 @contextmanager
-def valkey(folder: Path) -> Generator[Valkey]:
+def valkey(folder: Path, *, on_disk: bool = True) -> Generator[Valkey]:
     """Run a Valkey for the length of a block. Raises `BrokerMissingError`."""
-    broker = Valkey(folder)
+    broker = Valkey(folder, on_disk=on_disk)
     try:
         yield broker
     finally:

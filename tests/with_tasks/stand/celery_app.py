@@ -12,7 +12,7 @@ from typing import Any
 
 import poststack_tasks
 from poststack_tasks.clients import get_client
-from tests.with_tasks.stand.holding import ANSWERED, RETRIED, hold_here
+from tests.with_tasks.stand.holding import ANSWERED, RETRIED, TAKEN, hold_here
 
 __all__ = ["CONF", "SUBJECT", "WARM", "make_app"]
 
@@ -41,11 +41,24 @@ def _hold_retried(request: Any, **_: Any) -> None:
     hold_here(request.id, RETRIED)
 
 
+def _hold_taken() -> None:
+    taking: Any = import_module("kombu.transport.redis").QoS
+    append = taking.append
+
+    def held(self: Any, message: Any, delivery_tag: str) -> None:
+        hold_here(str(message.headers.get("id")), TAKEN)
+        append(self, message, delivery_tag)
+
+    taking.append = held
+
+
 if CONF in os.environ:
     app = make_app(json.loads(os.environ[CONF]))
     app.set_current()
     poststack_tasks.on_outcome(_hold_answered)
     import_module("celery.signals").task_retry.connect(_hold_retried)
+    if str(app.conf.broker_url).startswith("redis:"):
+        _hold_taken()
     if WARM in os.environ:
         # Opens a connection that all children inherit.
         get_client(poststack_tasks.current_settings(app.conf)).emails.send(

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.with_tasks.stand import celery_app, holding
 from tests.with_tasks.stand.api import Api, running_api
-from tests.with_tasks.stand.brokers import Broker, Rabbit, RabbitNode, Valkey, rabbit, rabbit_node, valkey
+from tests.with_tasks.stand.brokers import Broker, Files, rabbit, rabbit_node, valkey
 from tests.with_tasks.stand.processes import PATIENCE, Process, wait_until
 
 __all__ = ["CeleryStand", "celery_stand"]
@@ -56,11 +56,16 @@ class CeleryStand:
         """Return the idempotency key that a job has by itself."""
         return f"celery-{job}"
 
-    def enqueue(self, job: str | None = None) -> str:
-        """Enqueue an e-mail to an address of its own; return the id of the job."""
+    def enqueue(self, job: str | None = None, **options: Any) -> str:
+        """Enqueue an e-mail to an address of its own; return the id of the job. `options` are Celery's."""
         job = job or self.new_id()
-        self._task.apply_async(args=[email_to(job)], task_id=job)
+        self._task.apply_async(args=[email_to(job)], task_id=job, **options)
         return job
+
+    def enqueue_in_group(self, job: str) -> None:
+        """Enqueue an e-mail as a member of a group, which Celery publishes itself."""
+        member = self._task.s(email_to(job)).set(task_id=job)
+        import_module("celery").group([member], app=self.app).apply_async()
 
     def start_worker(self, *, concurrency: int = 4, pool: str = "prefork", warm: str | None = None) -> Process:
         """Start a worker; it takes jobs when it is ready."""
@@ -129,15 +134,17 @@ def email_to(job: str) -> dict[str, Any]:
 @contextmanager
 def celery_stand(kind: str, folder: Path, **conf: Any) -> Generator[CeleryStand]:
     """Set up everything but workers. `kind` is `valkey`, `rabbitmq-classic`, `rabbitmq-quorum`, or for
-    a RabbitMQ that may be killed `rabbitmq-node`."""
+    a RabbitMQ that may be killed `rabbitmq-node`; and, for what breaks the promise, `valkey-in-memory` or `files`."""
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(running_api(folder))
         # Results go there with every broker.
-        redis = stack.enter_context(valkey(folder))
-        broker: Valkey | Rabbit | RabbitNode = redis
+        redis = stack.enter_context(valkey(folder, on_disk=kind != "valkey-in-memory"))
+        broker: Broker = redis
         if kind == "rabbitmq-node":
             broker = stack.enter_context(rabbit_node(folder))
-        elif kind != "valkey":
+        elif kind == "files":
+            broker = Files(folder)
+        elif kind.startswith("rabbitmq"):
             broker = stack.enter_context(rabbit(quorum=kind == "rabbitmq-quorum"))
         stand = CeleryStand(folder, broker, f"{redis.url[:-1]}1", api, conf)
         stack.callback(stand.close)

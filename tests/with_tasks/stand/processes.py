@@ -41,11 +41,13 @@ class Process:
         self.log = log
         self._gone = False
         self._output: IO[bytes] = log.open("ab")
+        # Other tests of the same process may be those of a Django project.
+        inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **own, **(environment or {})},
+            env={**inherited, **own, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
