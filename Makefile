@@ -56,7 +56,7 @@ types: $(READY) ## Check types with mypy and pyright, both strict
 	@$(BIN)/pyright --warnings
 
 matrix: $(READY) ## Test on every Python and Django that is present
-	@$(BIN)/python tools/matrix.py tests django arq bare
+	@$(BIN)/python tools/matrix.py tests oldest django arq bare
 
 bench: $(READY) ## Measure against the published SDK, write benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks $(ARGS)

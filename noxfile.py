@@ -26,6 +26,7 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 DJANGOS = {"5.2": ["3.13", "3.14"], "6.0": ["3.12", "3.14"]}
 TEST_TOOLS = nox.project.dependency_groups(PYPROJECT, "test")
 ARQ_TOOLS = nox.project.dependency_groups(PYPROJECT, "test-arq")
+OLDEST_TOOLS = nox.project.dependency_groups(PYPROJECT, "test-oldest")
 BARE_TOOLS = nox.project.dependency_groups(PYPROJECT, "test-bare")
 
 
@@ -55,6 +56,16 @@ def django(session: nox.Session, django: str) -> None:
     """Each Django on the Pythons where it is not the newest."""
     session.install("-e", ".[django,emulator]", f"django=={django}.*", *TEST_TOOLS)
     session.run("python", "-m", "pytest", "tests/with_django", "-m", "not browser and not slow", *session.posargs)
+
+
+@nox.session(python="3.11")
+def oldest(session: nox.Session) -> None:
+    """Run Celery and RQ in the oldest releases that are promised, on real brokers, and kill them."""
+    # The redis-py of their time: RQ's SpawnWorker breaks with later ones until RQ 3.0, and later kombus refuse it.
+    pinned = ["celery==5.4.*", "kombu==5.4.*", "rq==2.4.*", "redis<6"]
+    session.install("-e", ".[celery,rq,emulator]", *pinned, *OLDEST_TOOLS)
+    chosen = [f"tests/with_tasks/{folder}" for folder in ("celery", "rq", "kills")]
+    session.run("python", "-m", "pytest", *chosen, *session.posargs)
 
 
 @nox.session(python=["3.10", "3.13"])

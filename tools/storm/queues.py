@@ -63,6 +63,7 @@ _CELERY: Final = f"prefork with {_CHILDREN} children, acks_late as the tasks hav
 
 _ALL: Final[dict[str, tuple[str, Callable[[Path], AbstractContextManager[Stand]]]]] = {
     "celery-rabbitmq": (f"{_CELERY}; quorum queue", _celery("rabbitmq-quorum")),
+    "celery-rabbitmq-classic": (f"{_CELERY}; classic queue", _celery("rabbitmq-classic")),
     "celery-valkey": (
         f"{_CELERY}; {_pairs(_VISIBILITY)}",
         _celery("valkey", broker_transport_options=dict(_VISIBILITY)),

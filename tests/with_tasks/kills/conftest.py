@@ -24,12 +24,14 @@ collect_ignore_glob = [f"test_{queue}_*.py" for queue in ("celery", "rq") if fin
 @pytest.fixture
 def celery_stands(tmp_path: Path) -> Iterator[Callable[..., CeleryStand]]:
     """Return what sets up a broker, an API and an application for a test."""
-    from tests.with_tasks.stand.brokers import BrokerMissingError
+    from tests.with_tasks.stand.brokers import BrokerMissingError, has_short_visibility
     from tests.with_tasks.stand.celery_stand import celery_stand
 
     with contextlib.ExitStack() as stack:
 
         def made(kind: str, **conf: object) -> CeleryStand:
+            if kind == "valkey" and not has_short_visibility():
+                pytest.skip("before kombu 5.7 a dead worker's jobs come back after minutes")
             folder = tmp_path / kind
             folder.mkdir()
             try:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.services import is_missing
 from tests.with_tasks.kills.choosing import exhaustive
+from tests.with_tasks.stand.brokers import has_short_visibility
 from tests.with_tasks.stand.processes import ROOT
 from tools.storm.report import table
 from tools.storm.weather import Report
@@ -18,10 +19,12 @@ from tools.storm.weather import Report
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1_300)  # As long as the storm waits, and longer.
 @pytest.mark.parametrize("queue", ["celery-valkey", exhaustive("celery-rabbitmq"), exhaustive("rq")])
 def test_a_small_storm_loses_and_doubles_nothing(queue: str) -> None:
     pytest.importorskip("rq" if queue == "rq" else "celery")
+    if queue == "celery-valkey" and not has_short_visibility():
+        pytest.skip("before kombu 5.7 a dead worker's jobs come back after minutes")
     options = ["--mails", "60", "--workers", "2", "--seconds", "10"]
     done = subprocess.run(
         [sys.executable, "-m", "tools.storm", queue, *options], cwd=ROOT, capture_output=True, text=True, check=False

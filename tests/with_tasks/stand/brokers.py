@@ -24,6 +24,7 @@ __all__ = [
     "Rabbit",
     "RabbitNode",
     "Valkey",
+    "has_short_visibility",
     "rabbit",
     "rabbit_node",
     "valkey",
@@ -43,6 +44,12 @@ longer than the visibility timeout runs twice."""
 
 class BrokerMissingError(Exception):
     """The machine has no such broker; the text says what to install."""
+
+
+def has_short_visibility() -> bool:
+    """Return whether kombu heeds `SHORT_VISIBILITY`: before 5.7 it looks for jobs of dead workers every 100 s."""
+    version: tuple[int, int] = tuple(import_module("kombu").VERSION[:2])
+    return version >= (5, 7)
 
 
 class Broker(Protocol):
