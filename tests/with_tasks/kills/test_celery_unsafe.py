@@ -6,6 +6,7 @@ Each test ends with a job that is done by the same queue, so what is missing the
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -51,13 +52,17 @@ def test_a_job_that_is_acknowledged_early_is_lost_with_its_worker(kind: str, cel
     assert stand.state(job) == "PENDING"
 
 
-def test_a_job_that_is_not_rejected_on_worker_lost_is_lost_with_its_process(celery_stands: Stands) -> None:
+def test_a_job_that_is_not_rejected_on_worker_lost_is_lost_with_its_process_before_celery_57(
+    celery_stands: Stands,
+) -> None:
+    # From then on `retry_on_worker_lost` saves it, which the tasks set as well.
+    safe: bool = import_module("celery").VERSION[:2] >= (5, 7)
     stand = celery_stands("rabbitmq-quorum", task_annotations={"*": {"reject_on_worker_lost": False}})
     job, worker = held_before_acceptance(stand)
     worker.kill_children()
 
-    assert not sent_after(stand, job)
-    assert stand.state(job) == "FAILURE"
+    assert sent_after(stand, job) == safe
+    assert stand.state(job) == ("SUCCESS" if safe else "FAILURE")
 
 
 def test_a_job_from_files_is_lost_with_its_worker(celery_stands: Stands) -> None:

@@ -85,7 +85,8 @@ class CeleryStand:
 
     def state(self, job: str) -> str:
         """Return the state in the result backend."""
-        found: str = self.app.AsyncResult(job).state
+        # Not by an `AsyncResult`: in Celery 5.4, to delete one while another is being deleted can wait for ever.
+        found: str = self.app.backend.get_state(job)
         return found
 
     def wait_until_done(self, jobs: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -97,7 +98,9 @@ class RqStand:
         """
 
         def no_orphan() -> bool:
-            return not any(worker.members() for worker in self.workers if not worker.running)
+            # The scheduler of a killed worker works on, and sends nothing; what does jobs leads a group of its own.
+            left = [pid for worker in self.workers if not worker.running for pid in worker.members()]
+            return not any(_group(pid) == pid for pid in left)
 
         def nothing_left() -> bool:
             queue = self.queue
@@ -112,6 +115,13 @@ class RqStand:
         """End the workers."""
         for worker in self.workers:
             worker.close()
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 @contextmanager
