@@ -1,9 +1,9 @@
-"""What a commit does with Celery's broker in the project's own process: it waits for none, and knows when one is back."""
+"""What a commit does with Celery's broker: it waits for none that is down, and finds one that is back."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -28,7 +28,7 @@ def _by_celery(api: RecordingApi, settings: Any) -> None:
 
 
 @contextmanager
-def application(broker: str, **conf: Any) -> Iterator[Any]:
+def application(broker: str, **conf: Any) -> Generator[Any]:
     """Make an application for this broker the one whose tasks are enqueued."""
     app = import_module("celery").Celery("shop", broker=broker, set_as_current=False)
     app.conf.update({"task_default_queue": f"mail-{uuid.uuid4().hex}", **conf})

@@ -38,10 +38,12 @@ class Process:
         self.log = log
         self._output: IO[bytes] = log.open("ab")
         own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        # No project of Django that other tests of this process have set up.
+        outside = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **own, **(environment or {})},
+            env={**outside, **own, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -45,7 +45,7 @@ class Process:
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **own, **(environment or {})},
+            env={**_outside(), **own, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -125,6 +125,11 @@ class Process:
             return False
 
         wait_until(found, f"{self.log.name} has {text!r}")
+
+
+def _outside() -> dict[str, str]:
+    """Return the environment without the project of Django that other tests of this process have set up."""
+    return {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
 
 
 def _living() -> list[int]:
