@@ -11,7 +11,7 @@ import pytest
 
 from tests.with_django.queues.project.shell import SUBJECT, TEXT
 from tests.with_django.queues.stand import Kind, Stand, each_arrived_once
-from tests.with_tasks.kills.choosing import exhaustive
+from tests.with_tasks.kills.choosing import exhaustive, only_exhaustively
 from tests.with_tasks.stand.brokers import Valkey
 from tests.with_tasks.stand.processes import wait_until
 
@@ -104,6 +104,24 @@ def test_what_the_broker_never_had_or_has_lost_is_sent_by_the_drain(kind: Kind, 
     assert set(stand.statuses().values()) == {"queued"}
     each_arrived_once(stand, (*left, "after the loss"))
     nothing_private(stand.logs())
+
+
+@only_exhaustively
+def test_a_hard_time_limit_loses_no_task(stands: Stands) -> None:
+    pytest.importorskip("celery", "5.7")
+    limits = {"task_annotations": {"poststack_django.send_stored_email": {"time_limit": 3}}}
+    # So long that the broker does not hand the task to somebody else meanwhile.
+    stand = stands("celery", celery={**limits, "broker_transport_options": {"visibility_timeout": 600}})
+    held = stand.api.hold("killed by the limit", seconds=HELD_FOR, accepted=True)
+    stand.start_workers(1)
+
+    stand.project("commit", "killed by the limit")
+    stand.api.wait_until_hit(held)
+    stand.wait_until_final("killed by the limit")
+    stand.wait_until_quiet()
+
+    assert "Hard time limit (3s) exceeded" in stand.logs()
+    each_arrived_once(stand, ["killed by the limit"])
 
 
 @pytest.mark.parametrize("kind", [exhaustive("celery"), exhaustive("rq")])
