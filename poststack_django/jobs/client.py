@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStackConnectionError, PostStackError
+from poststack_django.borrowing import borrowed_connection
 from poststack_django.clients import with_key_for, without_retries
 from poststack_django.delivery import Outcome, calls, perform, takes_batches
 from poststack_django.outgoing import Outgoing
@@ -58,10 +59,12 @@ class _Emails:
 
 def _outcomes(payloads: list[SendEmail]) -> list[Outcome]:
     try:
-        backend = mailer_of_jobs()
-        base = without_retries(backend.configuration)
-        outgoing = [_outgoing(payload, backend.configuration) for payload in payloads]
-        clients = {client: backend.client_for(client) for client in {one.client or base for one in outgoing}}
+        # A function that returns the key of a tenant looks into the database.
+        with borrowed_connection():
+            backend = mailer_of_jobs()
+            base = without_retries(backend.configuration)
+            outgoing = [_outgoing(payload, backend.configuration) for payload in payloads]
+            clients = {client: backend.client_for(client) for client in {one.client or base for one in outgoing}}
     except ImproperlyConfigured as error:
         # A deployment can mend it, so the job is to be tried again. These texts are our own, and have no key in them.
         logger.warning("The worker has no client for the API: %s", error)

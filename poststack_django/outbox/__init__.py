@@ -23,6 +23,13 @@ def drain(limit: int | None = None) -> Drained:
 
     For periodic jobs of a queue such as Celery or RQ. Several may run at once. E-mails whose time has not come stay.
     """
+    import django
+    from django.apps import apps
+
+    if not apps.ready:  # RQ's own command knows nothing of Django.
+        django.setup()
+    from poststack_django.borrowing import borrowed_connection
     from poststack_django.outbox.delivering import drain
 
-    return drain(limit)
+    with borrowed_connection():
+        return drain(limit)

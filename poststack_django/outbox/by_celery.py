@@ -13,7 +13,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Final
 
-from poststack_django.borrowing import borrowed_connection
+from poststack_django.outbox import drain as drain_outbox
 from poststack_django.outbox.one import enqueue_each, seconds_until, send_one
 from poststack_django.settings import get_settings
 from poststack_tasks.celery.delays import countdown
@@ -25,6 +25,15 @@ OPTIONS: Final[dict[str, Any]] = {
     "ignore_result": True,
     "acks_late": True,
     "reject_on_worker_lost": True,
+    # A hard limit of the project's kills the process, which could enqueue no other task (Celery 5.7).
+    "acks_on_timeout": False,
+}
+
+_AT_ONCE: Final[dict[str, Any]] = {
+    # A broker that is down must not hold up whoever has just committed. But the connection may be one that a broker
+    # closed which is there again.
+    "retry": True,
+    "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
 }
 
 
@@ -41,8 +50,7 @@ def _send_stored_email(self: Any, pk: str) -> str:
     def again_at(moment: datetime) -> None:
         # A task that runs at once, where it is enqueued, would do so until the e-mail is due.
         if not self.request.is_eager:
-            delay = countdown(self.app, seconds_until(moment))
-            enqueue_each([int(pk)], lambda key: self.apply_async((key,), countdown=delay, **_place()))
+            _publish([int(pk)], countdown=countdown(self.app, seconds_until(moment)))
 
     return send_one(pk, again_at)
 
@@ -50,10 +58,7 @@ def _send_stored_email(self: Any, pk: str) -> str:
 @_task("poststack_django.drain", ignore_result=True)
 def _drain() -> dict[str, int]:
     """Send what is due: for `beat`. It finds e-mails whose tasks the broker lost, or did not take."""
-    from poststack_django.outbox.delivering import drain as drain_outbox
-
-    with borrowed_connection():
-        done = drain_outbox()
+    done = drain_outbox()
     return {"sent": done.sent, "put_off": done.put_off, "given_up": done.given_up}
 
 
@@ -63,13 +68,29 @@ drain: Any = _drain
 
 def enqueue(keys: Sequence[int]) -> None:
     """Enqueue a task for each row. What cannot be enqueued stays in the outbox, and is logged."""
-    enqueue_each(keys, lambda pk: send_stored_email.apply_async((pk,), **_place()))
+    _publish(keys)
+
+
+def _publish(keys: Sequence[int], **options: Any) -> None:
+    task = send_stored_email
+    options |= _place()
+    if task.app.conf.task_always_eager:
+        enqueue_each(keys, lambda pk: task.apply_async((pk,), **options))
+        return
+
+    def publish(pk: str) -> None:
+        with task.app.producer_or_acquire() as producer:
+            # Celery itself would wait for seconds until the broker is back, and longer with other settings.
+            connection = producer.connection
+            connection.ensure_connection(max_retries=max(0, len(connection.alt) - 1))
+            task.apply_async((pk,), producer=producer, **options)
+
+    enqueue_each(keys, publish)
 
 
 def _place() -> dict[str, Any]:
     outbox = get_settings().outbox
-    # A broker that is down must not hold up whoever has just committed.
-    place: dict[str, Any] = {"retry": False}
+    place: dict[str, Any] = dict(_AT_ONCE)
     if outbox.task_queue is not None:
         place["queue"] = outbox.task_queue
     if outbox.task_priority:

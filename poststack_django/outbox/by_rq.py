@@ -35,6 +35,9 @@ logger = logging.getLogger("poststack.django")
 
 AFTER_A_CRASH: Final = 10
 """How often RQ runs a job again whose process was killed. At once: waiting needs a scheduler, which may be dead."""
+RESULT_TTL: Final = 60
+"""Seconds for which RQ keeps a job that is done: what became of it is on its row. Not 0: told to delete at once a job
+that a killed worker had begun, RQ finds no trace of that, takes the job for failed, and runs it again ten times."""
 _ENDLESS: Final = 1_000_000  # The outbox ends retries by time, not by number.
 _OVER_THE_DEADLINE: Final = 30
 """Seconds of a job's time limit beyond the client's deadline."""
@@ -62,8 +65,7 @@ def enqueue(keys: Sequence[int]) -> None:
     options: dict[str, Any] = {
         "retry": Retry(max=AFTER_A_CRASH),
         "job_timeout": _WITHOUT_DEADLINE if deadline is None else math.ceil(deadline) + _OVER_THE_DEADLINE,
-        # What became of it is on its row.
-        "result_ttl": 0,
+        "result_ttl": RESULT_TTL,
         "description": "poststack_django.send_stored_email",
     }
     # Its options are untyped.

@@ -23,6 +23,7 @@ from poststack_tasks.job import without_settings
 from poststack_tasks.outcomes import Job, Outcome
 from poststack_tasks.payload import batch_of
 from poststack_tasks.policy import GiveUp, RetryLater, Sent
+from poststack_tasks.rq.django_project import set_up_django
 from poststack_tasks.rq.schedulers import wait_without_scheduler
 
 if TYPE_CHECKING:
@@ -65,11 +66,22 @@ def run(expires: float | str | None, has_key: bool, attempt: Callable[[Job, Ways
 
 def _attempted(turn: _Turn, one: Job, attempt: Callable[[Job, Ways], Outcome]) -> Outcome:
     try:
+        _set_up()
         settings = current_settings()
     except ValueError as wrong:
         # Raised, it would fail the job for good: RQ runs again what was killed, and not what raised.
         return without_settings(one, wrong)
     return attempt(one, turn.ways(settings))
+
+
+def _set_up() -> None:
+    try:
+        set_up_django()
+    except JobTimeoutException:
+        raise
+    except Exception as error:
+        # Its text may hold anything that settings hold.
+        raise ValueError(f"Django cannot be set up ({type(error).__name__}); see `python -m django check`") from error
 
 
 def has_own_keys(payloads: object) -> bool:

@@ -72,7 +72,8 @@ def test_the_row_is_there_before_the_call(api: RecordingApi) -> None:
     assert seen == [("pending", "celery-j1")]
 
 
-def test_an_event_that_comes_before_the_answer_finds_its_email(api: RecordingApi, settings: Any) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_comes_before_the_answer_finds_its_email(api: RecordingApi) -> None:
     heard: list[Any] = []
 
     def hear(event: Any, email: Any, **_: Any) -> None:
@@ -81,6 +82,7 @@ def test_an_event_that_comes_before_the_answer_finds_its_email(api: RecordingApi
     def deliver(payload: Any) -> None:
         body = event_body("email.delivered", "em_1", recipient="ada@example.com")
         assert Client().post("/webhooks/poststack/", body, "application/json", headers=signed(body)).status_code == 200
+        assert heard == [], "nobody could do anything about an e-mail that is not known yet"
 
     api.on_send = deliver
     tracking.connect(hear)
@@ -91,6 +93,7 @@ def test_an_event_that_comes_before_the_answer_finds_its_email(api: RecordingApi
 
     assert SentEmail.objects.get().status == Status.DELIVERED
     assert EmailEvent.objects.get().sent_email == SentEmail.objects.get()
+    assert heard == [("email.delivered", "em_1")]
 
 
 def test_an_event_during_a_late_attempt_waits_for_its_email(api: RecordingApi) -> None:

@@ -25,6 +25,7 @@ class Mail:
 
     to: str
     key: str | None
+    id: str
 
 
 class Api:
@@ -74,7 +75,7 @@ class Api:
         found: list[Mail] = []
         for page in range(1, 1_000):
             listed = self._json("GET", "/emails", params={"page": page, "per_page": _PER_PAGE})["data"]
-            found += [Mail(one["recipients"][0]["address"], one["idempotencyKey"]) for one in listed]
+            found += [Mail(one["recipients"][0]["address"], one["idempotencyKey"], one["publicId"]) for one in listed]
             if len(listed) < _PER_PAGE:
                 break
         return found

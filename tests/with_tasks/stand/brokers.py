@@ -147,6 +147,10 @@ class Rabbit:
             "task_default_routing_key": "mail",
         }
 
+    def close_connections(self) -> None:
+        """Close those of all clients, as a node does that is stopped."""
+        _rabbitmqctl("close_all_connections", "--vhost", self._vhost, "a test")
+
     def messages(self) -> int:
         """Return how many messages all of its queues have, acknowledged ones excluded."""
         listed = _rabbitmqctl("list_queues", "-p", self._vhost, "--silent", "--no-table-headers", "messages")

@@ -41,13 +41,11 @@ class Process:
         self.log = log
         self._gone = False
         self._output: IO[bytes] = log.open("ab")
-        # Other tests of the same process may be those of a Django project.
-        inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**inherited, **own, **(environment or {})},
+            env={**_outside(), **own, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -127,6 +125,11 @@ class Process:
             return False
 
         wait_until(found, f"{self.log.name} has {text!r}")
+
+
+def _outside() -> dict[str, str]:
+    """Return the environment without the project of Django that other tests of this process have set up."""
+    return {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
 
 
 def _living() -> list[int]:
