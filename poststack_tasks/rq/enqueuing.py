@@ -32,6 +32,8 @@ logger: logging.Logger = logging.getLogger("poststack.tasks")
 RESULT_TTL: Final = 3_600
 """Seconds for which RQ keeps a job that is done, and so for which its key leads to the same job. After that, it is the
 API that remembers. The e-mail itself is kept as long, in the memory of Redis."""
+SHORTEST_RESULT_TTL: Final = 60
+"""Seconds. RQ 3.0 runs a job again that a killed worker had begun and whose record is deleted as soon as it is done."""
 FAILURE_TTL: Final = 365 * 86_400
 """Seconds for which a job that was given up is kept."""
 _OVER_THE_DEADLINE: Final = 30
@@ -121,6 +123,8 @@ def _enqueue(
         "description": f"poststack.{function}",
     }
     wanted.update({name: value for name, value in options.items() if value is not None})
+    if 0 <= wanted["result_ttl"] < SHORTEST_RESULT_TTL:
+        wanted["result_ttl"] = SHORTEST_RESULT_TTL
     if key is not None:
         wanted.setdefault("job_id", _id_of(function, key))
 

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -51,6 +51,11 @@ def test_a_job_survives_crashes_is_kept_for_long_and_shows_nothing(queue: Any) -
     assert (job.result_ttl, job.failure_ttl) == (60, 365 * 86_400)
     assert job.description == "poststack.send_email"
     assert "sk_" not in json.dumps(job.args)
+
+
+@pytest.mark.parametrize(("wanted", "ttl"), [(0, 60), (30, 60), (61, 61), (-1, -1)])
+def test_a_job_is_kept_for_a_minute_at_least(queue: Any, wanted: int, ttl: int) -> None:
+    assert cast("Any", enqueue(queue, EMAIL, result_ttl=wanted)).result_ttl == ttl
 
 
 @pytest.mark.parametrize("kind", ["seconds", "timedelta", "datetime"])
