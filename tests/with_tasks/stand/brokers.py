@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -110,13 +111,17 @@ class Valkey:
 
     def messages(self) -> int:
         """Return how many jobs of Celery it keeps."""
-        # A list is a queue, and the hash `unacked` has what workers were given and have not acknowledged.
-        names: list[bytes] = self.client.keys("*")
-        return sum(
-            self.client.llen(name) if self.client.type(name) == b"list" else self.client.hlen(name)
-            for name in names
-            if name == b"unacked" or self.client.type(name) == b"list"
-        )
+        # A list is a queue. The hash `unacked` has what workers were given and have not acknowledged, and jobs of this
+        # package from the moment on in which they are enqueued.
+        kept: set[str] = {tag.decode() for tag in self.client.hkeys("unacked")}
+        others = 0
+        for name in self.client.keys("*"):
+            if self.client.type(name) == b"list":
+                tags = [
+                    json.loads(message)["properties"]["delivery_tag"] for message in self.client.lrange(name, 0, -1)
+                ]
+                others += len([tag for tag in tags if tag not in kept])
+        return len(kept) + others
 
     def close(self) -> None:
         """End it."""
