@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery
-from celery.signals import setup_logging
+from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
+from celery.signals import setup_logging  # pyright: ignore[reportMissingTypeStubs]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_projects.django_shop.settings")
 
-app = Celery("kettle_and_leaf")
+app: Any = Celery("kettle_and_leaf")  # Celery has no types.
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()  # Of poststack_django, too.
 
