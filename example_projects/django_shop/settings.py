@@ -73,6 +73,7 @@ LOGOUT_REDIRECT_URL = "home"
 # The queue. Celery reads this variable by itself, too; without it nothing is queued, and the drainer sends the mail.
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # However long it is away: after 100 tries worker and beat would end.
 CELERY_TASK_IGNORE_RESULT = True
 # Sending is waiting for an answer: threads do that as well as processes, and cost less.
 CELERY_WORKER_POOL = "threads"
