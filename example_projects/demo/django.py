@@ -68,6 +68,8 @@ class TeaShop:
     admin_password: str
     database: Path
     environment: dict[str, str]
+    lines_read: int = 0
+    """Of what the sender of the mail has written."""
 
     def start_worker(self, name: str = "worker") -> Program:
         """Start a Celery worker, which sends the shop's mail."""
@@ -93,9 +95,12 @@ class TeaShop:
             f"the {sender.name} to store the id of {subject!r}",
             lambda: self.stored(subject, recipient, "email_id IS NOT NULL"),
         )
-        line = self.stage.wait_for(f"the {sender.name} to speak of it", lambda: sender.line_with(email_id))
+        lines = self.stage.wait_for(f"the {sender.name} to speak of it", lambda: sender.lines_to(email_id))
         done(f"e-mail “{subject}” accepted as {email_id}")
-        say(f"      {sender.name}: {line}")
+        for line in lines[self.lines_read :]:
+            if email_id in line or ("send_stored_email" in line and line.endswith("received")):
+                say(f"      {sender.name}: {line}")
+        self.lines_read = len(lines)
         delivered = (
             "m.status = 'delivered' AND EXISTS (SELECT 1 FROM poststack_emailevent e WHERE e.sent_email_id = m.id)"
         )

@@ -143,9 +143,15 @@ class Program:
 
     def line_with(self, text: str) -> str | None:
         """Return the first line in which it has written this, `None` if there is none."""
+        lines = self.lines_to(text)
+        return lines[-1] if lines else None
+
+    def lines_to(self, text: str) -> list[str]:
+        """Return what it has written up to the first line with this, nothing if there is none."""
         lines = self._log.read_text("utf-8", "replace").splitlines(keepends=True)
         # The last one may be half written.
-        return next((line.strip() for line in lines if text in line and line.endswith("\n")), None)
+        found = next((at for at, line in enumerate(lines) if text in line and line.endswith("\n")), -1)
+        return [line.strip() for line in lines[: found + 1]]
 
     def wait_for_address(self, seconds: float) -> str:
         """Return the first address that it writes."""

@@ -68,6 +68,7 @@ def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> No
     accepted = re.findall(r"accepted as (em_\w+)", out)
     assert len(accepted) == 2
     assert re.findall(r"worker: .*E-mail (em_\w+) was accepted", out) == accepted
+    assert re.search(r"worker: .*Task poststack_django\.send_stored_email\[.*\] received", out)
     assert len(re.findall(r"delivered, says a signed webhook", out)) == 2
     assert_nothing_is_left(process)
 
