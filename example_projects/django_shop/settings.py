@@ -74,6 +74,9 @@ LOGOUT_REDIRECT_URL = "home"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # However long it is away: after 100 tries worker and beat would end.
+# A Redis that takes connections and never answers must not hold up customers. RabbitMQ has other options.
+if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}
 CELERY_TASK_IGNORE_RESULT = True
 # Sending is waiting for an answer: threads do that as well as processes, and cost less.
 CELERY_WORKER_POOL = "threads"
