@@ -1,7 +1,7 @@
-"""The tea shop takes a sign-up and an order; its outbox sends the mail.
+"""The tea shop takes a sign-up and an order; a Celery worker sends the mail that is in its outbox.
 
-The emulator, the shop and its drainer, which sends what the shop has put into its outbox, are programs of their own, as
-they would be in production: shop and drainer share a database, the rest is HTTP.
+The emulator, Redis, the shop, the worker and Celery's beat are programs of their own, as they would be in production:
+shop and worker share a database and the queue, the rest is HTTP. Where there is no Redis, the shop's drainer sends.
 """
 
 from __future__ import annotations
@@ -11,25 +11,39 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
 
 from example_projects.demo.programs import DemoError, Program
+from example_projects.demo.redis_server import RedisMissingError
 from example_projects.demo.stage import SOON, Stage, done, say
 
 __all__ = ["Customer", "TeaShop", "demonstrate", "opened"]
 
+SHOP: Final = ["-m", "example_projects.django_shop"]
+CELERY: Final = ["-m", "celery", "--app", "example_projects.django_shop"]
+
 
 def demonstrate(stage: Stage) -> None:
     """Start the programs, be their customer, show what happens."""
-    shop = opened(stage)
+    try:
+        broker = stage.start_redis()
+    except RedisMissingError:
+        broker = ""
+    shop = opened(stage, broker)
+    if broker:
+        sender = shop.start_worker()
+        shop.start_beat()
+    else:
+        sender = shop.start_drainer()
     with Customer(shop) as customer:
         customer.sign_up()
         done(f"signed up {customer.email}, over HTTP")
-        shop.follow("Welcome to Kettle & Leaf", customer.email)
+        shop.follow("Welcome to Kettle & Leaf", customer.email, sender)
         customer.order("late-oolong")
         done("ordered two tins of Late Oolong")
-        shop.follow("Your order", customer.email)
+        shop.follow("Your order", customer.email, sender)
         if stage.once:
             say("\nBoth e-mails were delivered, and the shop was told so by signed webhooks.")
             return
@@ -53,17 +67,40 @@ class TeaShop:
     url: str
     admin_password: str
     database: Path
-    drainer: Program
+    environment: dict[str, str]
+    lines_read: int = 0
+    """Of what the sender of the mail has written."""
 
-    def follow(self, subject: str, recipient: str) -> None:
+    def start_worker(self, name: str = "worker") -> Program:
+        """Start a Celery worker, which sends the shop's mail."""
+        worker = self.stage.start(name, [*CELERY, "worker"], self.environment)
+        done("Celery worker started, which sends the shop's mail")
+        return worker
+
+    def start_beat(self) -> Program:
+        """Start what lets the worker look into the outbox from time to time."""
+        beat = self.stage.start("beat", [*CELERY, "beat"], self.environment)
+        done("Celery beat started, which has it look for mail that the queue did not take")
+        return beat
+
+    def start_drainer(self) -> Program:
+        """Start what sends the shop's mail where there is no queue."""
+        drainer = self.stage.start("drainer", [*SHOP, "drainer"], self.environment)
+        done("drainer started, which sends the shop's mail: this machine has no Redis for a queue")
+        return drainer
+
+    def follow(self, subject: str, recipient: str, sender: Program) -> None:
         """Show how an e-mail is accepted and delivered, as the shop has stored it."""
         email_id, _ = self.stage.wait_for(
-            f"the drainer to store the id of {subject!r}",
+            f"the {sender.name} to store the id of {subject!r}",
             lambda: self.stored(subject, recipient, "email_id IS NOT NULL"),
         )
-        line = self.stage.wait_for(f"the drainer to speak of {email_id}", lambda: self.drainer.line_with(email_id))
+        lines = self.stage.wait_for(f"the {sender.name} to speak of it", lambda: sender.lines_to(email_id))
         done(f"e-mail “{subject}” accepted as {email_id}")
-        say(f"      drainer: {line}")
+        for line in lines[self.lines_read :]:
+            if email_id in line or ("send_stored_email" in line and line.endswith("received")):
+                say(f"      {sender.name}: {line}")
+        self.lines_read = len(lines)
         delivered = (
             "m.status = 'delivered' AND EXISTS (SELECT 1 FROM poststack_emailevent e WHERE e.sent_email_id = m.id)"
         )
@@ -122,23 +159,22 @@ class Customer:
         return answer.text
 
 
-def opened(stage: Stage) -> TeaShop:
-    """Start the emulator, the shop and its drainer, told where the others are."""
+def opened(stage: Stage, broker: str = "") -> TeaShop:
+    """Start the emulator and the shop, told where each other and the queue are; without a broker there is none."""
     secret, admin_password = secrets.token_hex(24), secrets.token_urlsafe(9)
     port = stage.port(8000)
     url = f"http://127.0.0.1:{port}"
     api = stage.start_emulator(f"{url}/webhooks/poststack/", secret)
     environment = {
+        "DJANGO_SETTINGS_MODULE": "example_projects.django_shop.settings",
         "POSTSTACK_API_KEY": f"sk_test_{secrets.token_hex(12)}",
         "POSTSTACK_BASE_URL": api,
         "POSTSTACK_WEBHOOK_SECRETS": secret,
+        "CELERY_BROKER_URL": broker,
         "SHOP_DATA_DIR": str(stage.folder),
         "SHOP_SECRET_KEY": secrets.token_urlsafe(40),
         "SHOP_ADMIN_PASSWORD": admin_password,
     }
-    command = ["-m", "example_projects.django_shop"]
-    stage.start("shop", [*command, "--port", str(port)], environment).wait_until_it_answers(url, SOON)
+    stage.start("shop", [*SHOP, "--port", str(port)], environment).wait_until_it_answers(url, SOON)
     done(f"shop started at {url}")
-    drainer = stage.start("drainer", [*command, "drainer"], environment)
-    done("drainer started, which sends what is in the shop's outbox")
-    return TeaShop(stage, api, url, admin_password, stage.folder / "shop.sqlite3", drainer)
+    return TeaShop(stage, api, url, admin_password, stage.folder / "shop.sqlite3", environment)

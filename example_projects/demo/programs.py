@@ -44,9 +44,17 @@ def kept_port(wanted: int = 0) -> Generator[int]:
     """Yield a port as `free_port` does, for a program that is about to listen on it.
 
     On Linux nobody else is given it in the meantime: it stays bound here, which keeps no server from listening that may
-    reuse addresses, as servers may.
+    reuse addresses, as servers may. Demonstrations that want the same port at once may reuse it as well; so whoever has
+    it holds the UDP port of that number, too, which can be bound once only and is free as soon as its holder is gone.
     """
-    with _bound(wanted) as kept:
+    with contextlib.ExitStack() as held:
+        if wanted:
+            claim = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            try:
+                claim.bind(("127.0.0.1", wanted))
+            except OSError:
+                wanted = 0
+        kept = held.enter_context(_bound(wanted))
         port = _port_of(kept)
         if sys.platform != "linux":
             kept.close()
@@ -135,9 +143,15 @@ class Program:
 
     def line_with(self, text: str) -> str | None:
         """Return the first line in which it has written this, `None` if there is none."""
+        lines = self.lines_to(text)
+        return lines[-1] if lines else None
+
+    def lines_to(self, text: str) -> list[str]:
+        """Return what it has written up to the first line with this, nothing if there is none."""
         lines = self._log.read_text("utf-8", "replace").splitlines(keepends=True)
         # The last one may be half written.
-        return next((line.strip() for line in lines if text in line and line.endswith("\n")), None)
+        found = next((at for at, line in enumerate(lines) if text in line and line.endswith("\n")), -1)
+        return [line.strip() for line in lines[: found + 1]]
 
     def wait_for_address(self, seconds: float) -> str:
         """Return the first address that it writes."""

@@ -9,15 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, TypeVar
 
-from example_projects.demo.programs import DemoError, Program, free_port, kept_port
+from example_projects.demo.programs import DemoError, Program, kept_port
 from example_projects.demo.redis_server import redis_server
 
 __all__ = ["SOON", "Stage", "done", "say"]
 
 Answer = TypeVar("Answer")
 
-SOON: Final = 30.0
-"""Seconds that each step may take."""
+SOON: Final = 60.0
+"""Seconds that each step may take, on a machine that is busy with something else."""
 
 EMULATOR: Final = "import sys; from poststack.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -54,7 +54,7 @@ class Stage:
 
     def start_emulator(self, webhook: str, secret: str) -> str:
         """Start the emulator, which tells this address what happens, and return its own."""
-        port = 0 if self.once else free_port(8025)
+        port = 0 if self.once else self.port(8025)
         webhooks = ["--webhook", webhook, "--webhook-secret", secret]
         emulator = self.start("emulator", ["-c", EMULATOR, "emulator", "--port", str(port), *webhooks], {})
         address = emulator.wait_for_address(SOON)

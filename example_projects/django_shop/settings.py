@@ -70,12 +70,30 @@ LOGIN_URL = "log-in"
 LOGIN_REDIRECT_URL = "account"
 LOGOUT_REDIRECT_URL = "home"
 
+# The queue. Celery reads this variable by itself, too; without it nothing is queued, and the drainer sends the mail.
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # However long it is away: after 100 tries worker and beat would end.
+# A Redis that takes connections and never answers must not hold up customers. RabbitMQ has other options.
+if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}
+CELERY_TASK_IGNORE_RESULT = True
+# Sending is waiting for an answer: threads do that as well as processes, and cost less.
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 4
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
+CELERY_BEAT_SCHEDULE = {
+    # Mail whose task the broker did not take, or has lost. Looks that no worker was there for need not be made up for.
+    "send what is left in the outbox": {"task": "poststack_django.drain", "schedule": 10, "options": {"expires": 10}},
+}
+
 # The mail. The key, the address of the API and the webhook secret are read from POSTSTACK_API_KEY, POSTSTACK_BASE_URL
 # and POSTSTACK_WEBHOOK_SECRETS. Nothing is sent to an address again once mail to it has bounced.
 DEFAULT_FROM_EMAIL = "Kettle & Leaf <hello@kettle-and-leaf.example>"
-POSTSTACK = {"SUPPRESSIONS": True}
-# Customers' mail is stored with what it is about, in one transaction; the drainer sends it. Reports of errors to ADMINS
-# leave at once, since the transaction that has failed would take them along, and never become errors themselves.
+POSTSTACK = {"SUPPRESSIONS": True, "OUTBOX": {"TASKS": "celery" if CELERY_BROKER_URL else False}}
+# Customers' mail is stored with what it is about, in one transaction; when that has committed, a worker sends it.
+# Reports of errors to ADMINS leave at once, since the transaction that has failed would take them along, and never
+# become errors themselves.
 if django.VERSION >= (6, 1):
     MAILERS = {
         "default": {"BACKEND": "poststack_django.backends.OutboxEmailBackend"},
@@ -104,6 +122,7 @@ LOGGING = {
     },
     "loggers": {
         "django": {"handlers": ["console", "mail_admins"], "level": "ERROR"},
+        "celery": {"handlers": ["console"], "level": "INFO"},
         "poststack": {"handlers": ["console"], "level": "INFO"},
     },
 }

@@ -59,8 +59,9 @@ def enqueue_each(keys: Sequence[int], enqueue: Callable[[str], object]) -> None:
                 "E-mails of the outbox were not enqueued as tasks, and wait there: %d, because of %s.",
                 len(keys) - at,
                 type(error).__name__,
-                exc_info=error,
             )
+            # A hundred lines, and again with every e-mail until the broker is back.
+            logger.debug("They were not enqueued because of this:", exc_info=error)
             return  # Each of the others would wait for the broker as long.
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from example_projects.demo.flask import COMMAND, Site, opened
-from example_projects.demo.programs import ON_THIS_MACHINE, ROOT, DemoError
+from example_projects.demo.programs import ON_THIS_MACHINE, ROOT
+from example_projects.demo.redis_server import RedisMissingError
 from example_projects.demo.stage import Stage
 from tests.services import is_missing
 
@@ -29,9 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     with Stage(tmp_path_factory.mktemp("northlight"), once=True, stop=threading.Event()) as stage:
         try:
             running = opened(stage)
-        except DemoError as error:
-            if "needs a Redis" not in str(error):
-                raise
+        except RedisMissingError as error:
             is_missing(str(error))
         yield running
 

