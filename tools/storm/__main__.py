@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from tests.with_tasks.stand.brokers import BrokerMissingError
-from tools.storm.queues import QUEUES, settings_of
+from tools.storm.queues import QUEUES, UNLESS_CHOSEN, settings_of
 from tools.storm.report import table, told
 from tools.storm.weather import Report, Storm, blow
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     storm = Storm(options.mails, options.workers, options.kill_every, options.seconds, options.seed)
     reports: dict[str, Report] = {}
     print(told(storm), flush=True)
-    for name in options.queues or list(QUEUES):
+    for name in options.queues or UNLESS_CHOSEN:
         print(f"\n{name}: {settings_of(name)}", flush=True)
         folder = Path(tempfile.mkdtemp(prefix="poststack-storm-"))
         try:
@@ -51,7 +51,13 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
     add = parser.add_argument
-    add("queues", nargs="*", choices=[[], *QUEUES], metavar="QUEUE", help=f"{', '.join(QUEUES)}; all when left out")
+    add(
+        "queues",
+        nargs="*",
+        choices=[[], *QUEUES],
+        metavar="QUEUE",
+        help=f"{', '.join(QUEUES)}; all but the last when left out",
+    )
     add("--mails", type=_whole, default=Storm.mails, help="how many e-mails, up to 10,000 (2,000)")
     add("--workers", type=_whole, default=Storm.workers, help="how many workers (4)")
     add("--kill-every", type=_seconds, default=Storm.kill_every, help="seconds between two kills (1)")

@@ -20,7 +20,7 @@ RETRY_AFTER: Final = 1.0
 """Seconds, with every 429."""
 CALM: Final = 1_200.0
 """Seconds that the last jobs may take once nothing is killed any more. An RQ worker that was killed while it looked for
-abandoned jobs keeps others from that for 899 s; RabbitMQ 3.10 tries a hop from a delayed queue again after 180 s."""
+abandoned jobs keeps others from that for 899 s."""
 
 
 class Stand(Protocol):
