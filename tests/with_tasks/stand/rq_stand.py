@@ -104,7 +104,9 @@ class RqStand:
 
         def nothing_left() -> bool:
             queue = self.queue
-            waiting = len(queue) + queue.scheduled_job_registry.count + queue.started_job_registry.count
+            # In between is what a worker has taken and not begun; that of a dead one is put back after a minute.
+            between = self.broker.client.llen(queue.intermediate_queue_key)
+            waiting = len(queue) + between + queue.scheduled_job_registry.count + queue.started_job_registry.count
             return not waiting and queue.failed_job_registry.count == kept
 
         wait_until(no_orphan, "the orphans of killed workers have ended", seconds=seconds, every=0.2)
