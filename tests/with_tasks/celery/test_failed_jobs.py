@@ -43,6 +43,8 @@ class Project:
     def worker(self, queue: str | None = None) -> Process:
         command = [sys.executable, "-m", "celery", "-A", "tests.with_tasks.celery.project:app", "worker", "-l", "INFO"]
         command += ["--pool", "prefork", "-c", "1", "-Q", queue or self.queue, "--without-mingle", "--without-gossip"]
+        # RabbitMQ gives one worker of a name its mailbox, and tests run at once.
+        command += ["-n", f"{uuid.uuid4().hex}@tests"]
         process = Process(command, self._folder / f"celery-{len(self._workers)}.log", self.environment)
         self._workers.append(process)
         wait_until(lambda: " ready." in process.written(), "the worker is ready")
