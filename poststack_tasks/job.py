@@ -175,7 +175,7 @@ class _Attempt:
             raise
         except Exception as error:  # noqa: BLE001  # the project's own factory may raise anything
             # The text of our own client is known to have no key in it.
-            told = str(error) if self.settings.client is None else type(error).__name__
+            told = str(error).rstrip(".") if self.settings.client is None else type(error).__name__
             ours = PostStackConnectionError(0, f"The worker has no client for the API: {told}")
             ours.__cause__ = error
             self._answer([ours] * len(self.to_send))

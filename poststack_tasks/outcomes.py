@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from poststack import PostStackConnectionError
 from poststack_tasks.errors import masked
 from poststack_tasks.payload import LONGEST_KEY
 from poststack_tasks.policy import Decision, GiveUp, RetryLater, Sent
@@ -148,6 +149,8 @@ def _log(outcome: Outcome) -> None:
     error = outcome.error
     known = [f"{name} {value}" for name in ("code", "request_id") if (value := getattr(error, name, None))]
     request = f" ({', '.join(known).replace('request_id', 'request')})" if known else ""
+    if isinstance(error, PostStackConnectionError) and not request:
+        request = f" ({masked(error.error).rstrip('.')})"  # Why there was no answer.
     if isinstance(decision, RetryLater):
         logger.warning("%s: again in %.1f s: %s%s.", what, decision.delay, decision.reason, request)
     elif isinstance(decision, GiveUp):

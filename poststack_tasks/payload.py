@@ -81,6 +81,8 @@ def checked_jobs(payloads: object, *, largest: int = LARGEST_JOB) -> list[SendEm
 def batch_of(payloads: object) -> list[object]:
     """Return the elements of a batch. Raises `JobError` for what is no list of 1 to 100 e-mails."""
     given = cast("Mapping[str, object]", payloads).get("emails") if isinstance(payloads, Mapping) else payloads
+    if isinstance(payloads, Mapping) and given is None:
+        raise JobError("A batch is a list of e-mails, and this is one: give [email], or enqueue it by itself.")
     if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
         raise JobError(f"A batch is a list of 1 to {LARGEST_BATCH} e-mails, not {_kind(given)}.")
     emails = list(cast("Sequence[object]", given))

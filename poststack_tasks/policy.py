@@ -106,6 +106,8 @@ def decide(
     limits = limits or Limits()
     what = f"status {error.status_code}" if error.status_code else "no answer"
     if not error.transient:
+        if error.status_code == 401:
+            return GiveUp(f"refused with {what}: the API does not know the worker's key")
         return GiveUp(f"refused with {what}; it would be refused again")
     if error.quota_exceeded and not limits.wait_for_quota:
         return GiveUp("the sending quota is used up")

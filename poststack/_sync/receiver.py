@@ -84,7 +84,7 @@ class WebhookReceiver:
         try:
             self._call(named.handler, event)
         except Exception:  # whatever it raises, the other handlers are called
-            logger.exception("Event %s: the handler %s failed. PostStack will deliver it again.", event.id, named.name)
+            logger.exception("Event %s: the handler %s failed. It will be called again.", event.id, named.name)
             turn.abandon()
             return WebhookAnswer(500, "A handler failed.")
         except BaseException:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import inspect
+import json
 import logging
 import math
 import time
@@ -32,6 +35,7 @@ logger: logging.Logger = logging.getLogger("poststack.tasks")
 RESULT_TTL: Final = 3_600
 """Seconds for which RQ keeps a job that is done, and so for which its key leads to the same job. After that, it is the
 API that remembers. The e-mail itself is kept as long, in the memory of Redis."""
+KEY_FIELD: Final = "idempotency_key"
 SHORTEST_RESULT_TTL: Final = 60
 """Seconds. RQ 3.0 runs a job again that a killed worker had begun and whose record is deleted as soon as it is done."""
 FAILURE_TTL: Final = 365 * 86_400
@@ -55,8 +59,9 @@ def enqueue(
     """Enqueue an e-mail; return the job, whose `return_value()` will be `{"id": …}`.
 
     `idempotency_key` names what must not be sent twice, such as `welcome/42`: when that is enqueued again, the
-    same job is returned, whatever has become of it. Without one a job is sent once. `expires` is when it is not wanted
-    any more: seconds, a `timedelta` or a `datetime` with a time zone. `options` are those of RQ's `Queue.enqueue`, but
+    same job is returned, whatever has become of it. Another e-mail under its key is a `JobError`, unless the job was
+    given up: then it takes the job's place. Without a key a job is sent once. `expires` is when it is not wanted any
+    more: seconds, a `timedelta` or a `datetime` with a time zone. `options` are those of RQ's `Queue.enqueue`, but
     for `ttl`, which would drop a job that nobody has tried, and `pipeline`.
 
     Raises `poststack_tasks.JobError` for what is wrong with them, and `redis.RedisError` when it is not enqueued.
@@ -106,6 +111,7 @@ def _enqueue(
     options: Mapping[str, Any],
     settings: TaskSettings,
 ) -> Job:
+    _check_options(queue, options)
     for name, instead in (
         ("ttl", "It would drop the job unseen; `expires` gives it up where it can be found."),
         ("pipeline", "Whether the job exists already has to be known at once."),
@@ -134,7 +140,9 @@ def _enqueue(
         job: Job = cast("Any", queue).enqueue(f"poststack_tasks.rq.{function}", **called)
         return job
 
-    job = make() if "job_id" not in wanted else _once(queue, wanted, make)
+    # An event has one content, whoever delivers it.
+    content = None if function == "process_event" else argument
+    job = make() if "job_id" not in wanted else _once(queue, wanted, make, content)
     if queue.is_async:
         warn_without_scheduler(queue)
     return job
@@ -146,36 +154,65 @@ def _id_of(function: str, key: str) -> str:
     return f"poststack-{digest[:40]}"
 
 
-def _once(queue: Queue, wanted: Mapping[str, Any], make: Any) -> Job:
+def _check_options(queue: Queue, options: Mapping[str, Any]) -> None:
+    """Raise `JobError` for options that RQ would drop without a word, such as a misspelt one of ours."""
+    known = {*inspect.signature(cast("Any", queue).enqueue_call).parameters, "job_timeout"}
+    known -= {"func", "args", "kwargs", "timeout"}
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, [*known, "idempotency_key", "expires"], n=1)
+            meant = f" Did you mean `{near[0]}`?" if near else ""
+            raise JobError(f"There is no option `{name}`.{meant}")
+
+
+def _once(queue: Queue, wanted: Mapping[str, Any], make: Any, content: object) -> Job:
     """Return the job with this id: the one that exists, or a new one."""
     job_id: str = wanted["job_id"]
     # RQ refuses what it cannot do in one step.
     if _DuplicateJobError is None or wanted.get("depends_on") or wanted.get("rate_limit"):
-        return _once_by_lock(queue, job_id, make)
+        return _once_by_lock(queue, job_id, make, content)
     while True:
         try:
             return cast("Job", make(unique=True))
         except _DuplicateJobError:
-            if (job := _existing(queue, job_id)) is not None:
+            if (job := _existing(queue, job_id, content)) is not None:
                 return job
-            # It expired meanwhile.
+            # It is gone.
 
 
-def _once_by_lock(queue: Queue, job_id: str, make: Any) -> Job:
+def _once_by_lock(queue: Queue, job_id: str, make: Any, content: object) -> Job:
     # Should the lock be lost, both enqueue, and the API sends once.
     with queue.connection.lock(f"poststack:enqueue:{job_id}", timeout=30, blocking_timeout=30):
-        return _existing(queue, job_id) or cast("Job", make())
+        return _existing(queue, job_id, content) or cast("Job", make())
 
 
-def _existing(queue: Queue, job_id: str) -> Job | None:
+def _existing(queue: Queue, job_id: str, content: object) -> Job | None:
+    """Return the job with this id. One that was given up makes room for another e-mail; else that is an error."""
     try:
         job: Job = cast("Any", queue.job_class).fetch(job_id, connection=queue.connection, serializer=queue.serializer)
     except NoSuchJobError:
         return None
-    if job.get_status(refresh=False) in {"failed", "stopped", "canceled"}:
+    another = content is not None and _text(job.args[0]) != _text(content)
+    given_up = job.get_status(refresh=False) in {"failed", "stopped", "canceled"}
+    if another and given_up:
+        logger.warning("rq job %s: it was given up, and another e-mail with its key takes its place.", job_id)
+        job.delete()
+        return None
+    if another:
+        raise JobError(
+            f"The idempotency key is that of job {job_id}, which has another e-mail. A key says what must not be sent "
+            "twice: give this e-mail one of its own."
+        )
+    if given_up:
         logger.warning(
             "rq job %s: its key is that of a job that is %s, so nothing was enqueued. See `poststack tasks failed`.",
             job_id,
             job.get_status(refresh=False).value,
         )
     return job
+
+
+def _text(content: object) -> str:
+    if isinstance(content, dict):  # The key may be given in the e-mail or beside it.
+        content = {name: value for name, value in cast("dict[str, object]", content).items() if name != KEY_FIELD}
+    return json.dumps(content, sort_keys=True)

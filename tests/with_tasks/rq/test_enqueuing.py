@@ -110,6 +110,41 @@ def test_a_key_whose_job_was_given_up_is_told(queue: Any, caplog: pytest.LogCapt
     assert "poststack tasks failed" in caplog.text
 
 
+def test_a_key_says_one_thing(queue: Any) -> None:
+    key = str(uuid.uuid4())
+    first: Any = enqueue(queue, EMAIL, idempotency_key=key)
+    corrected: Any = {**EMAIL, "to": ["ada@example.org"]}
+
+    with pytest.raises(JobError, match=f"job {first.id}, which has another e-mail") as refused:
+        enqueue(queue, corrected, idempotency_key=key)
+    assert "example" not in str(refused.value)
+    with pytest.raises(JobError, match="has another e-mail"):  # By the other way to be sure.
+        enqueue(queue, corrected, idempotency_key=key, depends_on=enqueue(queue, EMAIL))
+
+    # One that was given up keeps no corrected e-mail from being sent.
+    first.set_status("failed")
+    second: Any = enqueue(queue, corrected, idempotency_key=key)
+    assert (second.id, second.args) == (first.id, (corrected,))
+    assert second.get_status() == "queued"
+
+
+def test_an_event_has_one_job_whatever_else_is_delivered_with_it(queue: Any) -> None:
+    event: Any = {"id": f"ev_{uuid.uuid4()}", "type": "email.opened", "data": {}}
+    assert enqueue_event(queue, event).id == enqueue_event(queue, {**event, "timestamp": None}).id
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("idempotencykey", "idempotency_key"), ("expire", "expires"), ("job_timout", "job_timeout"), ("nonsense", None)],
+)
+def test_an_option_that_is_none_is_refused(queue: Any, option: str, meant: str | None) -> None:
+    said = f"There is no option `{option}`." + (f" Did you mean `{meant}`?" if meant else "")
+    with pytest.raises(JobError) as refused:
+        enqueue(queue, EMAIL, **cast("Any", {option: 3}))
+    assert str(refused.value) == said
+    assert len(queue) == 0
+
+
 def test_workers_without_a_scheduler_are_told_once_a_minute(
     stand: Stand, queue: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
