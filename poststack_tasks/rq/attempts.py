@@ -24,7 +24,7 @@ from poststack_tasks.outcomes import Job, Outcome
 from poststack_tasks.payload import batch_of
 from poststack_tasks.policy import GiveUp, RetryLater, Sent
 from poststack_tasks.rq.django_project import set_up_django
-from poststack_tasks.rq.schedulers import wait_without_scheduler
+from poststack_tasks.rq.schedulers import schedule_in_advance, wait_without_scheduler
 
 if TYPE_CHECKING:
     from rq.job import Job as RqJob
@@ -187,6 +187,8 @@ class _Turn:
         interval = max(1, math.ceil(delay))
         if wait_without_scheduler(self._job, interval, time.monotonic() - self._began):
             interval = 0
+        if interval:
+            schedule_in_advance(self._job, interval)
         if self.ours:
             self._save()
             return Retry(max=_ENDLESS, interval=interval)

@@ -192,7 +192,7 @@ def _existing(queue: Queue, job_id: str, content: object) -> Job | None:
         job: Job = cast("Any", queue.job_class).fetch(job_id, connection=queue.connection, serializer=queue.serializer)
     except NoSuchJobError:
         return None
-    another = content is not None and _text(job.args[0]) != _text(content)
+    another = content is not None and _text(cast("Any", job).args[0]) != _text(content)
     given_up = job.get_status(refresh=False) in {"failed", "stopped", "canceled"}
     if another and given_up:
         logger.warning("rq job %s: it was given up, and another e-mail with its key takes its place.", job_id)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.exceptions import RedisError
 from rq import Worker
+from rq.registry import ScheduledJobRegistry
 from rq.scheduler import RQScheduler
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from rq import Queue
     from rq.job import Job
 
-__all__ = ["wait_without_scheduler", "warn_without_scheduler"]
+__all__ = ["schedule_in_advance", "wait_without_scheduler", "warn_without_scheduler"]
 
 logger: logging.Logger = logging.getLogger("poststack.tasks")
 
@@ -49,6 +51,16 @@ def wait_without_scheduler(job: Job, delay: float, spent: float) -> bool:
     )
     time.sleep(waiting)
     return True
+
+
+def schedule_in_advance(job: Job, interval: int) -> None:
+    """Have the scheduler run the job again after so many seconds, before RQ does the same.
+
+    RQ first says that the job is scheduled, and then schedules it. A worker that is killed in between would leave a job
+    that nobody runs, and that RQ does not take for abandoned either.
+    """
+    registry: Any = cast("Any", ScheduledJobRegistry)(job.origin, connection=job.connection)
+    registry.schedule(job, datetime.now(timezone.utc) + timedelta(seconds=interval))
 
 
 def warn_without_scheduler(queue: Queue) -> None:

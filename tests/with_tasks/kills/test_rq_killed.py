@@ -13,7 +13,7 @@ import pytest
 
 from tests.with_tasks.kills.choosing import exhaustive, only_exhaustively
 from tests.with_tasks.kills.expectations import each_sent_once
-from tests.with_tasks.stand.holding import ANSWERED, HELD_FOR, RETRIED, hold, wait_until_held
+from tests.with_tasks.stand.holding import ANSWERED, HELD_FOR, PUT_OFF, RETRIED, hold, wait_until_held
 from tests.with_tasks.stand.processes import Process, wait_until
 from tests.with_tasks.stand.rq_stand import RqStand
 
@@ -88,6 +88,27 @@ def test_a_kill_at_each_point_neither_loses_nor_doubles_an_email(
     assert {name: states[job] for name, job in jobs.items()} == dict.fromkeys(jobs, "finished")
     assert {name: stand.state(job) for name, job in jobs.items()} == dict.fromkeys(jobs, "finished")
     each_sent_once(stand, jobs)
+
+
+def test_a_worker_that_is_killed_while_it_puts_a_job_off_loses_nothing(rq_stands: Stands) -> None:
+    stand = rq_stands()
+    job = stand.new_id()
+    stand.api.fail(status=503, idempotency_key=stand.key(job), times=1)
+    hold(stand.holds, job, PUT_OFF)
+    # Its scheduler lives on, and it has no time for the job.
+    stand.start_worker()
+    elsewhere = stand.new_id()
+    busy = stand.api.hold(stand.key(elsewhere), seconds=HELD_FOR, accepted=True)
+    stand.enqueue(elsewhere)
+    stand.api.wait_until_hit(busy)
+    worker = stand.start_worker(scheduler=False)
+    stand.enqueue(job)
+    wait_until_held(stand.holds, job, PUT_OFF)
+    worker.kill_all()
+
+    assert stand.wait_until_done([job]) == {job: "finished"}
+    stand.wait_until_quiet()
+    each_sent_once(stand, {"job": job, "elsewhere": elsewhere})
 
 
 @only_exhaustively

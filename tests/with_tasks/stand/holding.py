@@ -12,12 +12,14 @@ from typing import Final
 
 from tests.with_tasks.stand.processes import wait_until
 
-__all__ = ["ANSWERED", "FOLDER", "HELD_FOR", "RETRIED", "TAKEN", "hold", "hold_here", "wait_until_held"]
+__all__ = ["ANSWERED", "FOLDER", "HELD_FOR", "PUT_OFF", "RETRIED", "TAKEN", "hold", "hold_here", "wait_until_held"]
 
 FOLDER: Final = "STAND_HOLDS"
 """The environment variable with the folder of the files."""
 TAKEN: Final = "taken"
 """Celery's worker has taken the job from Redis, and has not noted anywhere that it has."""
+PUT_OFF: Final = "put_off"
+"""RQ's worker has said that the next attempt is scheduled, and has not scheduled it."""
 ANSWERED: Final = "answered"
 """The API has answered, and the queue does not know yet."""
 RETRIED: Final = "retried"

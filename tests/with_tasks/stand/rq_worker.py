@@ -9,11 +9,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rq import SimpleWorker, Worker
+from rq.job import Job, JobStatus
 from rq.worker import SpawnWorker
 
 import poststack_tasks
 from poststack_tasks.clients import get_client
-from tests.with_tasks.stand.holding import ANSWERED, RETRIED, hold_here
+from tests.with_tasks.stand.holding import ANSWERED, PUT_OFF, RETRIED, hold_here
 
 if TYPE_CHECKING:
     _Base = Worker
@@ -53,6 +54,16 @@ def _hold_answered(outcome: poststack_tasks.Outcome) -> None:
         hold_here(outcome.job.id, ANSWERED)
 
 
+_set_status = Job.set_status
+
+
+def _held_status(self: Any, status: Any, pipeline: Any = None) -> None:
+    _set_status(self, status, pipeline)
+    if pipeline is None and status == JobStatus.SCHEDULED:
+        hold_here(self.id, PUT_OFF)
+
+
+Job.set_status = _held_status  # type: ignore[method-assign]
 poststack_tasks.on_outcome(_hold_answered)
 poststack_tasks.configure(limits=poststack_tasks.Limits(first_delay=0.2))
 if WARM in os.environ:
