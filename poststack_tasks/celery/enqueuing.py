@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
+from poststack_tasks.celery.canvas import has_payload, refuse_result_of_task_before
 from poststack_tasks.celery.headers import ENQUEUED_AT
 from poststack_tasks.celery.redis_broker import close_gap
+from poststack_tasks.celery.serializers import check_serializer
+from poststack_tasks.celery.unknown_settings import warn_of_unknown_settings
 from poststack_tasks.configuration import current_settings
-from poststack_tasks.errors import JobError
+from poststack_tasks.events import _event_of  # pyright: ignore[reportPrivateUsage]  # what the worker checks
 from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_of
 
 __all__ = [
@@ -51,8 +54,7 @@ def prepared_batch(
 
 def prepared_event(conf: Mapping[str, Any], event: object) -> Prepared:
     """Return the arguments of a job for an event. Raises `JobError`."""
-    if not isinstance(event, Mapping):
-        raise JobError("Enqueue what poststack_tasks.event_job(event) returns.")
+    _event_of(event)
     return (dict(cast("Mapping[str, Any]", event)),), {}
 
 
@@ -65,8 +67,10 @@ def _options(key: str | None, expires: object) -> dict[str, Any]:
 def enqueuing_methods(prepare: Prepare) -> dict[str, Callable[..., Any]]:
     """Return the methods that replace those of the task class with the same names, and call them."""
     parameters = inspect.signature(prepare).replace(parameters=list(inspect.signature(prepare).parameters.values())[1:])
+    payload_name = next(iter(parameters.parameters))
 
     def prepared(task: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> Prepared:
+        refuse_result_of_task_before(payload_name, args or (), kwargs or {})
         bound = parameters.bind(*(args or ()), **(kwargs or {}))  # Raises `TypeError`, as a call would.
         return prepare(task.app.conf, *bound.args, **bound.kwargs)
 
@@ -77,6 +81,8 @@ def enqueuing_methods(prepare: Prepare) -> dict[str, Callable[..., Any]]:
         *more: Any,
         **options: Any,
     ) -> Any:
+        check_serializer(self, options)
+        warn_of_unknown_settings(self.app)
         headers = dict(options.get("headers") or {})
         if ENQUEUED_AT not in headers:  # It is not one that is tried again.
             args, kwargs = prepared(self, args, kwargs)
@@ -92,8 +98,22 @@ def enqueuing_methods(prepare: Prepare) -> dict[str, Callable[..., Any]]:
     def apply_async_on_commit(
         self: Any, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> None:
+        check_serializer(self, options)
         args, kwargs = prepared(self, args, kwargs)
         _next(self, apply_async_on_commit)(args, kwargs, **options)
+
+    def checked(task: Any, signature: Any) -> Any:
+        # With the header it is a job that is tried again, of which Celery makes a signature, too.
+        is_new = ENQUEUED_AT not in (signature.options.get("headers") or {})
+        if is_new and has_payload(payload_name, signature.args, signature.kwargs, immutable=signature.immutable):
+            prepared(task, signature.args, signature.kwargs)
+        return signature  # As it is: the moment of `expires` is fixed when the job is enqueued.
+
+    def signature(self: Any, *args: Any, **options: Any) -> Any:
+        return checked(self, _next(self, signature)(*args, **options))
+
+    def subtask(self: Any, *args: Any, **options: Any) -> Any:
+        return checked(self, _next(self, subtask)(*args, **options))
 
     def map(self: Any, *_: Any, **__: Any) -> None:
         raise _no_job_of_its_own(self, "map")
@@ -108,6 +128,8 @@ def enqueuing_methods(prepare: Prepare) -> dict[str, Callable[..., Any]]:
         apply_async,
         delay_on_commit,
         apply_async_on_commit,
+        signature,
+        subtask,
         map,
         starmap,
         chunks,

@@ -18,14 +18,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final, cast
 from weakref import WeakSet
 
 from poststack_tasks.celery.headers import ENQUEUED_AT, GIVEN_UP
 
-__all__ = ["close_gap"]
+__all__ = ["close_gap", "close_gap_of_any_application"]
 
 _MODULE: Final = "kombu.transport.redis"
 
@@ -42,6 +44,14 @@ def close_gap(app: Any) -> None:
     # Of whichever scheme, with Sentinel or without.
     if any(one.__module__ == _MODULE for one in app.connection_for_write().get_transport_cls().__mro__):
         _wrap(sys.modules[_MODULE].Channel)
+
+
+def close_gap_of_any_application() -> None:
+    """Do so where the application is not known, so that it may have Redis wherever redis-py is installed."""
+    if _wrapped or (_MODULE not in sys.modules and find_spec("redis") is None):
+        return
+    with suppress(ImportError):  # A redis-py that kombu cannot work with.
+        _wrap(import_module(_MODULE).Channel)
 
 
 def _wrap(channel: Any) -> None:

@@ -21,6 +21,8 @@ from poststack_tasks.celery.enqueuing import (
 )
 from poststack_tasks.celery.giving_up import keep_given_up
 from poststack_tasks.celery.headers import ENQUEUED_AT, FIRST_ATTEMPT_AT
+from poststack_tasks.celery.publishing import mark_jobs
+from poststack_tasks.celery.unknown_settings import warn_of_unknown_settings
 from poststack_tasks.clients import close_clients
 from poststack_tasks.configuration import TaskSettings, current_settings
 from poststack_tasks.errors import BatchNotAllSentError, JobError
@@ -99,12 +101,16 @@ send_email: EmailTask = _send_email
 send_batch: BatchTask = _send_batch
 process_event: EventTask = _process_event
 
+# Written out: to ask a shared task for its name would make an application.
+mark_jobs(("poststack.send_email", "poststack.send_batch", "poststack.process_event"))
+
 
 def _ways(settings: TaskSettings) -> dict[str, Any]:
     return {"settings": settings, "time_limits": (_exceptions.SoftTimeLimitExceeded,)}
 
 
 def _run(task: Any, expires: float | str | None, attempt: Callable[[Job, TaskSettings], Outcome]) -> Any:
+    warn_of_unknown_settings(task.app)
     job = _job(task.request, expires)
     try:
         settings = current_settings(task.app.conf)

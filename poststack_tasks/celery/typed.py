@@ -30,6 +30,10 @@ class _Task(Protocol):
         """Enqueue when Django's transaction is committed. What is wrong with the arguments is raised at once."""
         ...
 
+    def si(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a signature that takes no result of the task before it in a chain."""
+        ...
+
     def apply(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """Run it here and now; return its `EagerResult`."""
         ...
@@ -54,7 +58,10 @@ class EmailTask(_Task, Protocol):
         ...
 
     def s(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a signature, for chains, groups and `beat`."""
+        """Return a signature, for chains, groups and `beat`. Raises `JobError` for a payload that is no e-mail.
+
+        In a chain the result of the task before becomes the payload; `si` takes none.
+        """
         ...
 
     def __call__(self, payload: SendEmail, idempotency_key: str | None = None, expires: Expires | None = None) -> Any:

@@ -12,6 +12,7 @@ from poststack import PostStackError
 from poststack.testing import EmulatorSession
 from poststack_tasks import JobError
 from poststack_tasks.celery import process_event, send_batch, send_email
+from tests.with_tasks.celery.conftest import current, made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +98,56 @@ def test_events_logs_and_dashboards_see_no_arguments(published: list[dict[str, A
     shown = [one["headers"][name] for one in published for name in ("argsrepr", "kwargsrepr")]
     assert len(shown) == 6
     assert not [text for text in shown if "ada" in text or "Secret" in text or "welcome" in text]
+
+
+def test_events_and_logs_see_nothing_of_what_is_sent_by_name(app: Any, published: list[dict[str, Any]]) -> None:
+    app.send_task("poststack.send_email", args=[MAIL], kwargs={"idempotency_key": "welcome/1"})
+    app.send_task("tests.written", args=["Ada"])
+
+    ours, others = (one["headers"] for one in published)
+    assert not [text for text in (ours["argsrepr"], ours["kwargsrepr"]) if "ada" in text or "welcome" in text]
+    assert ours["poststack_enqueued_at"] > 0
+    assert "Ada" in others["argsrepr"]
+    assert "poststack_enqueued_at" not in others
+
+
+def test_a_serializer_that_workers_do_not_read_is_refused(app: Any, published: list[dict[str, Any]]) -> None:
+    with pytest.raises(JobError, match="accept_content"):
+        send_email.apply_async([MAIL], serializer="pickle")
+    with pytest.raises(JobError, match="accept_content"):
+        send_email.apply_async_on_commit([MAIL], serializer="pickle")
+    app.conf.task_serializer = "yaml"
+    with pytest.raises(JobError, match="'yaml'"):
+        send_email.apply_async([MAIL], serializer=None)
+
+    assert published == []
+
+
+@pytest.mark.parametrize("accepted", ["pickle", "application/x-python-serialize"])
+def test_a_serializer_that_workers_read_is_taken(app: Any, published: list[dict[str, Any]], accepted: str) -> None:
+    app.conf.accept_content = ["json", accepted]
+
+    send_email.apply_async([MAIL], serializer="pickle")
+
+    assert len(published) == 1
+
+
+def test_a_serializer_of_the_project_that_its_workers_do_not_read_is_refused(published: list[dict[str, Any]]) -> None:
+    other = made()
+    other.conf.task_serializer = "pickle"
+
+    with current(other), pytest.raises(JobError, match="accept_content"):
+        send_email.delay(MAIL)
+
+    assert published == []
+
+
+@pytest.mark.parametrize("event", [{}, {"id": "x"}, {"id": "x", "type": "email.bounced", "data": "text"}, [], None])
+def test_what_is_no_event_is_refused(published: list[dict[str, Any]], event: Any) -> None:
+    with pytest.raises(JobError, match="event_job"):
+        process_event.delay(event)
+
+    assert published == []
 
 
 def test_the_moment_of_expiry_is_fixed_when_enqueued(published: list[dict[str, Any]]) -> None:

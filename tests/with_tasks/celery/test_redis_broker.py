@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -73,6 +75,20 @@ def test_only_jobs_of_this_package_are_noted(on_redis: Any, broker: Any) -> None
     on_redis.send_task("tests.written", ["Ada"])
 
     assert broker.llen(on_redis.conf.task_default_queue) == 2
+    assert kept(broker) == 1
+
+
+def test_what_another_program_sends_by_name_is_noted(broker: Any) -> None:
+    # A program of its own, for here other tests have changed kombu's channels already.
+    program = (
+        "import sys, celery, poststack_tasks.celery\n"
+        "app = celery.Celery('other', broker=sys.argv[1], set_as_current=False)\n"
+        "app.send_task('poststack.send_email', [{'from': 'shop@example.com'}])\n"
+        "app.send_task('others.task', [])\n"
+    )
+    subprocess.run([sys.executable, "-c", program, broker.url], check=True, timeout=120)  # our own
+
+    assert broker.llen("celery") == 2
     assert kept(broker) == 1
 
 
