@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from poststack.events import EventType
     from poststack.receiving import Claim, EventStore, WebhookAnswer
 
-__all__ = ["aprocess_event", "event_job", "on_event", "process_event"]
+__all__ = ["aprocess_event", "event_job", "event_of", "on_event", "process_event"]
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -104,7 +104,7 @@ class _EventTurn:
         self.event: WebhookEvent | None = None
         self._refusal: tuple[GiveUp, Exception] | None = None
         try:
-            read = _event_of(event)
+            read = event_of(event)
         except JobError as error:
             self._refusal = GiveUp("it is no event"), error
             return
@@ -173,7 +173,8 @@ async def _acall(handler: Callable[..., Any], event: WebhookEvent) -> None:
         await answer
 
 
-def _event_of(value: object) -> WebhookEvent:
+def event_of(value: object) -> WebhookEvent:
+    """Return the event that `event_job` has made a job of. Raises `JobError` for anything else."""
     fields: Mapping[str, Any] = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
     event_id, kind, data = fields.get("id"), fields.get("type"), fields.get("data")
     timestamp, email_id = fields.get("timestamp"), fields.get("email_id")

@@ -17,7 +17,7 @@ from poststack_tasks.celery.redis_broker import close_gap
 from poststack_tasks.celery.serializers import check_serializer
 from poststack_tasks.celery.unknown_settings import warn_of_unknown_settings
 from poststack_tasks.configuration import current_settings
-from poststack_tasks.events import _event_of  # pyright: ignore[reportPrivateUsage]  # what the worker checks
+from poststack_tasks.events import event_of
 from poststack_tasks.payload import check_batch_key, check_key, checked_job, checked_jobs, expiry_of
 
 __all__ = [
@@ -54,7 +54,7 @@ def prepared_batch(
 
 def prepared_event(conf: Mapping[str, Any], event: object) -> Prepared:
     """Return the arguments of a job for an event. Raises `JobError`."""
-    _event_of(event)
+    event_of(event)
     return (dict(cast("Mapping[str, Any]", event)),), {}
 
 
