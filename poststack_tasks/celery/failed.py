@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
+from queue import Empty
 from typing import Any, Final
 
 from poststack_tasks.celery.giving_up import given_up_queue
 from poststack_tasks.celery.headers import ENQUEUED_AT, FIRST_ATTEMPT_AT, GIVEN_UP
 from poststack_tasks.celery.redis_broker import close_gap
 from poststack_tasks.configuration import current_settings
-from poststack_tasks.failed import FailedJob
+from poststack_tasks.failed import FailedJob, shown_message
 
 __all__ = ["CeleryFailedJobs"]
 
@@ -32,6 +34,8 @@ class CeleryFailedJobs:
         self._connection = app.connection_for_write(transport_options=_confirming(app))
         self._channel = self._connection.channel()
         self._queue = given_up_queue(settings)(self._channel)
+        if hasattr(self._channel, "_q_for_pri"):  # It is Redis.
+            self._channel._get = partial(_taken_from_redis, self._channel)
         self._held: dict[str, list[Any]] = {}
         self._others: list[Any] = []
 
@@ -39,9 +43,10 @@ class CeleryFailedJobs:
         """Return those of this package, oldest first."""
         self._queue.declare()
         found: list[FailedJob] = []
-        while (message := self._queue.get(no_ack=False)) is not None:
+        while (message := self._next()) is not None:
             headers: Mapping[str, Any] = message.headers or {}
-            if GIVEN_UP not in headers:  # Put there by somebody else, who knows why.
+            # Put there by somebody else, who knows why; or it cannot be unpacked here.
+            if message.errors or not isinstance(headers.get(GIVEN_UP), Mapping):
                 self._others.append(message)
                 continue
             job = _shown(headers)
@@ -63,6 +68,13 @@ class CeleryFailedJobs:
         del self._held[job.id]
         return True
 
+    def drop(self, job: FailedJob) -> bool:
+        """Delete one for good; see `FailedJobs`."""
+        messages = self._held.pop(job.id, ())
+        for message in messages:
+            message.ack()
+        return bool(messages)
+
     def close(self) -> None:
         """Give the others back to the broker."""
         try:
@@ -70,6 +82,12 @@ class CeleryFailedJobs:
                 message.requeue()
         finally:
             self._connection.release()
+
+    def _next(self) -> Any:
+        """Return the next message, also one that cannot be unpacked: the queue's own `get` would raise that."""
+        message = self._channel.basic_get(queue=self._queue.name, no_ack=False)
+        unpacked = getattr(self._channel, "message_to_python", None)
+        return unpacked(message) if message is not None and unpacked is not None else message
 
     def _publish(self, message: Any, enqueued_at: float | None) -> None:
         headers = dict(message.headers)
@@ -122,6 +140,32 @@ def _confirming(app: Any) -> dict[str, Any]:
     return {"confirm_publish": True} if url.startswith(("amqp:", "amqps:", "pyamqp:")) else {}
 
 
+def _taken_from_redis(channel: Any, queue: str) -> Any:
+    """Take the next message, as kombu's `_get` does, which would lose what is no message: that is put back."""
+    # Only commands to which kombu adds the prefix that its option `global_keyprefix` sets.
+    with channel.conn_or_acquire() as client:
+        for step in channel.priority_steps:
+            key = channel._q_for_pri(queue, step)
+            for _ in range(client.llen(key)):
+                if (item := client.rpop(key)) is None:
+                    break
+                if (message := _message_in(item, channel)) is not None:
+                    return message
+                client.lpush(key, item)
+    raise Empty
+
+
+def _message_in(item: Any, channel: Any) -> Any:
+    """Return the message that kombu can read from this, `None` when it cannot."""
+    try:
+        message = import_module("kombu.utils.json").loads(item)
+        where = channel.Message(message, channel=channel).delivery_info
+        known = isinstance(where["exchange"], str) and isinstance(where["routing_key"], str)
+    except Exception:  # noqa: BLE001  # it may be anything, and so may what it makes of kombu
+        return None
+    return message if known else None
+
+
 def _shown(headers: Mapping[str, Any]) -> FailedJob:
     why: Mapping[str, Any] = headers[GIVEN_UP]
     return FailedJob(
@@ -135,4 +179,7 @@ def _shown(headers: Mapping[str, Any]) -> FailedJob:
         error=why.get("error"),
         status=why.get("status"),
         code=why.get("code"),
+        # Those of earlier versions have neither.
+        message=shown_message(why.get("message")),
+        expires_at=why.get("expires_at"),
     )

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from poststack_tasks.celery.enqueuing import HIDDEN_ARGUMENTS
 from poststack_tasks.celery.headers import GIVEN_UP
+from poststack_tasks.errors import masked
+from poststack_tasks.failed import expiry_known
 from poststack_tasks.policy import GiveUp
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["given_up_queue", "keep_given_up"]
 
 logger: logging.Logger = logging.getLogger("poststack.tasks")
+
+_LONGEST_MESSAGE: Final = 1_000
+"""Characters. A frame of AMQP has to hold all headers."""
 
 
 def keep_given_up(task: Any, outcome: Outcome, settings: TaskSettings) -> None:
@@ -38,6 +43,8 @@ def keep_given_up(task: Any, outcome: Outcome, settings: TaskSettings) -> None:
         "error": type(error).__name__,
         "status": getattr(error, "status_code", None),
         "code": getattr(error, "code", None),
+        "message": masked(str(error))[:_LONGEST_MESSAGE],
+        "expires_at": expiry_known(outcome.job.expires, outcome.job.enqueued_at or outcome.job.first_attempt_at),
         "exchange": origin.get("exchange"),
         "routing_key": origin.get("routing_key"),
         "ignore_result": bool(request.ignore_result),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from redis import Redis
@@ -12,13 +14,15 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import DefaultSerializer, JSONSerializer
 
-from poststack_tasks.failed import FailedJob
+from poststack_tasks.failed import FailedJob, expiry_known, shown_message
 from poststack_tasks.rq.attempts import AFTER_A_CRASH, ENQUEUED_AT, FUNCTIONS, META
 
 __all__ = ["RqFailedJobs"]
 
 # The first that can read a job is its own: JSON takes no pickle for JSON.
 _SERIALIZERS: Final[tuple[Any, ...]] = (JSONSerializer, DefaultSerializer)
+# Its line in a traceback, after those of the frames, which are indented.
+_EXCEPTION: Final = re.compile(r"(?P<name>[^\W\d][\w.]*)(?::|$)")
 
 
 class RqFailedJobs:
@@ -58,6 +62,15 @@ class RqFailedJobs:
             pipeline.execute()
         return True
 
+    def drop(self, job: FailedJob) -> bool:
+        """Delete one for good; see `FailedJobs`."""
+        known = self._jobs[job.id]
+        registry = _registry(known.origin, self._connection)
+        if registry.connection.zscore(registry.key, known.id) is None:
+            return False
+        cast("Any", known).delete()
+        return True
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -89,18 +102,49 @@ def _fetched(job_id: str, connection: Redis) -> Job | None:
 def _shown(job: Job) -> FailedJob:
     notes: dict[str, Any] = job.meta.get(META) or {}
     failure: dict[str, Any] = notes.get("failure") or {}
-    given_up = bool(failure.get("given_up"))
     ended = job.ended_at.timestamp() if job.ended_at else failure.get("at")
-    return FailedJob(
+    enqueued_at = notes.get(ENQUEUED_AT) or job.created_at.timestamp()
+    shown = FailedJob(
         id=job.id,
         function=str(job.func_name).removeprefix("poststack_tasks.rq."),
         queue=job.origin,
-        # Then it was RQ that gave up, and not this package.
-        reason=failure["reason"] if given_up else "RQ gave it up: its process or its worker died",
+        reason="",
         failed_at=ended,
-        enqueued_at=notes.get(ENQUEUED_AT) or job.created_at.timestamp(),
+        enqueued_at=enqueued_at,
         attempts=notes.get("attempt"),
-        error=failure.get("error") if given_up else None,
-        status=failure.get("status") if given_up else None,
-        code=failure.get("code") if given_up else None,
+        expires_at=expiry_known(_expires(job), enqueued_at),
     )
+    if failure.get("given_up"):
+        return replace(
+            shown,
+            reason=failure["reason"],
+            error=failure.get("error"),
+            status=failure.get("status"),
+            code=failure.get("code"),
+            message=shown_message(failure.get("message")),
+        )
+    # It was not this package that gave up. What an error of others says may be a part of the e-mail.
+    error = _raised(job)
+    if error is not None:
+        return replace(shown, error=error, reason=f"it failed with {error}")
+    return replace(shown, reason="RQ gave it up: its process or its worker died")
+
+
+def _expires(job: Job) -> object:
+    if job.func_name not in FUNCTIONS:
+        return None  # Only its own function knows.
+    called: Any = job
+    named: dict[str, Any] = dict(called.kwargs)
+    arguments: list[Any] = list(called.args)
+    return named.get("expires", arguments[2] if len(arguments) > 2 else None)
+
+
+def _raised(job: Job) -> str | None:
+    """Return the type of the exception that ended a job, `None` when it had no chance to raise any."""
+    result: Any = cast("Any", job).latest_result()
+    lines = str(getattr(result, "exc_string", None) or "").splitlines()
+    frames = [at for at, line in enumerate(lines) if line.startswith("  File ")]
+    # RQ's own words for a process that died have no frames.
+    after = lines[frames[-1] + 1 :] if frames else []
+    told = next((found for line in after if (found := _EXCEPTION.match(line))), None)
+    return told["name"].rpartition(".")[2] if told else None

@@ -1,4 +1,4 @@
-"""`poststack tasks failed` and `retry` for Celery, on real brokers."""
+"""`poststack tasks failed`, `retry` and `drop` for Celery, on real brokers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 
 from example_projects.demo.programs import DemoError
 from example_projects.demo.redis_server import redis_server
+from poststack.cli import main
 from tests.services import is_missing
 from tests.with_tasks.celery.project import BROKER, QUEUE, made
 from tests.with_tasks.rq.stand import ROOT, Api, Process, wait_until
@@ -149,8 +150,11 @@ def test_a_job_that_was_given_up_is_listed_and_sent_by_another_try(project: Proj
     assert job_id in listed.stdout
     assert "403" in listed.stdout
     assert "example.com" not in listed.stdout
-    assert project.tasks("failed", "--queue", "another").stdout == "No job was given up.\n"
-    assert json.loads(project.tasks("failed", "--json").stdout) == project.failed()
+    assert project.tasks("failed", "--queue", "another").stdout == "No job of the queue another was given up.\n"
+    (job,) = json.loads(project.tasks("failed", "--json").stdout)
+    assert [job] == project.failed()
+    assert job["message"]
+    assert "example.com" not in job["message"]
     done = project.tasks("retry", job_id)
     assert (done.returncode, done.stdout) == (0, "1 to be tried again, 0 not.\n"), done.stderr
     wait_until(api.mails, "it is sent")
@@ -195,3 +199,62 @@ def test_a_job_whose_queue_is_gone_stays(project: Project, api: Api) -> None:
     assert done.returncode == 1
     assert other in done.stderr
     assert [job["id"] for job in project.failed()] == [job_id]
+
+
+def test_a_job_that_has_expired_is_not_tried_again_but_may_be_dropped(project: Project, api: Api) -> None:
+    project.worker()
+    late = project.enqueue(kwargs={"expires": 0.001})
+    wait_until(project.failed, "the job is given up", every=0.3)
+    tried = project.tasks("retry", "--all")
+    assert (tried.returncode, tried.stdout) == (1, "0 to be tried again, 1 not.\n")
+    assert "expired" in tried.stderr
+    dropped = project.tasks("drop", late[:8])
+    assert (dropped.returncode, dropped.stdout) == (0, "1 dropped, 0 not.\n"), dropped.stderr
+    assert project.failed() == []
+    assert api.mails() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tests.with_tasks.celery.project:nope", "the module tests.with_tasks.celery.project has no nope."),
+        ("tests.with_tasks.no_shop:app", "there is no module tests.with_tasks.no_shop."),
+        ("no_shop", "there is no module no_shop."),
+        (":app", "say MODULE:APP."),
+        ("tests.with_tasks.celery.project:made", "tests.with_tasks.celery.project:made is no Celery application."),
+        ("json", "the module json has no application, called `app` or `celery`."),
+    ],
+)
+def test_an_application_that_is_not_there_is_named(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "failed", "--celery", name]) == 2
+    assert capsys.readouterr().err == f"poststack: --celery: {said}\n"
+
+
+@pytest.mark.parametrize("project", ["rabbitmq", "redis"], indirect=True)
+def test_what_somebody_else_put_there_stays_whatever_it_is(project: Project, api: Api) -> None:
+    project.worker()
+    job_id = given_up(project, api)
+    name = f"{project.queue}.given_up"
+    in_redis = project.app.conf.broker_url.startswith("redis")
+    no_messages = [b"no JSON", b'"no message"', b'{"properties": {"delivery_tag": "1"}}'] if in_redis else []
+    with project.app.connection_for_write() as connection, closing(connection.channel()) as channel:
+        producer: Any = import_module("kombu").Producer(channel)
+        producer.publish(b"no gzip", routing_key=name, exchange=name, headers={"compression": "application/x-gzip"})
+        why = {"reason": "refused", "routing_key": project.queue}
+        # As earlier versions have left it.
+        old = {"id": "old", "task": "poststack.send_email", "poststack_given_up": why}
+        producer.publish([[EMAIL], {}, {}], routing_key=name, exchange=name, headers=old)
+        for foreign in no_messages:
+            channel.client.rpush(name, foreign)
+    for _ in range(2):
+        listed = project.tasks("failed", "--json")
+        assert listed.returncode == 0, listed.stderr
+        told = {job["id"]: bool(job["message"]) for job in json.loads(listed.stdout)}
+        assert told == {"old": False, job_id: True}
+    assert project.tasks("retry", job_id).returncode == 0
+    with project.app.connection_for_write() as connection, closing(connection.channel()) as channel:
+
+        def count() -> int:
+            return int(channel.queue_declare(name, passive=True).message_count)
+
+        wait_until(lambda: count() == 2 + len(no_messages), "they are back")
