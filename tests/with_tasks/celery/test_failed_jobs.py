@@ -44,6 +44,8 @@ class Project:
     def worker(self, queue: str | None = None) -> Process:
         command = [sys.executable, "-m", "celery", "-A", "tests.with_tasks.celery.project:app", "worker", "-l", "INFO"]
         command += ["--pool", "prefork", "-c", "1", "-Q", queue or self.queue, "--without-mingle", "--without-gossip"]
+        # RabbitMQ refuses a second worker of the same name, that of a test beside this one.
+        command += ["-n", f"{self.queue}-{len(self._workers)}@%h"]
         process = Process(command, self._folder / f"celery-{len(self._workers)}.log", self.environment)
         self._workers.append(process)
         wait_until(lambda: " ready." in process.written(), "the worker is ready")
