@@ -239,8 +239,9 @@ def test_what_somebody_else_put_there_stays_whatever_it_is(project: Project, api
     no_messages = [b"no JSON", b'"no message"', b'{"properties": {"delivery_tag": "1"}}'] if in_redis else []
     with project.app.connection_for_write() as connection, closing(connection.channel()) as channel:
         producer: Any = import_module("kombu").Producer(channel)
-        producer.publish(b"no gzip", routing_key=name, exchange=name, headers={"compression": "application/x-gzip"})
         why = {"reason": "refused", "routing_key": project.queue}
+        no_gzip = {"id": "no gzip", "poststack_given_up": why, "compression": "application/x-gzip"}
+        producer.publish(b"no gzip", routing_key=name, exchange=name, headers=no_gzip)
         # As earlier versions have left it.
         old = {"id": "old", "task": "poststack.send_email", "poststack_given_up": why}
         producer.publish([[EMAIL], {}, {}], routing_key=name, exchange=name, headers=old)
