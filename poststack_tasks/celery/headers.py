@@ -11,5 +11,6 @@ ENQUEUED_AT: Final = "poststack_enqueued_at"
 FIRST_ATTEMPT_AT: Final = "poststack_first_attempt_at"
 """The time of the first attempt, in seconds since 1970."""
 GIVEN_UP: Final = "poststack_given_up"
-"""A dictionary: `reason`, `at` (seconds since 1970), `attempts`, `error`, `status`, `code`, `exchange` and
-`routing_key`, which are where the job came from, and `ignore_result`, as it was."""
+"""A dictionary: `reason`, `at` (seconds since 1970), `attempts`, `error`, `message` (without addresses), `status`,
+`code`, `expires_at` (seconds since 1970), `exchange` and `routing_key`, which are where the job came from, and
+`ignore_result`, as it was."""

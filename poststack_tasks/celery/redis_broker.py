@@ -105,11 +105,11 @@ def _forgetting_what_is_purged(purge: Callable[..., int]) -> Callable[..., int]:
     @wraps(purge)
     def purged(self: Any, queue: str) -> int:
         with self.conn_or_acquire() as client:
-            waiting = [
-                message
-                for step in self.priority_steps
-                for message in client.lrange(self._q_for_pri(queue, step), 0, -1)
-            ]
+            # Kombu puts `global_keyprefix` before the keys of the commands that it knows, of which this is none.
+            knows = "LRANGE" in getattr(client, "PREFIXED_SIMPLE_COMMANDS", ())
+            prefix = "" if knows else self.global_keyprefix
+            queues = [f"{prefix}{self._q_for_pri(queue, step)}" for step in self.priority_steps]
+            waiting = [message for name in queues for message in client.lrange(name, 0, -1)]
         count = purge(self, queue)
         messages = [_loads(message) for message in waiting]
         _forget(self, [one["properties"]["delivery_tag"] for one in messages if _is_ours(one)])

@@ -41,21 +41,23 @@ def on_redis(broker: Any) -> Iterator[Any]:
     app.close()
 
 
-def kept(broker: Any) -> int:
+def kept(broker: Any, prefix: str = "") -> int:
     """Return how many jobs Redis would hand out again, if nobody says that they are done."""
-    assert broker.hlen("unacked") == broker.zcard("unacked_index")
-    return int(broker.hlen("unacked"))
+    assert broker.hlen(f"{prefix}unacked") == broker.zcard(f"{prefix}unacked_index")
+    return int(broker.hlen(f"{prefix}unacked"))
 
 
-def test_jobs_that_are_purged_do_not_come_back(on_redis: Any, broker: Any) -> None:
+@pytest.mark.parametrize("prefix", ["", "shop:"])
+def test_jobs_that_are_purged_do_not_come_back(on_redis: Any, broker: Any, prefix: str) -> None:
+    on_redis.conf.broker_transport_options = {"global_keyprefix": prefix}
     for _ in range(2):
         send_email.delay(MAIL)
     on_redis.send_task("tests.written", ["Ada"])
-    assert kept(broker) == 2
+    assert kept(broker, prefix) == 2
 
     assert on_redis.control.purge() == 3
 
-    assert kept(broker) == 0
+    assert kept(broker, prefix) == 0
 
 
 def test_a_job_that_redis_did_not_take_does_not_turn_up_later(on_redis: Any, broker: Any) -> None:
