@@ -52,18 +52,29 @@ def _worker() -> Iterator[Any]:
     # One for all tests: to stop it takes seconds.
     app = made()
     start_worker = import_module("celery.contrib.testing.worker").start_worker
-    level = logging.getLogger().level
-    with current(app), start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30.0):
-        # Celery has set it to ERROR, for this whole process.
-        logging.getLogger().setLevel(level)
+    options = {"pool": "solo", "perform_ping_check": False, "shutdown_timeout": 30.0}
+    with current(app), level_kept(), start_worker(app, **options):
         yield app
+
+
+@contextmanager
+def level_kept() -> Generator[None]:
+    """Keep the level of the log: Celery's worker sets it to ERROR, for this whole process."""
+    root = logging.getLogger()
+    set_level, level = root.setLevel, root.level
+    root.setLevel = lambda level: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        root.setLevel = set_level  # type: ignore[method-assign]
+        root.setLevel(level)
 
 
 def made() -> Any:
     celery: Any = import_module("celery")
-    # Not the task class that Celery takes where a Django project is set up, as in other tests of this process.
-    plain = "celery.app.task:Task"
-    app = celery.Celery("tests", broker="memory://", backend="cache+memory://", set_as_current=False, task_cls=plain)
+    # Nothing of what Celery does where a Django project is set up, as by other tests of this process.
+    plain: Any = {"task_cls": "celery.app.task:Task", "fixups": set()}
+    app = celery.Celery("tests", broker="memory://", backend="cache+memory://", set_as_current=False, **plain)
     app.conf.update(
         task_default_queue=f"mail-{uuid.uuid4().hex}",
         broker_transport_options={"polling_interval": 0.01},

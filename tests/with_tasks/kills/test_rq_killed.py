@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.with_tasks.stand.rq_stand import RqStand
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
+RQ = tuple(int(part) for part in version("rq").split(".")[:2])
 Stands = Callable[[], RqStand]
 
 
@@ -90,6 +92,7 @@ def test_a_kill_at_each_point_neither_loses_nor_doubles_an_email(
     each_sent_once(stand, jobs)
 
 
+@pytest.mark.skipif(RQ < (2, 8), reason="until 2.7, RQ put a job off in one step")
 def test_a_worker_that_is_killed_while_it_puts_a_job_off_loses_nothing(rq_stands: Stands) -> None:
     stand = rq_stands()
     job = stand.new_id()
