@@ -73,7 +73,7 @@ def level_kept() -> Generator[None]:
 def made() -> Any:
     celery: Any = import_module("celery")
     # Nothing of what Celery does where a Django project is set up, as by other tests of this process.
-    plain: Any = {"task_cls": "celery.app.task:Task", "fixups": set()}
+    plain: dict[str, Any] = {"task_cls": "celery.app.task:Task", "fixups": ()}
     app = celery.Celery("tests", broker="memory://", backend="cache+memory://", set_as_current=False, **plain)
     app.conf.update(
         task_default_queue=f"mail-{uuid.uuid4().hex}",
