@@ -4,7 +4,8 @@
     ├── PostStackError                    a call failed; APIError is another name for it
     │   ├── PostStackConnectionError      no answer at all: status_code is 0, the cause is kept
     │   │   └── PostStackTimeoutError     no answer in time, or the deadline of the call has passed
-    │   └── PostStackResponseError        an answer, but not one that the API promises
+    │   ├── PostStackResponseError        an answer, but not one that the API promises
+    │   └── OutcomeUnknownError           another provider's: it may have been sent, and repeating it could double it
     └── ValueError                        wrong arguments, raised before anything is sent
         └── WebhookSignatureError         a webhook call whose signature does not match; never trust its body
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "OutcomeUnknownError",
     "PostStackConnectionError",
     "PostStackError",
     "PostStackResponseError",
@@ -127,6 +129,21 @@ class PostStackResponseError(PostStackError):
     def transient(self) -> bool:
         """True: something between you and the API garbled the answer, and asking again can help."""
         return True
+
+    def _leaves_doubt(self) -> bool:
+        return True
+
+
+class OutcomeUnknownError(PostStackError):
+    """A provider other than PostStack did not answer, and knows no idempotency keys: the e-mail may have been sent.
+
+    Raised by `emails.send` of a `MailBridge`. Look into the provider's log before sending it again.
+    """
+
+    @property
+    def transient(self) -> bool:
+        """False: sending it again could double it."""
+        return False
 
     def _leaves_doubt(self) -> bool:
         return True

@@ -23,8 +23,10 @@ RULES: list[tuple[str, str]] = [
     (r"\basync for\b", "for"),
     (r"\basync def\b", "def"),
     (r"\bawait ", ""),
+    (r"\bAsyncIterable, ", ""),
+    (r" \| AsyncIterable\[\w+\]", ""),
     (r"\bAsync(?=[A-Z]\w)", ""),
-    (r"\b(_*)a(send|close|sleep|begin|finish|abandon|call)\b", r"\1\2"),
+    (r"\b(_*)a(send|close|sleep|begin|finish|abandon|call|call_each|windows|read_files)\b", r"\1\2"),
     (r"\bAwaitable\[object\]", "object"),
     (r"\bAwaitable, ", ""),
     (r"\b__a(enter|exit)__\b", r"__\1__"),
@@ -32,7 +34,9 @@ RULES: list[tuple[str, str]] = [
     (r"\basynchronous client, and the source of the synchronous one: .*? it\.", "synchronous client, generated."),
     (r" for asyncio and trio\.", " for threads and plain scripts."),
     (r"\basynchronous client against", "synchronous client against"),
-    (r"\basync_client\b", "client"),
+    (r"\basync_(client|transport)\b", r"\1"),
+    (r"\._provider\.async_(send_bulk|send|close)\b", r"._provider.\1"),
+    (r" on an event loop of asyncio or trio\.", "."),
 ]
 
 

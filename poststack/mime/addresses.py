@@ -16,7 +16,7 @@ from poststack.mime.texts import refuse_half_characters
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["address_from", "addresses_from", "refuse_line_breaks", "same_addresses"]
+__all__ = ["address_from", "address_parts_from", "addresses_from", "refuse_line_breaks", "same_addresses"]
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+")
 _BREAKS: Final = re.compile(r"[\r\n\x00]")
@@ -38,17 +38,20 @@ def address_from(value: object, field: str) -> str:
     text = str(value).strip(" ")
     if _PLAIN.fullmatch(text):
         return text
-    refuse_line_breaks(text, field)
-    if _ODD_SPACES.search(text.rpartition("<")[2]):
-        raise ValueError(f"`{field}` has a line separator or another kind of space in its address. Remove it.")
-    header = _parsed(text, field)
-    found: tuple[Address, ...] = header.addresses
-    if len(found) > 1:
-        raise ValueError(f"`{field}` holds several addresses. Give each its own item, and quote names with commas.")
-    if len(found) != 1 or header.groups[0].display_name is not None or not _is_sound(found[0], header.defects):
-        raise _no_address(field)
-    address = found[0]
+    address = _parsed_address(text, field)
     return str(Address(address.display_name, address.username, _ascii_domain(address.domain, field)))
+
+
+def address_parts_from(value: object, field: str) -> tuple[str, str, str]:
+    """Return one address as its name, its local part and its domain, all as they are written. Raises `ValueError`."""
+    if isinstance(value, (tuple, list)):
+        return address_parts_from(_named(cast("Sequence[object]", value), field), field)
+    text = str(value).strip(" ")
+    if _PLAIN.fullmatch(text):
+        local_part, _, domain = text.rpartition("@")
+        return "", local_part, domain
+    address = _parsed_address(text, field)
+    return address.display_name, address.username, address.domain
 
 
 def addresses_from(values: Iterable[object], field: str) -> list[str]:
@@ -72,6 +75,19 @@ def refuse_line_breaks(text: str, field: str) -> None:
     """Raise `ValueError` for what could start a new header: CR, LF, NUL."""
     if _BREAKS.search(text):
         raise ValueError(f"`{field}` contains a line break or a NUL, which would let it add headers to the e-mail.")
+
+
+def _parsed_address(text: str, field: str) -> Address:
+    refuse_line_breaks(text, field)
+    if _ODD_SPACES.search(text.rpartition("<")[2]):
+        raise ValueError(f"`{field}` has a line separator or another kind of space in its address. Remove it.")
+    header = _parsed(text, field)
+    found: tuple[Address, ...] = header.addresses
+    if len(found) > 1:
+        raise ValueError(f"`{field}` holds several addresses. Give each its own item, and quote names with commas.")
+    if len(found) != 1 or header.groups[0].display_name is not None or not _is_sound(found[0], header.defects):
+        raise _no_address(field)
+    return found[0]
 
 
 def _named(pair: Sequence[object], field: str) -> str:

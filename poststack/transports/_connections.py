@@ -74,11 +74,15 @@ class Options:
         return self.ssl_context
 
 
-def transport_error(error: Exception) -> TransportError:
+def transport_error(error: Exception, *, request_sent: bool = True) -> TransportError:
     """Return what a failure of sockets, TLS, h11 or httpcore is to the client."""
+    if isinstance(error, TransportError):
+        error.request_sent = request_sent
+        return error
     timed_out = isinstance(error, (httpcore.TimeoutException, TimeoutError, socket.timeout))
     kind = TransportTimeoutError if timed_out else TransportError
-    return kind(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return kind(text, request_sent=request_sent)
 
 
 def patience(request: HttpRequest) -> float:
@@ -102,6 +106,8 @@ class Connection:
         self._socket: socket.socket | None = None
         self._waits_for = -1.0
         self._expires_at = 0.0
+        self.request_sent = False
+        """Whether the exchange in progress, or the last one, has begun to send."""
 
     @property
     def idle(self) -> bool:
@@ -115,7 +121,9 @@ class Connection:
 
     def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever sockets and h11 raise; the caller closes the connection then."""
+        self.request_sent = False
         connected = self._socket or self._connect(request)
+        self.request_sent = True
         # A server may answer, and close, before it has read everything: what it says counts.
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             for part in self._conversation.start(request, target):
@@ -163,6 +171,8 @@ class AsyncConnection:
         self._stream: httpcore.AsyncNetworkStream | None = None
         self._socket: socket.socket | None = None
         self._expires_at = 0.0
+        self.request_sent = False
+        """Whether the exchange in progress, or the last one, has begun to send."""
 
     @property
     def idle(self) -> bool:
@@ -176,7 +186,9 @@ class AsyncConnection:
 
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever httpcore and h11 raise; the caller closes the connection then."""
+        self.request_sent = False
         stream = self._stream or await self._connect(request)
+        self.request_sent = True
         # A server may answer, and close, before it has read everything: what it says counts.
         with contextlib.suppress(httpcore.WriteError):
             for part in self._conversation.start(request, target):

@@ -32,6 +32,8 @@ class ProxiedConnection:
     idle = True
     """The pool of one below looks after its connection itself."""
     stale = False
+    request_sent = True
+    """Unknown here, and doubt is safe."""
 
     def __init__(self, route: Route, proxy: str, options: Options) -> None:
         self._route = route
@@ -77,6 +79,7 @@ class AsyncProxiedConnection:
 
     idle = True
     stale = False
+    request_sent = True
 
     def __init__(self, route: Route, proxy: str, options: Options) -> None:
         self._route = route

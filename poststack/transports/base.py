@@ -59,11 +59,19 @@ class HttpResponse(NamedTuple):
 
 
 class TransportError(Exception):
-    """No complete answer came: refused, cut off, or not HTTP. The request may or may not have arrived."""
+    """No complete answer came: refused, cut off, or not HTTP.
+
+    `request_sent` is false only when nothing of the request can have left: no connection was made. Otherwise it may or
+    may not have arrived.
+    """
+
+    def __init__(self, message: str = "", *, request_sent: bool = True) -> None:
+        super().__init__(message)
+        self.request_sent: bool = request_sent
 
 
 class TransportTimeoutError(TransportError):
-    """No complete answer came in time. The request may or may not have arrived."""
+    """No complete answer came in time."""
 
 
 class Transport(Protocol):

@@ -17,7 +17,7 @@ import anyio
 
 from poststack.transports._connections import AsyncConnection, Connection, Options, Route, patience, transport_error
 from poststack.transports._proxied import AsyncProxiedConnection, ProxiedConnection
-from poststack.transports.base import TransportError, TransportTimeoutError
+from poststack.transports.base import TransportTimeoutError
 from poststack.transports.turnstile import Turnstile, asyncio_loop
 
 if TYPE_CHECKING:
@@ -83,16 +83,20 @@ class _Pool:
 
     def send(self, request: HttpRequest, target: str) -> HttpResponse:
         if not self._free.acquire(timeout=patience(request)):
-            raise TransportTimeoutError("no connection became free in time")
+            raise TransportTimeoutError("no connection became free in time", request_sent=False)
         try:
             connection = self._take()
             try:
                 response = connection.exchange(request, target)
-            except BaseException as error:
+            except Exception as error:
                 connection.close()
-                if isinstance(error, TransportError) or not isinstance(error, Exception):
+                failure = transport_error(error, request_sent=connection.request_sent)
+                if failure is error:
                     raise
-                raise transport_error(error) from error
+                raise failure from error
+            except BaseException:
+                connection.close()
+                raise
             self._give_back(connection)
             return response
         finally:
@@ -208,16 +212,20 @@ class _AsyncPool:
             with anyio.move_on_after(patience(request)) as scope:
                 await self._free.acquire()
             if scope.cancelled_caught:
-                raise TransportTimeoutError("no connection became free in time") from None
+                raise TransportTimeoutError("no connection became free in time", request_sent=False) from None
         try:
             connection = await self._take()
             try:
                 response = await connection.exchange(request, target)
-            except BaseException as error:
+            except Exception as error:
                 await _close(connection)
-                if isinstance(error, TransportError) or not isinstance(error, Exception):
+                failure = transport_error(error, request_sent=connection.request_sent)
+                if failure is error:
                     raise
-                raise transport_error(error) from error
+                raise failure from error
+            except BaseException:
+                await _close(connection)
+                raise
             if connection.idle:
                 self._idle.append(connection)
             else:

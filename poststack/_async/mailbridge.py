@@ -1,0 +1,189 @@
+"""One call for every provider."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from poststack._async.custom_delivery import AsyncCustomDelivery
+from poststack._async.delivery import AsyncDelivery
+from poststack._async.keeping import AsyncKeeping
+from poststack._async.mailer import AsyncMailer
+from poststack._config import checked_timeout
+from poststack.mailbridge.dto import EmailMessageDto, EmailResponseDTO
+from poststack.mailbridge.errors import ConfigurationError, InvalidMessageError
+from poststack.mailbridge.incoming import aread_files, fitting, message_from
+from poststack.mailbridge.outgoing import refused_response, response_from
+from poststack.mailbridge.registry import PROVIDERS, make_provider, register, unregister
+from poststack.providers._retrying import DeliveryOptions
+from poststack.providers.base import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Literal
+
+    from poststack.mailbridge.keys import AsyncKeyStore
+    from poststack.mailbridge.registry import AnyProvider, ProviderClass
+    from poststack.providers.message import Message
+
+__all__ = ["AsyncMailBridge"]
+
+LONG_ENOUGH: Final = timedelta(days=1)
+"""A provider that minds keys at least so long needs no store beside it: queues repeat jobs for a day."""
+
+
+class AsyncMailBridge(AsyncMailer):
+    """Sends through one provider on an event loop of asyncio or trio. Make one, share it, close it at the end.
+
+        async with AsyncMailBridge("postmark", server_token="…", from_email="shop@example.com") as mailer:
+            response = await mailer.send("ada@example.com", "Thank you", "<p>It is on its way.</p>")
+
+    `provider` is a name in `available_providers()`; its settings follow as keywords, see docs/providers.md.
+    `from_email` is the sender of e-mails that have none. `timeout` is for each step of one attempt, `deadline` for a
+    whole `send` with its waits, both in seconds. What certainly was not taken is tried again up to `max_retries` times;
+    what may have been sent is not, unless the provider knows the e-mail by a key or `allow_duplicates` is true. A bulk
+    has at most `concurrency` requests under way. `unsupported="drop"` sends an e-mail without what the provider cannot
+    say, with a warning, instead of raising. `keys` remembers idempotency keys for providers that know none: see
+    `poststack.mailbridge.SqliteKeyStore`. `transport` replaces the HTTP library.
+
+    Raises `ProviderNotFoundError` and `ConfigurationError`.
+    """
+
+    __module__ = "poststack.mailbridge"
+
+    PROVIDERS: ClassVar[Mapping[str, ProviderClass]] = PROVIDERS
+    """Names and classes of all providers."""
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        from_email: str | None = None,
+        timeout: float = 30.0,
+        deadline: float | None = None,
+        max_retries: int = 3,
+        concurrency: int = 10,
+        unsupported: Literal["raise", "drop"] = "raise",
+        allow_duplicates: bool = False,
+        keys: AsyncKeyStore | None = None,
+        transport: Any = None,
+        **config: Any,
+    ) -> None:
+        if unsupported not in {"raise", "drop"}:
+            raise ConfigurationError("`unsupported` is 'raise' or 'drop'.")
+        if concurrency < 1 or max_retries < 0 or (deadline is not None and not deadline > 0):
+            raise ConfigurationError("`concurrency` is at least 1, `max_retries` at least 0, `deadline` more than 0.")
+        try:
+            options = DeliveryOptions(checked_timeout(timeout), max_retries, deadline, concurrency, allow_duplicates)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        self.provider_name: str = provider.strip().lower()
+        self.provider: AnyProvider = make_provider(provider, config)
+        self._from_email = from_email
+        self._drop = unsupported == "drop"
+        self._delivery: AsyncDelivery[Any, Any] | None = None
+        self._custom: AsyncCustomDelivery | None = None
+        self._keeping: AsyncKeeping | None = None
+        if isinstance(self.provider, Provider):
+            carrier = self.provider.async_transport() if transport is None else transport
+            if keys is not None and not self.minds_keys():
+                self._keeping = self._keeping_in(keys, allow_duplicates=allow_duplicates)
+            self._delivery = AsyncDelivery(self.provider, carrier, options, self._keeping)
+        elif keys is not None or transport is not None:
+            raise ConfigurationError("`keys` and `transport` are for adapters; this provider sends by itself.")
+        else:
+            self._custom = AsyncCustomDelivery(self.provider, self.provider_name)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Return the name of the provider, alone."""
+        return (self.provider_name,)
+
+    def minds_keys(self) -> bool:
+        """Return whether the provider itself tells a repetition by its idempotency key, for a day at least."""
+        if not isinstance(self.provider, Provider):
+            return False
+        window = self.provider.capabilities.idempotency
+        return window is not None and window >= LONG_ENOUGH
+
+    def supports_templates(self) -> bool:
+        """Return whether the provider sends templates that are stored with it."""
+        if isinstance(self.provider, Provider):
+            return self.provider.capabilities.templates
+        return self.provider.supports_templates()
+
+    def supports_bulk_sending(self) -> bool:
+        """Return whether several e-mails can travel in one request. `send_bulk` works with every provider."""
+        if isinstance(self.provider, Provider):
+            return self.provider.capabilities.batches
+        return self.provider.supports_bulk_sending()
+
+    async def respond(
+        self,
+        messages: Sequence[EmailMessageDto],
+        *,
+        timeout: float | None = None,
+        keys: AsyncKeyStore | None = None,
+    ) -> list[EmailResponseDTO]:
+        """Send each e-mail and return one response for each, in order. What goes wrong is a response, never raised.
+
+        `keys` replaces the store of this MailBridge.
+        """
+        if timeout is not None:
+            checked_timeout(timeout)
+        if self._delivery is None:
+            assert self._custom is not None  # noqa: S101  # one of the two is set
+            return await self._custom.respond(messages)
+        keeping = self._keeping if keys is None else self._keeping_in(keys)
+        responses: dict[int, EmailResponseDTO] = {}
+        to_send: dict[int, Message] = {}
+        for index, given in enumerate(messages):
+            try:
+                to_send[index] = await self._message(given, keys_kept=keeping is not None)
+            except InvalidMessageError as error:
+                responses[index] = refused_response(error, self.provider_name)
+        if to_send:
+            outcomes = await self._delivery.deliver(list(to_send.values()), timeout, keeping)
+            for index, outcome in zip(to_send, outcomes, strict=True):
+                responses[index] = response_from(outcome, self.provider_name)
+        return [responses[index] for index in range(len(messages))]
+
+    async def close(self) -> None:
+        """Release connections. Calling it again is harmless."""
+        if self._delivery is not None:
+            await self._delivery.aclose()
+        if self._custom is not None:
+            await self._custom.aclose()
+
+    @classmethod
+    def register_provider(cls, name: str, provider_class: ProviderClass, *, replace: bool = False) -> None:
+        """Add a provider for the whole process and both clients.
+
+        Raises `TypeError` for what is no provider's class, and `ConfigurationError` for a name that is taken, unless
+        `replace` is true.
+        """
+        register(name, provider_class, replace=replace)
+
+    @classmethod
+    def unregister_provider(cls, name: str) -> None:
+        """Remove a provider that was added. Those that come with this package stay."""
+        unregister(name)
+
+    @classmethod
+    def available_providers(cls) -> list[str]:
+        """Return the names of all providers."""
+        return list(PROVIDERS)
+
+    async def _message(self, given: EmailMessageDto, *, keys_kept: bool) -> Message:
+        if not isinstance(cast("object", given), EmailMessageDto):
+            raise InvalidMessageError(f"A message is an EmailMessageDto, not {type(given).__name__}.")
+        provider = cast("Provider[Any, Any]", self.provider)
+        files = await aread_files(given) if given.attachments else []
+        message = message_from(given, files, default_sender=self._from_email, provider=self.provider_name)
+        return fitting(message, provider, drop=self._drop, keys_kept=keys_kept)
+
+    def _keeping_in(self, keys: AsyncKeyStore, *, allow_duplicates: bool = False) -> AsyncKeeping:
+        return AsyncKeeping(keys, self.provider_name, minds_keys=self.minds_keys(), allow_duplicates=allow_duplicates)
+
+    def __repr__(self) -> str:
+        return f"AsyncMailBridge({self.provider_name!r})"

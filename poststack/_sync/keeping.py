@@ -1,0 +1,70 @@
+# Written by tools/unasync.py from poststack/_async/keeping.py. Do not edit.
+"""Keeps idempotency keys for providers that know none: nothing is sent under a key whose end is not known."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from poststack.providers.outcome import Failure, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poststack.mailbridge.keys import KeyStore
+    from poststack.providers.message import Message
+
+__all__ = ["Keeping"]
+
+logger: logging.Logger = logging.getLogger("poststack")
+
+
+class Keeping:
+    """Claims keys before a call, and notes its end. `minds_keys`: the provider itself tells a repetition."""
+
+    def __init__(self, store: KeyStore, provider: str, *, minds_keys: bool, allow_duplicates: bool) -> None:
+        self._store = store
+        self._provider = provider
+        self._minds_keys = minds_keys
+        self._allow_duplicates = allow_duplicates
+
+    def begin(self, messages: Sequence[Message]) -> list[Outcome | None]:
+        """Return `None` for each message that is to be sent now, and for the others what is known of them."""
+        return [self._claimed(message.idempotency_key) for message in messages]
+
+    def finish(self, messages: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
+        """Note what became of messages that were to be sent. What may have been sent stays in doubt."""
+        for message, outcome in zip(messages, outcomes, strict=True):
+            key, failure = message.idempotency_key, outcome.failure
+            if key is None or (failure is not None and failure.may_have_been_sent):
+                continue
+            try:
+                if failure is None:
+                    self._store.finish(key, outcome.message_id)
+                else:
+                    self._store.abandon(key)
+            except Exception:
+                # The e-mail is sent, or not; that the note of it failed must not hide which. It stays in doubt.
+                logger.exception("The end of an idempotency key could not be noted, so it stays in doubt.")
+
+    def _claimed(self, key: str | None) -> Outcome | None:
+        if key is None:
+            return None
+        try:
+            claim = self._store.begin(key, self._provider)
+        except Exception as error:
+            logger.exception("The store of idempotency keys did not answer.")
+            text = f"The store of idempotency keys did not answer ({type(error).__name__}). Nothing was sent."
+            return Outcome(failure=Failure("unavailable", text, cause=error))
+        if claim.state == "new":
+            return None
+        if claim.state == "done":
+            return Outcome(claim.message_id, replayed=True)
+        # Whoever began it knows the key, and will tell whether it was sent.
+        if self._allow_duplicates or (self._minds_keys and claim.provider == self._provider):
+            return None
+        text = (
+            f"An attempt with this idempotency key was begun at {claim.provider} and its end is not known: it may have "
+            "been sent. Look into the provider's log; `abandon` of the key store lets it be sent again."
+        )
+        return Outcome(failure=Failure("ambiguous", text))

@@ -1,0 +1,158 @@
+"""SendGrid's mail/send, as strict as the reference says (providers.md §3, §11)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any, Final, NoReturn, cast
+
+from tests.providers.fakes.base import Delivered, FakeProvider, HttpAnswer, HttpRequestSeen, Refused
+
+API_KEY: Final = "SG.fake-key"
+FORBIDDEN_HEADERS: Final = {
+    "x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding", "to", "from",
+    "subject", "reply-to", "cc", "bcc",
+}  # fmt: skip
+
+
+class FakeSendGrid(FakeProvider):
+    """Takes what SendGrid takes."""
+
+    def settings(self) -> dict[str, Any]:
+        return {"api_key": API_KEY, "endpoint": f"{self.url}/v3/mail/send"}
+
+    def answer(self, request: HttpRequestSeen) -> HttpAnswer:
+        if request.path != "/v3/mail/send" or request.method != "POST":
+            _refuse(404, "Not Found")
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            _refuse(401, "The provided authorization grant is invalid, expired, or revoked")
+        if request.headers.get("content-type") != "application/json":
+            _refuse(415, "Content-Type should be application/json.")
+        body: dict[str, Any] = json.loads(request.body)
+        if len(request.body) > 30 * 2**20:
+            _refuse(413, "Payload too large")
+        _check(body)
+        message_id = f"sg{len(self.requests)}.id"
+        sandbox = body.get("mail_settings", {}).get("sandbox_mode", {}).get("enable") is True
+        if not sandbox:
+            self.delivered += [_delivered(body, one, message_id) for one in body["personalizations"]]
+        return HttpAnswer(200 if sandbox else 202, headers={} if sandbox else {"X-Message-Id": message_id})
+
+
+def _check(body: dict[str, Any]) -> None:
+    personalizations: Any = body.get("personalizations")
+    if not isinstance(personalizations, list) or not 1 <= len(cast("list[Any]", personalizations)) <= 1000:
+        _refuse(400, "The personalizations field is required and has 1 to 1000 elements.", "personalizations")
+    recipients = 0
+    for index, one in enumerate(personalizations):
+        recipients += _check_personalization(one, f"personalizations.{index}")
+        if not body.get("subject") and not one.get("subject") and not body.get("template_id"):
+            _refuse(400, "The subject is required.", "subject")
+        if "dynamic_template_data" in one and not str(body.get("template_id", "")).startswith("d-"):
+            _refuse(400, "dynamic_template_data needs a dynamic template.", "template_id")
+    if recipients > 1000:
+        _refuse(400, "Too many recipients.", "personalizations")
+    _check_address(body.get("from"), "from")
+    if "reply_to" in body and "reply_to_list" in body:
+        _refuse(400, "Both reply_to and reply_to_list were given.", "reply_to")
+    for address in [body["reply_to"]] if "reply_to" in body else body.get("reply_to_list", []):
+        _check_address(address, "reply_to")
+    _check_content(body)
+    tags = body.get("categories", [])
+    if len(tags) > 10 or len(set(tags)) < len(tags) or any(len(tag) > 255 or not tag.isascii() for tag in tags):
+        _refuse(400, "Invalid categories.", "categories")
+    for file in body.get("attachments", []):
+        base64.b64decode(file["content"], validate=True)
+        if not file["content"] or not isinstance(file.get("filename"), str) or ";" in file.get("type", ""):
+            _refuse(400, "Invalid attachment.", "attachments")
+        if (file.get("disposition") == "inline") != ("content_id" in file) or "<" in file.get("content_id", ""):
+            _refuse(400, "Invalid content_id.", "attachments")
+
+
+def _check_personalization(one: dict[str, Any], field: str) -> int:
+    if not one.get("to"):
+        _refuse(400, "The to array is required.", f"{field}.to")
+    seen: set[tuple[str, str]] = set()
+    for kind in ("to", "cc", "bcc"):
+        if one.get(kind) == []:
+            _refuse(400, "Empty arrays are not allowed.", f"{field}.{kind}")
+        for place, address in enumerate(one.get(kind, [])):
+            _check_address(address, f"{field}.{kind}.{place}")
+            local_part, _, domain = address["email"].rpartition("@")
+            if (local_part, domain.lower()) in seen:
+                _refuse(400, "Each email address should be unique.", f"{field}.{kind}.{place}.email")
+            seen.add((local_part, domain.lower()))
+    for kind in ("headers", "custom_args", "substitutions"):
+        if not all(isinstance(value, str) for value in one.get(kind, {}).values()):
+            _refuse(400, "Bad Request")
+    if len(json.dumps(one.get("custom_args", {}))) > 10_000:
+        _refuse(400, "custom_args too large", f"{field}.custom_args")
+    if any(name.lower() in FORBIDDEN_HEADERS for name in one.get("headers", {})):
+        _refuse(400, "Header not allowed.", f"{field}.headers")
+    at = one.get("send_at")
+    if at is not None and (not isinstance(at, int) or at > time.time() + 72 * 3600):
+        _refuse(400, "send_at is out of range.", f"{field}.send_at")
+    return sum(len(one.get(kind, [])) for kind in ("to", "cc", "bcc"))
+
+
+def _check_content(body: dict[str, Any]) -> None:
+    content = body.get("content")
+    if content is None:
+        if "template_id" not in body:
+            _refuse(400, "The content is required.", "content")
+        return
+    kinds = [part["type"] for part in content]
+    if not content or any(not part["value"] for part in content):
+        _refuse(400, "The content value must be a string at least one character in length.", "content.0.value")
+    if kinds not in (["text/plain"], ["text/html"], ["text/plain", "text/html"]):
+        _refuse(400, "text/plain must come first.", "content")
+
+
+def _check_address(address: Any, field: str) -> None:
+    email: Any = address.get("email")
+    if not isinstance(email, str) or not email.isascii() or email.count("@") < 1 or any(c in email for c in "<> ,"):
+        _refuse(400, "Does not contain a valid address.", f"{field}.email")
+    if email.startswith("refused@"):
+        _refuse(400, "Does not contain a valid address.", f"{field}.email")
+    if "name" in address and not isinstance(address["name"], str):
+        _refuse(400, "Bad Request")
+
+
+def _delivered(body: dict[str, Any], one: dict[str, Any], message_id: str) -> Delivered:
+    content = {part["type"]: part["value"] for part in body.get("content", [])}
+    tracking = body.get("tracking_settings", {})
+    replies = [body["reply_to"]] if "reply_to" in body else body.get("reply_to_list", [])
+    return Delivered(
+        message_id,
+        _pair(one.get("from") or body["from"]),
+        [_pair(address) for address in one["to"]],
+        [_pair(address) for address in one.get("cc", [])],
+        [_pair(address) for address in one.get("bcc", [])],
+        [_pair(address) for address in replies],
+        one.get("subject") or body.get("subject"),
+        content.get("text/plain"),
+        content.get("text/html"),
+        {**body.get("headers", {}), **one.get("headers", {})},
+        body.get("categories", []),
+        {**body.get("custom_args", {}), **one.get("custom_args", {})},
+        [
+            (file["filename"], base64.b64decode(file["content"]), file["type"].lower(), file.get("content_id"))
+            for file in body.get("attachments", [])
+        ],
+        body.get("template_id"),
+        one.get("dynamic_template_data") or one.get("substitutions") or {},
+        one.get("send_at") or body.get("send_at"),
+        tracking.get("open_tracking", {}).get("enable"),
+        tracking.get("click_tracking", {}).get("enable"),
+        {name: body[name] for name in ("asm", "batch_id", "ip_pool_name") if name in body},
+    )
+
+
+def _pair(address: dict[str, str]) -> tuple[str, str]:
+    return address.get("name", ""), address["email"]
+
+
+def _refuse(status: int, message: str, field: str | None = None) -> NoReturn:
+    errors = [{"message": message, "field": field, "help": None}]
+    raise Refused(HttpAnswer(status, json.dumps({"errors": errors}).encode(), {"Content-Type": "application/json"}))
