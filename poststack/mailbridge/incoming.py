@@ -11,7 +11,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from poststack.mailbridge.dto import BulkEmailDTO, EmailMessageDto, addressees, with_defaults
+from poststack.mailbridge.dto import BulkEmailDTO, EmailMessageDto
+from poststack.mailbridge.dto.bulk_email_dto import with_defaults
+from poststack.mailbridge.dto.email_message_dto import addressees
 from poststack.mailbridge.errors import (
     AttachmentError,
     InvalidMessageError,
