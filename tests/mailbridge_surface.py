@@ -55,7 +55,8 @@ def main(module: str) -> dict[str, Any]:
             kind = getattr(part, name)
             bases = [base.__name__ for base in kind.__mro__]
             found[f"{place}.{name}"] = {"bases": bases} if issubclass(kind, Exception) else surface(kind)
-    readme = metadata.metadata(module).get_payload() if "." not in module else ""
+    described: Any = metadata.metadata(module) if "." not in module else None
+    readme: str = "" if described is None else described.get_payload()
     return {"surface": found, "providers": list(root.MailBridge.available_providers()), "readme": readme}
 
 

@@ -90,8 +90,12 @@ def test_the_programs_of_its_readme_run(
     published: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     transport = AnsweringTransport(lambda body: HttpResponse(202, {"x-message-id": "id1"}, b'{"messageId":"<id1@x>"}'))
-    monkeypatch.setattr(HttpProvider, "transport", lambda provider: transport)
-    monkeypatch.setattr(HttpProvider, "async_transport", lambda provider: transport)
+
+    def instead(provider: HttpProvider) -> AnsweringTransport:
+        return transport
+
+    monkeypatch.setattr(HttpProvider, "transport", instead)
+    monkeypatch.setattr(HttpProvider, "async_transport", instead)
     # Some give no sender, which the provider would refuse.
     monkeypatch.setattr(HttpProvider, "default_sender", "noreply@example.org")
     monkeypatch.chdir(tmp_path)
