@@ -11,7 +11,6 @@ import base64
 import html
 import json
 import re
-import unicodedata
 from dataclasses import replace
 from datetime import timedelta, timezone
 from email.header import Header
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID, uuid4, uuid5
 
 from poststack.mime.addresses import refuse_line_breaks
+from poststack.providers._brevo_files import unsupported_files
 from poststack.providers._grouping import grouped
 from poststack.providers._http import failure_from, json_bytes, json_object
 from poststack.providers._substitution import SUBSTITUTIONS, filled_in, texts_of
@@ -52,64 +52,6 @@ _MAPPED: Final = (
     "attachment", "bcc", "cc", "headers", "htmlContent", "messageVersions", "replyTo", "scheduledAt", "sender",
     "subject", "tags", "templateId", "textContent", "to",
 )  # fmt: skip
-# Brevo tells the type of a file by its name, and takes these.
-_FILE_TYPES: Final = frozenset(
-    [
-        "aif",
-        "aifc",
-        "aiff",
-        "avi",
-        "bmp",
-        "cgm",
-        "css",
-        "csv",
-        "doc",
-        "docm",
-        "docx",
-        "eps",
-        "ez",
-        "flac",
-        "gif",
-        "htm",
-        "html",
-        "ics",
-        "jpeg",
-        "jpg",
-        "m4a",
-        "m4v",
-        "mkv",
-        "mobi",
-        "mov",
-        "mp3",
-        "mp4",
-        "mpeg",
-        "mpg",
-        "msg",
-        "odt",
-        "ods",
-        "ogg",
-        "pdf",
-        "pkpass",
-        "png",
-        "ppt",
-        "pptx",
-        "pub",
-        "rtf",
-        "shtml",
-        "tar",
-        "tif",
-        "tiff",
-        "txt",
-        "wav",
-        "wma",
-        "wmv",
-        "xls",
-        "xlsm",
-        "xlsx",
-        "xml",
-        "zip",
-    ]
-)
 _PLACEHOLDER: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _SPECIALS: Final = re.compile(r'[()<>\[\]:;@\\,."]')
 _KEYS: Final = UUID("6f0c8c5e-3d0b-5b0f-9a53-0f2d5f3f6d0e")
@@ -188,7 +130,7 @@ class Brevo(HttpProvider):
             yield Unsupported("template_data", f"takes at most {LARGEST_PARAMETERS:,} bytes of template data")
         yield from _unsupported_headers(message)
         yield from _unsupported_names(message)
-        yield from _unsupported_files(message)
+        yield from unsupported_files(message)
         # With parameters for bodies that are no stored template, placeholders are certainly meant.
         if "params" not in message.options:
             yield from filled_in(message, _PLACEHOLDER, "{", "'{{ name }}' or '{% if name %}'", texts_of(message))
@@ -394,23 +336,6 @@ def _unsupported_names(message: Message) -> Iterator[Unsupported]:
             argument = "from_email" if field == "sender" else field
             yield Unsupported(argument, f"takes display names of at most {LONGEST_NAME} characters, encoded", short)
             return
-
-
-def _unsupported_files(message: Message) -> Iterator[Unsupported]:
-    for attachment in message.attachments:
-        ending = attachment.filename.rpartition(".")[2].lower()
-        if "." not in attachment.filename or ending not in _FILE_TYPES:
-            yield Unsupported("attachments", f"takes no files that end like {attachment.filename[-12:]!r}")
-    if not all(attachment.filename.isascii() for attachment in message.attachments):
-        files = tuple(file._replace(filename=_ascii_name(file.filename)) for file in message.attachments)
-        reason = "takes no file names with letters outside ASCII"
-        yield Unsupported("attachments", reason, replace(message, attachments=files))
-
-
-def _ascii_name(filename: str) -> str:
-    stem, _, ending = filename.rpartition(".")
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().strip()
-    return f"{plain or 'file'}.{ending}"
 
 
 def _message_ids(said: dict[str, Any], count: int) -> list[str | None] | None:
