@@ -164,16 +164,18 @@ class Brevo(HttpProvider):
                     details["batch_id"] = said["batchId"]
                 return [Outcome(message_id, details=dict(details)) for message_id in ids]
         code, message = said.get("code"), said.get("message")
+        if not isinstance(code, str):
+            code = None
         if 400 <= answer.status < 500 and code in _ACCEPTED_BEFORE and "batchid" not in str(message).lower():
             # The only thing of a request that can have been there before is its key.
             return [Outcome(replayed=True, details={"status_code": answer.status}) for _ in call.messages]
         failure = self._refusal(answer, code, message, now)
         return [Outcome(failure=failure) for _ in call.messages]
 
-    def _refusal(self, answer: HttpResponse, code: object, message: object, now: float) -> Failure:
+    def _refusal(self, answer: HttpResponse, code: str | None, message: object, now: float) -> Failure:
         kind: FailureKind | None = None
         if 400 <= answer.status < 500 and answer.status != 429:
-            kind = _KINDS.get(code) if isinstance(code, str) else None
+            kind = None if code is None else _KINDS.get(code)
             if kind is None and answer.status == 400:
                 kind = _kind_of_400(str(message).lower())
         reset = answer.headers.get("x-sib-ratelimit-reset", "").strip()
