@@ -135,7 +135,7 @@ def test_what_versions_cannot_differ_in_travels_alone(
     mailer: MailBridge, fake: FakeBrevo, other: dict[str, Any]
 ) -> None:
     first = EmailMessageDto("ada@example.net", "Hi", "<p>Hi</p>")
-    second = EmailMessageDto(**{**PLAIN, "to": "bob@example.net", **other})
+    second = EmailMessageDto(**(PLAIN | {"to": "bob@example.net"} | other))
     assert mailer.send_bulk([first, second]).successful == 2
     assert len(fake.requests) == 2
     assert all("messageVersions" not in body_of(fake, index) for index in range(2))

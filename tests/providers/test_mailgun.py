@@ -155,7 +155,7 @@ def test_what_differs_in_anything_else_travels_alone(
     mailer: MailBridge, fake: FakeMailgun, other: dict[str, Any]
 ) -> None:
     first = EmailMessageDto("ada@example.net", "Hi", "<p>Hi</p>")
-    second = EmailMessageDto(**{**PLAIN, "to": "bob@example.net", **other})
+    second = EmailMessageDto(**(PLAIN | {"to": "bob@example.net"} | other))
     assert mailer.send_bulk([first, second]).successful == 2
     assert len(fake.requests) == 2
     assert not any("recipient-variables" in form_of(fake, index) for index in range(2))
@@ -375,7 +375,7 @@ def test_an_email_may_say_that_mailgun_is_to_fill_it_in(mailer: MailBridge, fake
         ({"idempotency_key": "order-17"}, "idempotency_key"),
         ({"attachments": [("a\"b.pdf", b"x", "application/pdf")]}, "attachments"),
         ({"attachments": [("a\\b.pdf", b"x", "application/pdf")]}, "attachments"),
-        ({"attachments": [Attachment("a.png", b"x", "image/png", "a\"b")]}, "attachments"),
+        ({"attachments": [from_bytes(b"x", "a.png", content_id='a"b')]}, "attachments"),
         ({"attachments": [("a.bin", bytes(18_000_001), "application/x-a")]}, "attachments"),
         ({"metadata": {"a\"b": "x"}}, "metadata"),
         ({"headers": {"X-\"": "x"}}, "headers"),
