@@ -320,24 +320,15 @@ def _unsupported_headers(message: Message) -> Iterator[Unsupported]:
 
 
 def _unsupported_names(message: Message) -> Iterator[Unsupported]:
-    def shortened(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
-        return tuple(
-            address._replace(name="") if len(_name(address)) > LONGEST_NAME else address for address in addresses
-        )
-
-    short = replace(
-        message,
-        sender=shortened((message.sender,))[0],
-        to=shortened(message.to),
-        cc=shortened(message.cc),
-        bcc=shortened(message.bcc),
-        reply_to=shortened(message.reply_to),
-    )
-    for field in ("sender", "to", "cc", "bcc", "reply_to"):
-        if getattr(short, field) != getattr(message, field):
-            argument = "from_email" if field == "sender" else field
-            yield Unsupported(argument, f"takes display names of at most {LONGEST_NAME} characters, encoded", short)
-            return
+    for field, argument in (("sender", "from_email"), ("to", "to"), ("cc", "cc"), ("bcc", "bcc"), ("reply_to",) * 2):
+        given: Any = getattr(message, field)
+        addresses: tuple[Address, ...] = (given,) if field == "sender" else given
+        if any(len(_name(address)) > LONGEST_NAME for address in addresses):
+            short = tuple(address._replace(name="") if len(_name(address)) > LONGEST_NAME else address
+                          for address in addresses)  # fmt: skip
+            change: dict[str, Any] = {field: short[0] if field == "sender" else short}
+            reason = f"takes display names of at most {LONGEST_NAME} characters as they travel"
+            yield Unsupported(argument, reason, replace(message, **change))
 
 
 def _message_ids(said: dict[str, Any], count: int) -> list[str | None] | None:

@@ -135,7 +135,8 @@ def test_what_versions_cannot_differ_in_travels_alone(
     mailer: MailBridge, fake: FakeBrevo, other: dict[str, Any]
 ) -> None:
     first = EmailMessageDto("ada@example.net", "Hi", "<p>Hi</p>")
-    second = EmailMessageDto(**(PLAIN | {"to": "bob@example.net"} | other))
+    fields: dict[str, Any] = {**PLAIN, "to": "bob@example.net", **other}
+    second = EmailMessageDto(**fields)
     assert mailer.send_bulk([first, second]).successful == 2
     assert len(fake.requests) == 2
     assert all("messageVersions" not in body_of(fake, index) for index in range(2))
@@ -270,6 +271,16 @@ def test_ids_that_do_not_fit_the_bulk_are_no_success(fake: FakeBrevo) -> None:
             fake.faults.append(answers(201, body))
             result = mailer.send_bulk(mails(2))
             assert [response.kind for response in result.responses] == ["ambiguous", "ambiguous"]
+
+
+def test_recorded_answers_of_successes(mailer: MailBridge, fake: FakeBrevo) -> None:
+    fake.faults += [
+        answers(201, '{"messageId":"<x@smtp-relay.mailin.fr>"}'),
+        answers(201, '{"messageIds":["<a@smtp-relay.mailin.fr>","<b@smtp-relay.mailin.fr>"]}'),
+    ]
+    assert mailer.send("ada@example.net", "Hi", "<p>Hi</p>").message_id == "x@smtp-relay.mailin.fr"
+    responses = mailer.send_bulk(mails(2)).responses
+    assert [one.message_id for one in responses] == ["a@smtp-relay.mailin.fr", "b@smtp-relay.mailin.fr"]
 
 
 @pytest.mark.parametrize("status", [201, 202])

@@ -155,7 +155,8 @@ def test_what_differs_in_anything_else_travels_alone(
     mailer: MailBridge, fake: FakeMailgun, other: dict[str, Any]
 ) -> None:
     first = EmailMessageDto("ada@example.net", "Hi", "<p>Hi</p>")
-    second = EmailMessageDto(**(PLAIN | {"to": "bob@example.net"} | other))
+    fields: dict[str, Any] = {**PLAIN, "to": "bob@example.net", **other}
+    second = EmailMessageDto(**fields)
     assert mailer.send_bulk([first, second]).successful == 2
     assert len(fake.requests) == 2
     assert not any("recipient-variables" in form_of(fake, index) for index in range(2))
@@ -254,6 +255,13 @@ def test_what_an_answer_means(mailer: MailBridge, fake: FakeMailgun, status: int
     assert (caught.value.kind, caught.value.status_code) == (kind, status)
     assert len(fake.requests) == 1
     assert API_KEY not in str(caught.value)
+
+
+def test_the_recorded_answer_of_a_success(mailer: MailBridge, fake: FakeMailgun) -> None:
+    fake.faults += [answers(200, QUEUED), answers(200, QUEUED)]
+    assert mailer.send("ada@example.net", "Hi", "<p>Hi</p>").message_id == "20260101.abc@mg.example.org"
+    result = mailer.send_bulk([EmailMessageDto(f"u{n}@example.net", "Hi", "<p>Hi</p>") for n in range(2)])
+    assert [one.message_id for one in result.responses] == ["20260101.abc@mg.example.org"] * 2
 
 
 def test_the_texts_of_a_wrong_key_a_wrong_region_and_a_wrong_address_help(

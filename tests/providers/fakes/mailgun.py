@@ -73,7 +73,10 @@ def _check(form: Form, files: list[Part]) -> None:
     for name, values in form.items():
         if name not in FIELDS and name[:2] not in {"o:", "h:", "v:", "t:"}:
             _refuse(400, f"unknown field {name}")
-        if any(value in {"None", "True", "False"} for value in values):
+        # People may write these words; a subject beside a template, or an option, is one only by mistake.
+        written = name in {"text", "html", "subject"} and not form.get("template")
+        written = written or name == "o:tag" or name[:2] in {"h:", "v:"}
+        if not written and any(value in {"None", "True", "False"} for value in values):
             _refuse(400, f"{name} is what Python prints")
         if len(values) > 1 and name in SINGLE:
             _refuse(400, f"{name} comes twice")
