@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from email.parser import BytesParser
+from email.parser import Parser
 from email.policy import SMTPUTF8
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -213,6 +213,8 @@ class _Handler:
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if self.fake.requires_login and not session.authenticated:
+            return "530 5.7.0 Authentication required"
         if not address.isascii() and not envelope.smtp_utf8:
             return "553 5.6.7 non-ASCII address without SMTPUTF8"
         envelope.mail_from = address
@@ -287,7 +289,6 @@ class _Connection(SMTP):
             data_size_limit=fake.size,
             enable_SMTPUTF8=fake.knows_utf8,
             tls_context=None if fake.implicit else fake.tls,
-            auth_required=fake.requires_login,
             auth_require_tls=fake.tls is not None and not fake.implicit,
             auth_exclude_mechanism=known - set(fake.mechanisms),
             authenticator=self._check_password,
@@ -417,7 +418,7 @@ def _problem(envelope: Envelope, content: bytes) -> str | None:
 
 
 def _parsed(content: bytes) -> EmailMessage:
-    return BytesParser(policy=SMTPUTF8).parsebytes(content)
+    return Parser(policy=SMTPUTF8).parsestr(content.decode())
 
 
 def _delivered(envelope: Envelope, content: bytes) -> Delivered:
