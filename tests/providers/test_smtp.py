@@ -167,12 +167,14 @@ def test_dropped_is_only_what_was_asked_to_be(fake: FakeSmtp) -> None:
 )
 def test_line_breaks_reach_no_header(mailer: MailBridge, fake: FakeSmtp, given: dict[str, Any]) -> None:
     with pytest.raises(InvalidMessageError):
-        mailer.send(**{"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **given})
+        fields: dict[str, Any] = {"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **given}
+        mailer.send(**fields)
     assert fake.sessions == []
 
 
 def test_lone_line_breaks_in_texts_end_no_email(mailer: MailBridge, fake: FakeSmtp) -> None:
-    mailer.send("ada@example.net", "Hi", "<p>a</p>\n.\n<p>b</p>\r.\r<p>c</p>\r\n.\r\nRSET", text="x\n.\rMAIL FROM:<a@b>")
+    html = "<p>a</p>\n.\n<p>b</p>\r.\r<p>c</p>\r\n.\r\nRSET"
+    mailer.send("ada@example.net", "Hi", html, text="x\n.\rMAIL FROM:<a@b>")
     (one,) = fake.delivered
     assert one.html == "<p>a</p>\n.\n<p>b</p>\n.\n<p>c</p>\n.\nRSET"
     assert one.text == "x\n.\nMAIL FROM:<a@b>"
@@ -304,7 +306,7 @@ def test_the_size_is_compared_with_the_servers_limit_before_anything_is_said(
 
 def test_the_sender_is_the_username_where_none_is_given() -> None:
     with FakeSmtp(requires_login=True) as fake:
-        settings = {**fake.settings(), "allow_insecure_auth": True}
+        settings: dict[str, Any] = {**fake.settings(), "allow_insecure_auth": True}
         with MailBridge("smtp", **settings) as mailer:
             mailer.send("ada@example.net", "Hi", "<p>Hi</p>")
         with MailBridge("smtp", **settings, from_email=SENDER) as mailer:
