@@ -165,9 +165,9 @@ def test_dropped_is_only_what_was_asked_to_be(fake: FakeSmtp) -> None:
         {"attachments": [("a\r\nX: y.txt", b"", "text/plain")]},
     ],
 )
-def test_line_breaks_reach_no_header(mailer: MailBridge, fake: FakeSmtp, given: dict[str, Any]) -> None:
+def test_defect_12_line_breaks_reach_no_header(mailer: MailBridge, fake: FakeSmtp, given: dict[str, Any]) -> None:
+    fields: dict[str, Any] = {"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **given}
     with pytest.raises(InvalidMessageError):
-        fields: dict[str, Any] = {"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **given}
         mailer.send(**fields)
     assert fake.sessions == []
 

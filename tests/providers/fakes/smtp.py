@@ -10,33 +10,26 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import json
-import re
 import threading
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.parser import Parser
-from email.policy import SMTPUTF8
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.providers.fakes.base import Delivered, FileTaken
+from tests.providers.fakes.smtp_content import delivered_from, problem_of
 
 if TYPE_CHECKING:
     import ssl
 
     from typing_extensions import Self
 
+    from tests.providers.fakes.base import Delivered
+
 USERNAME: Final = "shop@example.org"
 PASSWORD: Final = "correct horse"
 TOKEN: Final = "ya29.token"
-ONCE: Final = (
-    "from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id", "mime-version", "content-type",
-    "content-transfer-encoding", "in-reply-to", "references",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +79,7 @@ class FakeSmtp:
         self.sessions: list[SessionSeen] = []
         self.delivered: list[Delivered] = []
         self.contents: list[bytes] = []
+        self.envelopes: list[tuple[str | None, list[str]]] = []
         self.refusals: dict[str, str] = {}
         """Replies to RCPT, by address."""
         self.events: dict[str, deque[Event]] = {}
@@ -184,12 +178,13 @@ class FakeSmtp:
 
     def take(self, envelope: Envelope, content: bytes) -> str:
         """Check an e-mail and keep it. Return the reply."""
-        problem = _problem(envelope, content)
+        problem = problem_of(envelope, content)
         if problem:
             return f"554 5.6.0 {problem}"
         with self.lock:
             self.contents.append(content)
-            self.delivered.append(_delivered(envelope, content))
+            self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
+            self.delivered.append(delivered_from(envelope, content))
         return f"250 2.0.0 Ok: queued as Q{len(self.delivered)}"
 
 
@@ -393,70 +388,3 @@ class _Connection(SMTP):
     async def smtp_DATA(self, arg: str) -> None:
         if not await self._instead("DATA"):
             await super().smtp_DATA(arg)
-
-
-def _problem(envelope: Envelope, content: bytes) -> str | None:
-    if re.search(rb"(?<!\r)\n|\r(?!\n)", content):
-        return "a lone CR or LF"
-    if not content.isascii() and "SMTPUTF8" not in envelope.mail_options:
-        return "8-bit content without SMTPUTF8"
-    head = content.partition(b"\r\n\r\n")[0]
-    names = [name.lower() for name in re.findall(r"^([!-9;-~]+):", head.decode(), re.MULTILINE)]
-    if twice := [name for name in ONCE if names.count(name) > 1]:
-        return f"{twice[0]} twice"
-    if missing := [name for name in ("from", "date", "message-id", "mime-version") if name not in names]:
-        return f"no {missing[0]}"
-    if "bcc" in names:
-        return "a Bcc that everybody sees"
-    message = _parsed(content)
-    for name in ("from", "sender", "to", "cc", "reply-to"):
-        header: Any = message[name]
-        if header is not None and (not header.addresses or not all(one.domain for one in header.addresses)):
-            return f"{name} is no address"
-    date: Any = message["date"]
-    return None if date.datetime is not None else "the Date is none"
-
-
-def _parsed(content: bytes) -> EmailMessage:
-    return Parser(policy=SMTPUTF8).parsestr(content.decode())
-
-
-def _delivered(envelope: Envelope, content: bytes) -> Delivered:
-    message = _parsed(content)
-    to, cc = _people(message, "to"), _people(message, "cc")
-    shown = {address for _, address in to + cc}
-    metadata = message["x-metadata"]
-    return Delivered(
-        str(message["message-id"]).strip("<>"),
-        _people(message, "from")[0],
-        to,
-        cc,
-        [("", address) for address in envelope.rcpt_tos if address not in shown],
-        _people(message, "reply-to"),
-        str(message["subject"]) or None,
-        _text(message, "plain"),
-        _text(message, "html"),
-        {name: str(value) for name, value in message.items() if name.lower() not in (*ONCE, "x-tag", "x-metadata")},
-        [str(tag) for tag in message.get_all("x-tag", [])],
-        json.loads(str(metadata)) if metadata is not None else {},
-        [_file(part) for part in message.walk() if part.get_content_disposition() is not None],
-    )
-
-
-def _people(message: EmailMessage, name: str) -> list[tuple[str, str]]:
-    header: Any = message[name]
-    return [] if header is None else [(one.display_name, one.addr_spec) for one in header.addresses]
-
-
-def _text(message: EmailMessage, subtype: str) -> str | None:
-    body = message.get_body((subtype,))
-    if body is None:
-        return None
-    text: str = cast("Any", body).get_content()
-    return text.replace("\r\n", "\n").removesuffix("\n")
-
-
-def _file(part: Any) -> FileTaken:
-    content_id = part["content-id"]
-    data: bytes = part.get_payload(decode=True) or b""
-    return part.get_filename(), data, part.get_content_type(), None if content_id is None else content_id.strip("<>")
