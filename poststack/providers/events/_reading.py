@@ -212,6 +212,8 @@ def made_event(
         # PostStack's own name beside ours: what judges its bounces judges these.
         "bounce_type": kind.bounce_class,
         "bounce_class": kind.bounce_class,
+        # A soft bounce of PostStack's is tried again. Others tell of one when they have given up.
+        "final": True if kind.bounce_class is not None else None,
         "reason": kind.reason or description,
         "description": description,
         **details,
