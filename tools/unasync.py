@@ -26,7 +26,7 @@ RULES: list[tuple[str, str]] = [
     (r"\bAsyncIterable, ", ""),
     (r" \| AsyncIterable\[\w+\]", ""),
     (r"\bAsync(?=[A-Z]\w)", ""),
-    (r"\b(_*)a(send|close|sleep|begin|finish|abandon|call|call_each|windows|read_files)\b", r"\1\2"),
+    (r"\b(_*)a(send|close|closing|sleep|begin|finish|abandon|call|call_each|windows|read_files)\b", r"\1\2"),
     (r"\bAwaitable\[object\]", "object"),
     (r"\bAwaitable, ", ""),
     (r"\b__a(enter|exit)__\b", r"__\1__"),

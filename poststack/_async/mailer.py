@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from poststack._checks import checked_batch
@@ -122,9 +123,11 @@ class AsyncMailer(AsyncClosable, ABC):
         At most 1000 e-mails, or 32 MiB of them, are taken from the iterable at a time. Between two responses nothing is
         under way, so leaving the loop leaves nothing behind.
         """
-        async for window in awindows(messages, default_from, tags):
-            for response in await self.respond(window, timeout=timeout):
-                yield response
+        # Cancelled here, the parts are closed at once, not when the garbage is collected: trio minds.
+        async with aclosing(awindows(messages, default_from, tags)) as parts:
+            async for window in parts:
+                for response in await self.respond(window, timeout=timeout):
+                    yield response
 
 
 class AsyncMailerEmails:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from poststack._checks import checked_batch
@@ -121,9 +122,11 @@ class Mailer(Closable, ABC):
         At most 1000 e-mails, or 32 MiB of them, are taken from the iterable at a time. Between two responses nothing is
         under way, so leaving the loop leaves nothing behind.
         """
-        for window in windows(messages, default_from, tags):
-            for response in self.respond(window, timeout=timeout):
-                yield response
+        # Cancelled here, the parts are closed at once, not when the garbage is collected: trio minds.
+        with closing(windows(messages, default_from, tags)) as parts:
+            for window in parts:
+                for response in self.respond(window, timeout=timeout):
+                    yield response
 
 
 class MailerEmails:

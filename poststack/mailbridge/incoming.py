@@ -7,7 +7,7 @@ import binascii
 import mimetypes
 import os
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -107,7 +107,7 @@ async def aread_files(given: EmailMessageDto) -> list[Attachment]:
 
 def windows(
     messages: Iterable[EmailMessageDto] | BulkEmailDTO, default_from: str | None, tags: Sequence[str] | None
-) -> Iterator[list[EmailMessageDto]]:
+) -> Generator[list[EmailMessageDto]]:
     """Yield the messages in parts, each taken from the iterable when the one before is dealt with."""
     window = _Window()
     for message in messages.messages if isinstance(messages, BulkEmailDTO) else messages:
@@ -123,7 +123,7 @@ async def awindows(
     messages: Iterable[EmailMessageDto] | AsyncIterable[EmailMessageDto] | BulkEmailDTO,
     default_from: str | None,
     tags: Sequence[str] | None,
-) -> AsyncIterator[list[EmailMessageDto]]:
+) -> AsyncGenerator[list[EmailMessageDto]]:
     """Do the same, also for an asynchronous iterable."""
     if not isinstance(messages, AsyncIterable):
         for part in windows(messages, default_from, tags):
