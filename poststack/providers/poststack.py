@@ -127,7 +127,8 @@ class PostStackProvider(HttpProvider):
 
     def _failure(self, error: PostStackError, answer: HttpResponse) -> Failure:
         kind: FailureKind
-        if error.may_have_taken_effect:
+        # A redirect says nothing of what became of the request.
+        if error.may_have_taken_effect or error.status_code < 400:
             kind = "ambiguous"
         else:
             kind = _kind(error.status_code, error.code or "", error.error, quota=error.quota_exceeded)

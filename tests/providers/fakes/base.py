@@ -99,6 +99,9 @@ class Refused(Exception):
 class FakeProvider(ABC):
     """Serves while it is in use as a context manager."""
 
+    knows_templates = True
+    """Whether it takes any id for that of a template; else its templates would have to be made first."""
+
     def __init__(self) -> None:
         self.requests: list[HttpRequestSeen] = []
         self.delivered: list[Delivered] = []
