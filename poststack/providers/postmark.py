@@ -95,7 +95,7 @@ class Postmark(HttpProvider):
     ) -> None:
         self._url = ENDPOINT if endpoint is None else checked_endpoint(endpoint, self.title, ENDPOINT)
         self._stream = None if message_stream is None else required(message_stream, "message_stream", self.title)
-        if not isinstance(track_opens, (bool, type(None))):
+        if not isinstance(cast("object", track_opens), (bool, type(None))):
             raise ValueError("Postmark's `track_opens` is True or False.")
         self._track_opens = track_opens
         self._track_links = _checked_track_links(track_links)
@@ -310,7 +310,7 @@ def _code_of(fields: Mapping[str, Any]) -> int | None:
 def _errors(value: object) -> list[str]:
     """Return the texts of several errors in one answer: each is a text, or an object with a `Message`."""
     items = cast("list[object]", value) if isinstance(value, list) else []
-    texts = [text_of(_fields_of(item).get("Message")) if isinstance(item, dict) else text_of(item) for item in items]
+    texts = [text_of(item) or text_of(_fields_of(item).get("Message")) for item in items]
     return [text for text in texts if text]
 
 

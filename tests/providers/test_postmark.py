@@ -137,7 +137,8 @@ def test_a_custom_message_id_is_kept(mailer: MailBridge, fake: FakePostmark) -> 
 def test_what_an_email_says_of_clicks_beats_the_setting(
     fake: FakePostmark, settings: dict[str, Any], track_clicks: bool | None, links: str | None
 ) -> None:
-    with MailBridge("postmark", **fake.settings(), **settings, from_email=SENDER) as mailer:
+    config: dict[str, Any] = {**fake.settings(), **settings}
+    with MailBridge("postmark", **config, from_email=SENDER) as mailer:
         mailer.send(ADA, "Hi", "<p>Hi</p>", track_clicks=track_clicks)
     assert _body(fake).get("TrackLinks") == links
 
@@ -158,7 +159,7 @@ def test_the_stream_is_a_setting_and_an_option_of_one_email(fake: FakePostmark) 
 
 
 def test_the_test_token_sends_nothing(fake: FakePostmark) -> None:
-    settings = {**fake.settings(), "server_token": TEST_TOKEN}
+    settings: dict[str, Any] = {**fake.settings(), "server_token": TEST_TOKEN}
     with MailBridge("postmark", **settings, from_email=SENDER) as mailer:
         assert mailer.send(ADA, "Hi", "<p>Hi</p>").message_id
     assert fake.delivered == []

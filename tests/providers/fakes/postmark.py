@@ -58,6 +58,8 @@ class FakePostmark(FakeProvider):
         }:  # fmt: skip
             raise Refused(HttpAnswer(404, b"<html>Not Found</html>", {"Content-Type": "text/html"}))
         has_template = path.endswith(("withTemplate", "WithTemplates"))
+        if has_template and not isinstance(body, dict):
+            _refuse(422, 402, "Received invalid JSON input.")
         if "/batch" not in path:
             if len(request.body) > 10 * 2**20:
                 _refuse(413, 0, "The request is too large.")
@@ -65,10 +67,10 @@ class FakePostmark(FakeProvider):
             return HttpAnswer(status, json.dumps(said).encode(), {"Content-Type": "application/json"})
         if len(request.body) > 50_000_000:
             _refuse(413, 0, "The request is too large.")
-        items = body.get("Messages") if has_template and isinstance(body, dict) else body
+        items: object = cast("object", body["Messages"] if has_template and "Messages" in body else body)
         if not isinstance(items, list):
             _refuse(422, 402, "Received invalid JSON input.")
-        messages: list[Any] = items
+        messages = cast("list[object]", items)
         if len(messages) > 500:
             _refuse(422, 410, "Too many batch messages. This call is limited to 500 messages per request.")
         answers = [self._take(item, has_template=has_template, is_test=is_test)[1] for item in messages]
