@@ -15,7 +15,10 @@ from poststack.mailbridge.registry import make_provider
 from poststack.providers.capabilities import MANY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from poststack.providers.base import Provider
+    from poststack.providers.capabilities import Capabilities
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "providers.md"
 BEGIN: Final = "<!-- Written by tools/can_say.py. -->\n"
@@ -64,7 +67,7 @@ def _span(value: timedelta | None) -> str:
     return f"{hours / 24:g} days" if hours > 96 else f"{hours:g} h"
 
 
-ROWS: Final[dict[str, Any]] = {
+ROWS: Final[dict[str, Callable[[Capabilities], str]]] = {
     "recipients of one e-mail": lambda can: _count(can.recipients),
     "bodies and files, MB before encoding": lambda can: f"{can.size / 1e6:g}",
     "`reply_to`": lambda can: _count(can.reply_to),

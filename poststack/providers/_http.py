@@ -20,7 +20,6 @@ __all__ = [
     "KEY_FIELD",
     "checked_endpoint",
     "failure_from",
-    "first_object",
     "json_bytes",
     "json_object",
     "json_value",
@@ -70,12 +69,6 @@ def json_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body, an empty one when it is none."""
     value = json_value(body)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def first_object(value: object) -> dict[str, Any]:
-    """Return the first object of a JSON list, an empty one when there is none."""
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return cast("dict[str, Any]", items[0]) if items and isinstance(items[0], dict) else {}
 
 
 def kind_of_status(status: int) -> FailureKind:

@@ -29,6 +29,8 @@ Form = dict[str, list[str]]
 class FakeMailgun(FakeProvider):
     """Takes what Mailgun takes, and fills in what Mailgun fills in."""
 
+    keeps_names_of_images = False
+
     schedule_days = 3
 
     def settings(self) -> dict[str, Any]:
