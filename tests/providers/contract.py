@@ -9,6 +9,7 @@ from poststack.mailbridge import EmailMessageDto, MailBridge
 from tests.providers.fakes.base import Delivered, FakeProvider
 from tests.providers.fakes.poststack import FakePostStack
 from tests.providers.fakes.sendgrid import FakeSendGrid
+from tests.providers.fakes.ses import FakeSes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 FAKES: Final[dict[str, type[FakeProvider]]] = {
     "poststack": FakePostStack,
     "sendgrid": FakeSendGrid,
+    "ses": FakeSes,
 }
 SENDER: Final = ("Shop", "shop@example.org")
 
