@@ -78,14 +78,13 @@ class AsyncMailBridge(AsyncMailer):
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         self.provider_name: str = provider.strip().lower()
-        self.provider: AnyProvider = make_provider(provider, config)
+        self.provider: AnyProvider = make_provider(provider, config, from_email=from_email)
         self._from_email = from_email
         self._drop = unsupported == "drop"
         self._delivery: AsyncDelivery[Any, Any] | None = None
         self._custom: AsyncCustomDelivery | None = None
         self._keeping: AsyncKeeping | None = None
         if isinstance(self.provider, Provider):
-            self._from_email = from_email or self.provider.default_sender
             carrier = self.provider.async_transport() if transport is None else transport
             if keys is not None and not self.minds_keys():
                 self._keeping = self._keeping_in(keys, allow_duplicates=allow_duplicates)
@@ -180,7 +179,8 @@ class AsyncMailBridge(AsyncMailer):
             raise InvalidMessageError(f"A message is an EmailMessageDto, not {type(given).__name__}.")
         provider = cast("Provider[Any, Any]", self.provider)
         files = await aread_files(given) if given.attachments else []
-        message = message_from(given, files, default_sender=self._from_email, provider=self.provider_name)
+        sender = self._from_email or provider.default_sender
+        message = message_from(given, files, default_sender=sender, provider=self.provider_name)
         return fitting(message, provider, drop=self._drop, keys_kept=keys_kept)
 
     def _keeping_in(self, keys: AsyncKeyStore, *, allow_duplicates: bool = False) -> AsyncKeeping:

@@ -79,14 +79,13 @@ class MailBridge(Mailer):
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         self.provider_name: str = provider.strip().lower()
-        self.provider: AnyProvider = make_provider(provider, config)
+        self.provider: AnyProvider = make_provider(provider, config, from_email=from_email)
         self._from_email = from_email
         self._drop = unsupported == "drop"
         self._delivery: Delivery[Any, Any] | None = None
         self._custom: CustomDelivery | None = None
         self._keeping: Keeping | None = None
         if isinstance(self.provider, Provider):
-            self._from_email = from_email or self.provider.default_sender
             carrier = self.provider.transport() if transport is None else transport
             if keys is not None and not self.minds_keys():
                 self._keeping = self._keeping_in(keys, allow_duplicates=allow_duplicates)
@@ -181,7 +180,8 @@ class MailBridge(Mailer):
             raise InvalidMessageError(f"A message is an EmailMessageDto, not {type(given).__name__}.")
         provider = cast("Provider[Any, Any]", self.provider)
         files = read_files(given) if given.attachments else []
-        message = message_from(given, files, default_sender=self._from_email, provider=self.provider_name)
+        sender = self._from_email or provider.default_sender
+        message = message_from(given, files, default_sender=sender, provider=self.provider_name)
         return fitting(message, provider, drop=self._drop, keys_kept=keys_kept)
 
     def _keeping_in(self, keys: KeyStore, *, allow_duplicates: bool = False) -> Keeping:

@@ -72,7 +72,7 @@ class Provider(ABC, Generic[RequestT, AnswerT]):
     """As in sentences."""
     capabilities: Capabilities
     default_sender: str | None = None
-    """The sender of e-mails that have none, where the settings tell it and `from_email` is not given."""
+    """The sender of e-mails that have none, when the settings tell it."""
 
     @abstractmethod
     def plan(self, messages: Sequence[Message]) -> list[Call[RequestT]]:
@@ -99,6 +99,11 @@ class Provider(ABC, Generic[RequestT, AnswerT]):
     def unsupported(self, message: Message, now: datetime | None = None) -> Iterator[Unsupported]:
         """Yield what the message says and the provider cannot. Adapters add to it."""
         yield from unsupported(message, self.capabilities, now or datetime.now(timezone.utc))
+
+    @property
+    def spoken_of(self) -> str:
+        """Return whose limits `unsupported` knows, as in sentences."""
+        return self.title
 
     def failure(self, error: TransportError) -> Failure:
         """Return what no answer means. Without a connection nothing was taken; else it may have been."""

@@ -41,8 +41,9 @@ class FakeSendGrid(FakeProvider):
 
 
 def _check(body: dict[str, Any]) -> None:
-    personalizations: Any = body.get("personalizations")
-    if not isinstance(personalizations, list) or not 1 <= len(cast("list[Any]", personalizations)) <= 1000:
+    given: object = body.get("personalizations")
+    personalizations = cast("list[dict[str, Any]]", given) if isinstance(given, list) else []
+    if not 1 <= len(personalizations) <= 1000:
         _refuse(400, "The personalizations field is required and has 1 to 1000 elements.", "personalizations")
     recipients = 0
     for index, one in enumerate(personalizations):
