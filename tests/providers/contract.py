@@ -9,6 +9,7 @@ from poststack.mailbridge import EmailMessageDto, MailBridge
 from tests.providers.fakes.base import Delivered, FakeProvider
 from tests.providers.fakes.brevo import FakeBrevo
 from tests.providers.fakes.mailgun import FakeMailgun
+from tests.providers.fakes.postmark import FakePostmark
 from tests.providers.fakes.poststack import FakePostStack
 from tests.providers.fakes.sendgrid import FakeSendGrid
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FAKES: Final[dict[str, type[FakeProvider]]] = {
     "poststack": FakePostStack,
     "sendgrid": FakeSendGrid,
+    "postmark": FakePostmark,
     "mailgun": FakeMailgun,
     "brevo": FakeBrevo,
 }
