@@ -72,7 +72,7 @@ class Provider(ABC, Generic[RequestT, AnswerT]):
     """As in sentences."""
     capabilities: Capabilities
     default_sender: str | None = None
-    """The sender of e-mails that have none, where the settings tell it and `from_email` is not given."""
+    """The sender of e-mails that have none, when the settings tell it."""
 
     @abstractmethod
     def plan(self, messages: Sequence[Message]) -> list[Call[RequestT]]:

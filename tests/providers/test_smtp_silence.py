@@ -51,9 +51,11 @@ def test_the_deadline_also_bounds_the_wait_for_a_connection(fake: FakeSmtp, send
 
 
 def test_a_server_that_answers_a_byte_now_and_then_is_left(send: Send) -> None:
-    with _dripping() as port, FakeSmtp() as fake:
+    left: list[bool] = []
+    with _dripping(left) as port, FakeSmtp() as fake:
         (response,) = send(fake, mails(1), host="127.0.0.1", port=port, timeout=0.4)
     assert response.kind == "unavailable"
+    assert left == [True]
 
 
 @pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n", b"2\xff0\r\n", b"220-" + b"x" * 100_000, b""])
@@ -83,13 +85,21 @@ def _saying(said: bytes) -> contextlib.AbstractContextManager[int]:
     return serving(serve)
 
 
-def _dripping() -> contextlib.AbstractContextManager[int]:
+def _dripping(left: list[bool]) -> contextlib.AbstractContextManager[int]:
     def serve(connected: socket.socket) -> None:
+        """Send a byte twenty times a second for half a minute, and note whether the client leaves meanwhile."""
         connected.settimeout(0.05)
-        for _ in range(400):
-            connected.sendall(b"2")
-            with contextlib.suppress(TimeoutError):
-                if not connected.recv(1):
-                    return
+        gone = False
+        for _ in range(600):
+            try:
+                connected.sendall(b"2")
+                gone = not connected.recv(1)
+            except TimeoutError:
+                continue
+            except OSError:
+                gone = True
+            if gone:
+                break
+        left.append(gone)
 
     return serving(serve)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from poststack import attachments
+from poststack import WebhookEvent, attachments
 from poststack.mailbridge import (
     AsyncMailBridge,
     ConfigurationError,
@@ -105,7 +105,11 @@ def test_43_the_events_of_a_mail_come_back_under_the_id_with_which_it_was_sent(s
     source, call = _delivery_events(message_id)[name]
     seen: list[tuple[str, str | None]] = []
     receiver = WebhookReceiver(source=source, max_age=None)
-    receiver.on("email.delivered")(lambda event: seen.append((event.type, event.email_id)))
+
+    @receiver.on("email.delivered")
+    def see(event: WebhookEvent) -> None:
+        seen.append((event.type, event.email_id))
+
     assert receiver.receive(call.body, headers=call.headers).status in {200, 204}
     assert seen == [("email.delivered", message_id)]
     # Mailgun signs no more than a moment and a token, and Brevo and Postmark nothing: they log in.
