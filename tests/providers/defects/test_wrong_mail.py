@@ -124,30 +124,33 @@ def test_05_headers_and_files_arrive_through_ses_beside_a_template_and_without_o
         assert one.attachments == [(name, data, kind, None) for name, data, kind in fields.get("attachments", [])]
 
 
-def test_06_mails_of_one_sendgrid_template_keep_all_that_is_their_own(sender: Sender) -> None:
-    messages = [
-        EmailMessageDto(
-            f"u{n}@example.net",
-            from_email=f"Shop {n} <shop{n}@example.org>",
-            reply_to=f"help{n}@example.org",
-            headers={"X-Order": f"{n}"},
-            attachments=[(f"{n}.txt", f"file {n}", "text/plain")],
-            tags=[f"tag{n}"],
-            template_id="d-17",
-            template_data={"n": n},
-        )
-        for n in range(3)
-    ]
+OWN: dict[str, Callable[[int], Any]] = {
+    "from_email": lambda n: f"shop{n}@example.org",
+    "reply_to": lambda n: f"help{n}@example.org",
+    "headers": lambda n: {"X-Order": f"{n}"},
+    "attachments": lambda n: [(f"{n}.txt", f"file {n}", "text/plain")],
+    "tags": lambda n: [f"tag{n}"],
+    "template_data": lambda n: {"n": n},
+}
+
+
+# One at a time as well, so that nothing else keeps them from sharing a request.
+@pytest.mark.parametrize("fields", [*([field] for field in OWN), list(OWN)], ids=[*OWN, "all"])
+def test_06_mails_of_one_sendgrid_template_keep_all_that_is_their_own(sender: Sender, fields: list[str]) -> None:
+    given: list[dict[str, Any]] = [{field: OWN[field](n) for field in fields} for n in range(3)]
     with FakeSendGrid() as fake:
+        messages = [EmailMessageDto(f"u{n}@example.net", template_id="d-17", **own) for n, own in enumerate(given)]
         sender.bulk("sendgrid", fake, messages)
     found = by_recipient(fake)
-    for n in range(3):
+    for n, own in enumerate(given):
         one = found[f"u{n}@example.net"]
-        assert one.sender == (f"Shop {n}", f"shop{n}@example.org")
-        assert one.reply_to == [("", f"help{n}@example.org")]
-        assert one.headers == {"X-Order": f"{n}"}
-        assert one.attachments == [(f"{n}.txt", f"file {n}".encode(), "text/plain", None)]
-        assert (one.tags, one.template_id, one.variables) == ([f"tag{n}"], "d-17", {"n": n})
+        assert one.sender[1] == own.get("from_email", "shop@example.org")
+        assert [address for _, address in one.reply_to] == ([own["reply_to"]] if "reply_to" in own else [])
+        assert one.headers == own.get("headers", {})
+        files = own.get("attachments", [])
+        assert one.attachments == [(name, text.encode(), kind, None) for name, text, kind in files]
+        assert (one.tags, one.variables) == (own.get("tags", []), own.get("template_data", {}))
+        assert one.template_id == "d-17"
 
 
 def test_07_a_sendgrid_bulk_has_one_response_for_each_message_in_its_place(sender: Sender) -> None:
