@@ -57,6 +57,8 @@ class AsyncFailover(AsyncMailer):
         for bridge in self._bridges:
             if not isinstance(bridge, AsyncMailBridge):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"A Failover is made of AsyncMailBridge objects, not {type(bridge).__name__}.")
+        if keys is not None and not hasattr(keys, "abegin"):
+            raise ConfigurationError(f"`keys` is no AsyncKeyStore: {type(keys).__name__} has no method `abegin`.")
         self._allow_duplicates = allow_duplicates
         self._keys = keys
         self._circuits = [Circuit(threshold=threshold, rest=rest, clock=clock) for _ in self._bridges]

@@ -58,6 +58,8 @@ class Failover(Mailer):
         for bridge in self._bridges:
             if not isinstance(bridge, MailBridge):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"A Failover is made of MailBridge objects, not {type(bridge).__name__}.")
+        if keys is not None and not hasattr(keys, "begin"):
+            raise ConfigurationError(f"`keys` is no KeyStore: {type(keys).__name__} has no method `begin`.")
         self._allow_duplicates = allow_duplicates
         self._keys = keys
         self._circuits = [Circuit(threshold=threshold, rest=rest, clock=clock) for _ in self._bridges]

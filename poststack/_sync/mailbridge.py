@@ -18,6 +18,7 @@ from poststack.mailbridge.outgoing import refused_response, response_from
 from poststack.mailbridge.registry import PROVIDERS, make_provider, register, unregister
 from poststack.providers._retrying import DeliveryOptions
 from poststack.providers.base import Provider
+from poststack.providers.message import make_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,14 +73,16 @@ class MailBridge(Mailer):
     ) -> None:
         if unsupported not in {"raise", "drop"}:
             raise ConfigurationError("`unsupported` is 'raise' or 'drop'.")
-        if concurrency < 1 or max_retries < 0 or (deadline is not None and not deadline > 0):
-            raise ConfigurationError("`concurrency` is at least 1, `max_retries` at least 0, `deadline` more than 0.")
         try:
-            options = DeliveryOptions(checked_timeout(timeout), max_retries, deadline, concurrency, allow_duplicates)
+            options = DeliveryOptions.checked(timeout, max_retries, deadline, concurrency, allow_duplicates)
+            if from_email:
+                make_address(from_email, "from_email")
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
-        self.provider_name: str = provider.strip().lower()
+        if keys is not None and not hasattr(keys, "begin"):
+            raise ConfigurationError(f"`keys` is no KeyStore: {type(keys).__name__} has no method `begin`.")
         self.provider: AnyProvider = make_provider(provider, config, from_email=from_email)
+        self.provider_name: str = provider.strip().lower()
         self._from_email = from_email
         self._drop = unsupported == "drop"
         self._delivery: Delivery[Any, Any] | None = None

@@ -101,8 +101,9 @@ class Mailer(Closable, ABC):
         `BulkInterruptedError`, with the responses so far, when the iterable raises.
         """
         responses: list[EmailResponseDTO] = []
+        answered = self.send_each(messages, default_from, tags, timeout=timeout)
         try:
-            for response in self.send_each(messages, default_from, tags, timeout=timeout):
+            for response in answered:
                 responses.append(response)
         except Exception as error:
             text = f"The messages of the bulk ended with {type(error).__name__}; {len(responses)} were dealt with."

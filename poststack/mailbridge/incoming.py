@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from poststack.mailbridge.dto import BulkEmailDTO, EmailMessageDto
-from poststack.mailbridge.dto.bulk_email_dto import with_defaults
-from poststack.mailbridge.dto.email_message_dto import addressees
+from poststack.mailbridge.dto.bulk_email_dto import checked_tags, with_defaults
 from poststack.mailbridge.errors import (
     AttachmentError,
     InvalidMessageError,
@@ -46,7 +45,7 @@ def message_from(
             to=given.to,
             cc=given.cc or (),
             bcc=given.bcc or (),
-            reply_to=addressees(given.reply_to) if given.reply_to else (),
+            reply_to=[given.reply_to] if isinstance(given.reply_to, str) else given.reply_to or (),
             subject=given.subject,
             text=given.text or (None if given.html else given.body),
             html=given.body if given.html else None,
@@ -98,7 +97,7 @@ def read_files(given: EmailMessageDto) -> list[Attachment]:
 
 async def aread_files(given: EmailMessageDto) -> list[Attachment]:
     """Do the same; files on disk are read in a thread, so that the event loop goes on."""
-    if any(isinstance(item, os.PathLike) for item in cast("Sequence[object]", given.attachments or ())):
+    if any(isinstance(item, os.PathLike) for item in _items(given.attachments)):
         from anyio import to_thread
 
         return await to_thread.run_sync(read_files, given)
@@ -114,9 +113,9 @@ class Windows:
         default_from: str | None,
         tags: Sequence[str] | None,
     ) -> None:
-        self._messages = iter(messages.messages if isinstance(messages, BulkEmailDTO) else messages)
+        self._messages = iter(messages.messages if isinstance(messages, BulkEmailDTO) else _checked(messages))
         self._default_from = default_from
-        self._tags = tags
+        self._tags = checked_tags(tags)
 
     def take(self) -> list[EmailMessageDto]:
         """Return the next part, an empty one at the end."""
@@ -138,7 +137,7 @@ class AsyncWindows:
         tags: Sequence[str] | None,
     ) -> None:
         self._default_from = default_from
-        self._tags = tags
+        self._tags = checked_tags(tags)
         self._messages: AsyncIterator[EmailMessageDto] | None = None
         self._windows: Windows | None = None
         if isinstance(messages, AsyncIterable):
@@ -176,8 +175,20 @@ def _size(message: object) -> int:
     """Return about how many bytes a message has; what is no message is dealt with later."""
     if not isinstance(message, EmailMessageDto):
         return 0
-    attachments = cast("Iterable[object]", message.attachments or ())
-    return len(message.body or "") + len(message.text or "") + sum(_file_size(item) for item in attachments)
+    bodies = sum(len(text) for text in (message.body, message.text) if isinstance(text, str))
+    return bodies + sum(_file_size(item) for item in _items(message.attachments))
+
+
+def _items(attachments: object) -> Sequence[object]:
+    """Return what is in a list of files. What is no list is dealt with later."""
+    return cast("Sequence[object]", attachments) if isinstance(attachments, Sequence) else ()
+
+
+def _checked(messages: Iterable[EmailMessageDto]) -> Iterable[EmailMessageDto]:
+    if not isinstance(cast("object", messages), Iterable):
+        given = type(messages).__name__
+        raise InvalidMessageError(f"A bulk is a list of EmailMessageDto, or another iterable of them, not {given}.")
+    return messages
 
 
 def _file_size(item: object) -> int:
@@ -197,6 +208,8 @@ def _file_size(item: object) -> int:
 def _options_of(given: EmailMessageDto, provider: str) -> Mapping[str, Any] | None:
     if not given.options:
         return None
+    if not isinstance(cast("object", given.options), Mapping):
+        raise InvalidMessageError(f"`options` is a dictionary of providers, not {type(given.options).__name__}.")
     from poststack.mailbridge.registry import PROVIDERS
 
     for name, options in cast("Mapping[object, object]", given.options).items():

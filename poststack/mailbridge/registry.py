@@ -91,6 +91,8 @@ def make_provider(name: str, config: Mapping[str, Any], *, from_email: str | Non
     Raises `ProviderNotFoundError`, and `ConfigurationError` for settings that are missing, unknown or wrong, or when
     what the provider needs is not installed.
     """
+    if not isinstance(cast("object", name), str):
+        raise ConfigurationError(f"The first argument is the name of a provider, not {type(name).__name__}.")
     folded = name.strip().lower()
     if folded not in list(PROVIDERS):
         raise ProviderNotFoundError(f"There is no provider {name!r}. There are: {', '.join(PROVIDERS)}.")
