@@ -83,6 +83,9 @@ class Delivery(Generic[RequestT, AnswerT]):
 
     def _deliver(self, messages: Sequence[Message], attempts: _Attempts, kept: Keeping | None = None) -> list[Outcome]:
         calls = self._provider.plan(messages)
+        planned = sum(len(call.messages) for call in calls)
+        if planned != len(messages):
+            raise TypeError(f"{self._provider!r} plans calls for {planned} of {len(messages)} e-mails.")
 
         def perform(call: Call[RequestT]) -> list[Outcome]:
             return self._perform(call, attempts) if kept is None else self._perform_kept(call, attempts, kept)
@@ -147,12 +150,25 @@ class Delivery(Generic[RequestT, AnswerT]):
             answer = self._transport.send(request)
         except TransportError as error:
             return self._all_failed(call, self._provider.failure(error))
-        outcomes = self._provider.outcomes(call, answer, self._clock.time())
+        outcomes = self._outcomes(call, answer)
         for outcome in outcomes:
             failure = outcome.failure
             if failure is not None and failure.kind == "rate_limited" and failure.retry_after is not None:
                 self._held_until = max(self._held_until, self._clock.monotonic() + min(failure.retry_after, 60.0))
         return outcomes
+
+    def _outcomes(self, call: Call[RequestT], answer: AnswerT) -> list[Outcome]:
+        """Return what the adapter makes of an answer. A mistake in it hides no e-mail that was sent."""
+        cause: Exception | None = None
+        try:
+            outcomes = self._provider.outcomes(call, answer, self._clock.time())
+            if len(outcomes) == len(call.messages):
+                return outcomes
+            problem = f"tells of {len(outcomes)} e-mails instead of {len(call.messages)}"
+        except Exception as error:  # noqa: BLE001  # whatever it raises, the request has been answered
+            cause, problem = error, f"raised {type(error).__name__}"
+        text = f"{self._provider.title} has answered, and its adapter {problem}. The e-mail may have been sent."
+        return self._all_failed(call, Failure("ambiguous", text, cause=cause))
 
     def _delay(self, failures: Sequence[Failure], failed: int, attempts: _Attempts) -> float | None:
         delays = [self._options.delay(failure, failed, random.random) for failure in failures]

@@ -77,6 +77,9 @@ def register(name: str, provider: ProviderClass, *, replace: bool = False) -> No
     given = cast("object", provider)
     if not inspect.isclass(given) or not issubclass(given, (Provider, BaseEmailProvider)):
         raise TypeError("A provider is a subclass of poststack.providers.Provider or of BaseEmailProvider.")
+    for attribute in ("name", "title") if issubclass(provider, Provider) else ():
+        if not isinstance(getattr(provider, attribute, None), str):
+            raise TypeError(f"{provider.__name__} has no `{attribute}`, which says in errors whose they are.")
     PROVIDERS.add(name.strip().lower(), provider, replace=replace)
 
 

@@ -5,7 +5,7 @@ The numbers are those of the whole list of MailBridge 2.1.1's defects.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -21,8 +21,11 @@ from poststack.mailbridge import (
     MailBridge,
     MemoryKeyStore,
 )
+from poststack.providers import Call, Capabilities, HttpProvider, Message, Outcome
+from poststack.transports.base import HttpRequest, HttpResponse
 from tests.providers.defects.sending import SENDER, Sender, mail
 from tests.providers.fakes.sendgrid import FakeSendGrid
+from tests.scripted import ScriptedTransport
 
 WRONG: dict[str, list[Any]] = {
     "to": [7, None, b"x", {"a": 1}, [None], [7], [["a", "b", "c"]]],
@@ -126,3 +129,71 @@ def test_51_an_endpoint_that_is_not_the_whole_address_is_told() -> None:
         settings: dict[str, Any] = {key: "key", "endpoint": "https://api.example.com"}
         with pytest.raises(ConfigurationError, match="`endpoint` is a whole address such as"):
             MailBridge(name, **settings)
+
+
+class Careless(HttpProvider):
+    """An adapter with a mistake in it."""
+
+    name = "careless"
+    title = "Careless Mail"
+    capabilities = Capabilities()
+
+    def __init__(self, *, outcomes: Callable[[], list[Outcome]], plans: bool = True) -> None:
+        self._said = outcomes
+        self._plans = plans
+
+    def plan(self, messages: Sequence[Message]) -> list[Call[HttpRequest]]:
+        requests = [Call(HttpRequest("POST", "http://careless.example/", {}, b""), [message]) for message in messages]
+        return requests if self._plans else requests[1:]
+
+    def outcomes(self, call: Call[HttpRequest], answer: HttpResponse, now: float) -> list[Outcome]:
+        return self._said()
+
+
+@pytest.fixture
+def careless() -> Generator[None]:
+    MailBridge.register_provider("careless", Careless)
+    yield
+    MailBridge.unregister_provider("careless")
+
+
+def _raising() -> list[Outcome]:
+    raise KeyError("id")
+
+
+@pytest.mark.usefixtures("careless")
+@pytest.mark.parametrize(
+    ("outcomes", "text"),
+    [(_raising, "its adapter raised KeyError"), (list[Outcome], "its adapter tells of 0 e-mails instead of 1")],
+)
+def test_08_a_mistake_in_an_adapter_hides_no_mail_that_may_have_been_sent(outcomes: Any, text: str) -> None:
+    transport = ScriptedTransport(HttpResponse(202, {}))
+    with MailBridge("careless", outcomes=outcomes, transport=transport, from_email=SENDER) as mailer:
+        result = mailer.send_bulk([mail(), mail("bob@example.net")])
+    assert (result.total, len(transport.requests)) == (2, 2)
+    for response in result.responses:
+        assert response.may_have_been_sent
+        assert text in str(response.error)
+
+
+@pytest.mark.usefixtures("careless")
+def test_08_an_adapter_that_leaves_a_mail_out_sends_none() -> None:
+    transport = ScriptedTransport(HttpResponse(202, {}))
+    settings: dict[str, Any] = {"outcomes": list[Outcome], "plans": False, "transport": transport}
+    with (
+        MailBridge("careless", **settings, from_email=SENDER) as mailer,
+        pytest.raises(TypeError, match=r"Careless\(\) plans calls for 1 of 2 e-mails"),
+    ):
+        mailer.respond([mail(), mail("bob@example.net")])
+    assert transport.requests == []
+
+
+def test_52_a_provider_without_a_title_is_not_registered() -> None:
+    class Nameless(HttpProvider):
+        name = "nameless"
+        capabilities = Capabilities()
+        plan, outcomes = Careless.plan, Careless.outcomes
+
+    kind: Any = Nameless
+    with pytest.raises(TypeError, match="Nameless has no `title`"):
+        MailBridge.register_provider("nameless", kind)
