@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import warnings
-from collections import deque
 from collections.abc import Generator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -24,10 +23,10 @@ from poststack.mailbridge import (
     UnsupportedFieldWarning,
 )
 from tests.providers.fakes.base import Fault, HttpRequestSeen, answers
-from tests.providers.fakes.ses import BULK, SINGLE, FakeSes
+from tests.providers.fakes.ses import SINGLE, FakeSes
+from tests.providers.test_ses_bulk import TEMPLATE, body_of, greetings
 
 SENDER = "Shop <shop@example.org>"
-TEMPLATE: dict[str, Any] = {"template_id": "welcome", "from_email": SENDER}
 
 
 @pytest.fixture
@@ -42,20 +41,8 @@ def mailer(fake: FakeSes) -> Generator[MailBridge]:
         yield bridge
 
 
-def body_of(request: HttpRequestSeen) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(request.body)
-    return body
-
-
 def raw_of(request: HttpRequestSeen) -> bytes:
     return base64.b64decode(body_of(request)["Content"]["Raw"]["Data"])
-
-
-def greetings(count: int, **fields: Any) -> list[EmailMessageDto]:
-    return [
-        EmailMessageDto(f"u{n}@example.net", template_data={"name": f"N{n}"}, **{**TEMPLATE, **fields})
-        for n in range(count)
-    ]
 
 
 def test_defect_05_headers_arrive_without_an_attachment_and_beside_a_template(
@@ -86,7 +73,8 @@ def test_defect_10_a_name_outside_ascii_does_not_swallow_its_address(mailer: Mai
     ],
 )  # fmt: skip
 def test_defect_12_nothing_can_add_a_header(fake: FakeSes, content: Any, fields: dict[str, Any]) -> None:
-    message = EmailMessageDto(**{"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **fields})
+    given: dict[str, Any] = {"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **fields}
+    message = EmailMessageDto(**given)
     with MailBridge("ses", **fake.settings(), content=content, from_email=SENDER) as mailer, pytest.raises(ValueError):
         mailer.send_message(message)
     assert fake.requests == []
@@ -96,38 +84,6 @@ def test_defect_13_a_file_name_with_a_semicolon_is_one_name(mailer: MailBridge, 
     names = ["re port; final.pdf", 'the "last".pdf', "Größe.pdf"]
     mailer.send("ada@example.net", "Hi", "<p>Hi</p>", attachments=[(name, b"pdf", "application/pdf") for name in names])
     assert [file[0] for file in fake.delivered[0].attachments] == names
-
-
-def test_defect_03_nobody_is_rendered_with_the_data_of_another(mailer: MailBridge, fake: FakeSes) -> None:
-    messages = greetings(3)
-    messages[0].template_data = {"name": "Ada", "secret": "of Ada"}
-    messages[1].template_data = None
-    assert mailer.send_bulk(messages).successful == 3
-
-    (request,) = fake.requests
-    assert body_of(request)["DefaultContent"]["Template"] == {"TemplateName": "welcome", "TemplateData": "{}"}
-    assert [one.variables for one in fake.delivered] == [{"name": "Ada", "secret": "of Ada"}, {}, {"name": "N2"}]
-    assert [len(one.to + one.cc + one.bcc) for one in fake.delivered] == [1, 1, 1]
-
-
-def test_defect_04_each_of_a_bulk_has_its_own_id_or_its_own_failure(mailer: MailBridge, fake: FakeSes) -> None:
-    fake.statuses = {"u1@example.net": deque(["MESSAGE_REJECTED"]), "u3@example.net": deque(["ACCOUNT_SUSPENDED"])}
-    result = mailer.send_bulk(greetings(5))
-
-    assert (result.total, result.successful, list(result.failures)) == (5, 3, [1, 3])
-    assert [result.failures[index].kind for index in (1, 3)] == ["invalid_request", "quota"]
-    ids = {one.to[0][1]: one.message_id for one in fake.delivered}
-    assert [result.responses[n].message_id for n in (0, 2, 4)] == [ids[f"u{n}@example.net"] for n in (0, 2, 4)]
-    assert result.responses[0].request_id == "request-1"
-    assert len(fake.requests) == 1
-
-
-def test_defect_04_a_bulk_of_which_nothing_was_taken_is_no_success(mailer: MailBridge, fake: FakeSes) -> None:
-    fake.statuses = {f"u{n}@example.net": deque(["INVALID_PARAMETER"]) for n in range(8)}
-    result = mailer.send_bulk(greetings(8))
-
-    assert (result.successful, result.failed) == (0, 8)
-    assert len(fake.requests) == 1  # Answered one by one already.
 
 
 def test_defect_36_the_region_is_never_guessed(fake: FakeSes, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
@@ -142,132 +98,6 @@ def test_defect_36_the_region_is_never_guessed(fake: FakeSes, monkeypatch: pytes
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     with MailBridge("ses", **settings, from_email=SENDER) as mailer:
         assert mailer.send("ada@example.net", "Hi", "<p>Hi</p>").success
-
-
-def test_templates_travel_fifty_at_a_time(mailer: MailBridge, fake: FakeSes) -> None:
-    result = mailer.send_bulk(greetings(120))
-
-    assert result.successful == 120
-    assert [request.path for request in fake.requests] == [BULK, BULK, BULK]
-    assert sorted(len(body_of(request)["BulkEmailEntries"]) for request in fake.requests) == [20, 50, 50]
-
-
-def test_templates_with_many_recipients_share_no_more_than_fifty(mailer: MailBridge, fake: FakeSes) -> None:
-    messages = greetings(5)
-    for number, message in enumerate(messages):
-        message.cc = [f"cc{n}@m{number}.example.net" for n in range(19)]
-    assert mailer.send_bulk(messages).successful == 5
-    assert sorted(len(body_of(request)["BulkEmailEntries"]) for request in fake.requests if request.path == BULK) == [
-        2,
-        2,
-    ]
-
-
-def test_what_differs_between_templates_keeps_them_apart(mailer: MailBridge, fake: FakeSes) -> None:
-    messages = greetings(2) + greetings(2, template_id="bye") + greetings(2, from_email="other@example.org")
-    messages += greetings(2, track_opens=False) + greetings(2, reply_to="help@example.org")
-    for number, message in enumerate(messages):
-        message.to = [f"v{number}@example.net"]
-    assert mailer.send_bulk(messages).successful == 10
-
-    taken = {
-        one.to[0][1]: (one.template_id, one.sender[1], one.track_opens, len(one.reply_to)) for one in fake.delivered
-    }
-    expected: list[Any] = [
-        ("welcome", "shop@example.org", None, 0), ("bye", "shop@example.org", None, 0),
-        ("welcome", "other@example.org", None, 0), ("welcome", "shop@example.org", False, 0),
-        ("welcome", "shop@example.org", None, 1),
-    ]  # fmt: skip
-    assert [taken[f"v{n}@example.net"] for n in range(10)] == [one for one in expected for _ in range(2)]
-
-
-def test_templates_of_a_bulk_keep_their_own_headers_tags_and_metadata(mailer: MailBridge, fake: FakeSes) -> None:
-    messages = greetings(3)
-    messages[0].headers, messages[0].tags, messages[1].metadata = {"X-Order": "17"}, ["one", "zwölf"], {"order": "18"}
-    assert mailer.send_bulk(messages).successful == 3
-
-    assert len(fake.requests) == 1
-    assert [(one.headers, one.tags, one.metadata) for one in fake.delivered] == [
-        ({"X-Order": "17"}, ["one", "zwölf"], {}),
-        ({}, [], {"order": "18"}),
-        ({}, [], {}),
-    ]
-
-
-def test_templates_with_files_or_options_travel_alone(mailer: MailBridge, fake: FakeSes) -> None:
-    messages = greetings(2, attachments=[("bill.pdf", b"pdf", "application/pdf")])
-    messages += greetings(2, options={"ses": {"TenantName": "acme"}})
-    assert mailer.send_bulk(messages).successful == 4
-    assert [request.path for request in fake.requests] == [SINGLE] * 4
-
-
-def test_only_those_of_a_bulk_that_were_too_fast_are_tried_again(mailer: MailBridge, fake: FakeSes) -> None:
-    fake.statuses = {"u1@example.net": deque(["ACCOUNT_THROTTLED"]), "u2@example.net": deque(["TRANSIENT_FAILURE"])}
-    result = mailer.send_bulk(greetings(4))
-
-    assert result.successful == 4
-    assert [len(body_of(request)["BulkEmailEntries"]) for request in fake.requests] == [4, 2]
-    assert sorted(one.to[0][1] for one in fake.delivered) == [f"u{n}@example.net" for n in range(4)]
-
-
-def test_one_entry_that_spoils_the_request_costs_no_other(mailer: MailBridge, fake: FakeSes) -> None:
-    messages = greetings(8)
-    messages[5].to = ["refused@example.net"]
-    result = mailer.send_bulk(messages)
-
-    assert (list(result.failures), result.successful) == ([5], 7)
-    assert sorted(one.to[0][1] for one in fake.delivered) == [f"u{n}@example.net" for n in range(8) if n != 5]
-
-
-def test_a_template_that_is_missing_is_asked_for_once(mailer: MailBridge, fake: FakeSes) -> None:
-    result = mailer.send_bulk(greetings(20, template_id="missing"))
-
-    assert {response.kind for response in result.responses} == {"invalid_request"}
-    assert {response.failure and response.failure.code for response in result.responses} == {"NotFoundException"}
-    assert len(fake.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        ("ACCOUNT_THROTTLED", "rate_limited"), ("TRANSIENT_FAILURE", "unavailable"),
-        ("ACCOUNT_DAILY_QUOTA_EXCEEDED", "quota"), ("ACCOUNT_SENDING_PAUSED", "quota"),
-        ("CONFIGURATION_SET_SENDING_PAUSED", "quota"), ("ACCOUNT_SUSPENDED", "quota"),
-        ("MAIL_FROM_DOMAIN_NOT_VERIFIED", "sender_not_verified"), ("MESSAGE_REJECTED", "invalid_request"),
-        ("INVALID_PARAMETER", "invalid_request"), ("INVALID_PARAMETER_VALUE", "invalid_request"),
-        ("TEMPLATE_NOT_FOUND", "invalid_request"), ("TEMPLATE_DOES_NOT_EXIST", "invalid_request"),
-        ("CONFIGURATION_SET_NOT_FOUND", "invalid_request"), ("CONFIGURATION_SET_DOES_NOT_EXIST", "invalid_request"),
-        ("INVALID_SENDING_POOL_NAME", "invalid_request"), ("FAILED", "invalid_request"),
-        ("SOMETHING_NEW", "ambiguous"), (17, "ambiguous"), (None, "ambiguous"), ("SUCCESS", "ambiguous"),
-    ],
-)  # fmt: skip
-def test_what_the_status_of_one_of_a_bulk_means(fake: FakeSes, status: Any, kind: str) -> None:
-    entries = [{"Status": "SUCCESS", "MessageId": "0100-a"}, {"Status": status, "Error": "No."}]
-    fake.faults.append(answers(200, json.dumps({"BulkEmailEntryResults": entries})))
-    with MailBridge("ses", **fake.settings(), max_retries=0) as mailer:
-        first, second = mailer.send_bulk(greetings(2)).responses
-
-    assert (first.success, first.message_id) == (True, "0100-a")
-    assert (second.success, second.message_id, second.kind) == (False, None, kind)
-
-
-def test_a_bulk_rejected_for_its_sender_says_so(fake: FakeSes) -> None:
-    text = "Email address is not verified."
-    entries = [{"Status": "MESSAGE_REJECTED", "Error": text}, {"Status": "MESSAGE_REJECTED", "Error": text}]
-    fake.faults.append(answers(200, json.dumps({"BulkEmailEntryResults": entries})))
-    with MailBridge("ses", **fake.settings(), max_retries=0) as mailer:
-        assert [response.kind for response in mailer.send_bulk(greetings(2)).responses] == ["sender_not_verified"] * 2
-
-
-@pytest.mark.parametrize(
-    "body", ['{"BulkEmailEntryResults": [{"Status": "SUCCESS", "MessageId": "x"}]}', "{}", "[]", "<"]
-)
-def test_results_that_fit_no_bulk_are_in_doubt(mailer: MailBridge, fake: FakeSes, body: str) -> None:
-    fake.faults.append(answers(200, body))
-    result = mailer.send_bulk(greetings(2))
-
-    assert [response.kind for response in result.responses] == ["ambiguous", "ambiguous"]
-    assert len(fake.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -350,14 +180,14 @@ def test_blind_copies_are_in_the_destination_and_not_in_the_mail(mailer: MailBri
 
 @pytest.mark.parametrize("content", ["raw", "simple"])
 def test_both_contents_say_the_same(fake: FakeSes, content: Any) -> None:
-    image = {"filename": "logo.png", "content": "iVBORw0KGgo=", "content_type": "image/png", "content_id": "logo"}
+    image: Any = {"filename": "logo.png", "content": "iVBORw0KGgo=", "content_type": "image/png", "content_id": "logo"}
     unsubscribe = f"<https://example.org/u?{'t' * 200}>"
     message = EmailMessageDto(
         "Ada <ada@example.net>", "Größe", '<img src="cid:logo">', SENDER, ["cc@example.net"], ["bcc@example.net"],
         ["help@example.org", "Desk <desk@example.org>"], [image, ("Größe.csv", "a,b", "text/csv; charset=utf-8")],
         headers={"List-Unsubscribe": unsubscribe, "X-Note": "für dich"}, tags=["a b", "zwölf"], text="Hallo Ü",
         metadata={"order": "17", "note": "ü"}, track_opens=True, track_clicks=False,
-    )  # type: ignore[list-item]  # fmt: skip
+    )  # fmt: skip
     with MailBridge("ses", **fake.settings(), content=content, configuration_set="events") as mailer:
         assert mailer.send_message(message).success
 
@@ -449,7 +279,8 @@ BIG = "x" * 1000
 def test_what_ses_cannot_say_is_named_and_nothing_is_sent(
     mailer: MailBridge, fake: FakeSes, field: str, fields: dict[str, Any]
 ) -> None:
-    message = EmailMessageDto(**{"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **fields})
+    given: dict[str, Any] = {"to": "ada@example.net", "subject": "Hi", "body": "<p>Hi</p>", **fields}
+    message = EmailMessageDto(**given)
     with pytest.raises(UnsupportedFieldError) as caught:
         mailer.send_message(message)
     assert (caught.value.field, caught.value.provider) == (field, "ses")

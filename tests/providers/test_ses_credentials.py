@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from botocore.credentials import Credentials, DeferredRefreshableCredentials, RefreshableCredentials  # type: ignore[import-untyped]
 
 from poststack.mailbridge import AsyncMailBridge, ConfigurationError, EmailSendError, MailBridge
 from tests.providers.fakes.ses import ACCESS_KEY, REGION, SECRET_KEY, FakeSes
 
+# botocore has no types.
+CREDENTIALS: Any = import_module("botocore.credentials")
 MAIL = ("ada@example.net", "Hi", "<p>Hi</p>", "shop@example.org")
 
 
@@ -37,7 +39,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def bridge(fake: FakeSes, **settings: Any) -> MailBridge:
-    given = {"region_name": REGION, "endpoint": fake.url, "max_retries": 0, **settings}
+    given: dict[str, Any] = {"region_name": REGION, "endpoint": fake.url, "max_retries": 0, **settings}
     return MailBridge("ses", **given)
 
 
@@ -57,7 +59,7 @@ def known(fake: FakeSes, *access_keys: str) -> None:
 
 
 def temporary(refresh: Callable[[], Any], minutes: float, access_key: str = "AKID1") -> Any:
-    return RefreshableCredentials(
+    return CREDENTIALS.RefreshableCredentials(
         access_key, SECRET_KEY, f"token-of-{access_key}", in_minutes(minutes), refresh, "test"
     )
 
@@ -66,7 +68,7 @@ def send_async(fake: FakeSes, count: int = 1, **settings: Any) -> list[Any]:
     """Send so many e-mails at the same time; return their responses."""
 
     async def main() -> list[Any]:
-        given = {"region_name": REGION, "endpoint": fake.url, "max_retries": 0, **settings}
+        given: dict[str, Any] = {"region_name": REGION, "endpoint": fake.url, "max_retries": 0, **settings}
         responses: list[Any] = []
         async with AsyncMailBridge("ses", **given) as mailer:
 
@@ -157,7 +159,7 @@ def test_a_function_may_return_the_keys(fake: FakeSes, keys: Any) -> None:
 
 
 def test_a_function_may_return_an_object_of_botocore(fake: FakeSes) -> None:
-    with bridge(fake, credentials=lambda: Credentials(ACCESS_KEY, SECRET_KEY)) as mailer:
+    with bridge(fake, credentials=lambda: CREDENTIALS.Credentials(ACCESS_KEY, SECRET_KEY)) as mailer:
         assert mailer.send(*MAIL).success
 
 
@@ -253,7 +255,7 @@ def test_keys_that_are_not_fetched_yet_are_fetched_in_a_thread(fake: FakeSes) ->
         threads.append(threading.get_ident())
         return new_keys("AKID2")
 
-    deferred = DeferredRefreshableCredentials(refresh, "test")
+    deferred = CREDENTIALS.DeferredRefreshableCredentials(refresh, "test")
     assert len(send_async(fake, 3, credentials=lambda: deferred)) == 3
     assert len(threads) == 1
     assert threads[0] != threading.get_ident()

@@ -12,6 +12,7 @@ import pytest
 
 from poststack.mailbridge import AsyncMailBridge, EmailSendError, MailBridge
 from tests.providers.fakes.ses import ACCESS_KEY, REGION, SECRET_KEY, FakeSes
+from tests.providers.test_ses_bulk import greetings
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -107,8 +108,6 @@ def test_the_fake_takes_what_the_client_of_aws_sends() -> None:
             ],
         )
         with MailBridge("ses", **settings(fake.url)) as mailer:
-            from tests.providers.test_ses import greetings
-
             mailer.send("ada@example.net", template_id="welcome", template_data={"name": "Ada"})
             mailer.send_bulk(greetings(2))
 
