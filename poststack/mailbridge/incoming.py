@@ -78,7 +78,7 @@ def fitting(message: Message, provider: Provider[Any, Any], *, drop: bool, keys_
         without = replace(message, idempotency_key=None)
         return replace(fitting(without, provider, drop=drop, keys_kept=False), idempotency_key=key)
     while (problem := next(iter(provider.unsupported(message)), None)) is not None:
-        text = f"`{problem.field}`: {provider.title} {problem.reason}."
+        text = f"`{problem.field}`: {provider.spoken_of} {problem.reason}."
         if not drop or problem.without is None:
             raise UnsupportedFieldError(f"{text} Nothing was sent.", problem.field, provider.name)
         warnings.warn(f"{text} It was left out.", UnsupportedFieldWarning, stacklevel=2)

@@ -27,6 +27,7 @@ _BUILT_IN: Final = {
     "brevo": ("poststack.providers.brevo", "Brevo"),
     "ses": ("poststack.providers.ses", "Ses"),
     "smtp": ("poststack.providers.smtp", "Smtp"),
+    "capture": ("poststack.providers.capture", "Capture"),
 }
 
 

@@ -110,6 +110,11 @@ class Provider(ABC, Generic[RequestT, AnswerT]):
         """Yield what the message says and the provider cannot. Adapters add to it."""
         yield from unsupported(message, self.capabilities, now or datetime.now(timezone.utc))
 
+    @property
+    def spoken_of(self) -> str:
+        """Return whose limits `unsupported` knows, as in sentences."""
+        return self.title
+
     def failure(self, error: TransportError) -> Failure:
         """Return what no answer means. Without a connection nothing was taken; else it may have been."""
         late = " in time" if isinstance(error, TransportTimeoutError) else ""

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from poststack.mailbridge import EmailMessageDto, MailBridge
 from tests.providers.fakes.base import Delivered, FakeProvider
+from tests.providers.fakes.brevo import FakeBrevo
+from tests.providers.fakes.mailgun import FakeMailgun
+from tests.providers.fakes.postmark import FakePostmark
 from tests.providers.fakes.poststack import FakePostStack
 from tests.providers.fakes.sendgrid import FakeSendGrid
 from tests.providers.fakes.ses import FakeSes
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 FAKES: Final[dict[str, type[FakeProvider]]] = {
     "poststack": FakePostStack,
     "sendgrid": FakeSendGrid,
+    "postmark": FakePostmark,
+    "mailgun": FakeMailgun,
+    "brevo": FakeBrevo,
     "ses": FakeSes,
 }
 SENDER: Final = ("Shop", "shop@example.org")

@@ -96,7 +96,12 @@ def test_whole_or_not_at_all(served: tuple[MailBridge, FakeProvider], fields: di
         return
     (one,) = fake.delivered[before:]
     taken = sorted(
-        (name, content, "text/plain" if name.endswith("txt") else "application/pdf", content_id)
+        (
+            content_id if content_id and not fake.keeps_names_of_images else name,
+            content,
+            "text/plain" if name.endswith("txt") else "application/pdf",
+            content_id,
+        )
         for name, content, content_id in files
     )
     assert told(one, fields.get("headers") or ()) == arrived(message, taken)

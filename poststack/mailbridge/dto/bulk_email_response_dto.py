@@ -20,7 +20,7 @@ class BulkEmailResponseDTO:
     total: int
     successful: int
     failed: int
-    responses: list[EmailResponseDTO] = field(repr=False)
+    responses: list[EmailResponseDTO] = field(default_factory=list["EmailResponseDTO"], repr=False)
 
     @classmethod
     def from_responses(cls, responses: Iterable[EmailResponseDTO]) -> BulkEmailResponseDTO:

@@ -21,7 +21,8 @@ class EmailResponseDTO:
     message_id: str | None = None
     provider: str | None = None
     error: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """What else the provider said; it can name a recipient."""
     failure: Failure | None = None
     """Why it was not accepted, in terms that are the same for all providers."""
     refused: dict[str, str] = field(default_factory=dict[str, str], repr=False)
