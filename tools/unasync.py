@@ -35,7 +35,7 @@ RULES: list[tuple[str, str]] = [
     (r"\basynchronous client, and the source of the synchronous one: .*? it\.", "synchronous client, generated."),
     (r" for asyncio and trio\.", " for threads and plain scripts."),
     (r"\basynchronous client against", "synchronous client against"),
-    (r"\basync_(client|transport)\b", r"\1"),
+    (r"\basync_(client|transport|carrier)\b", r"\1"),
     (r"\._provider\.async_(send_bulk|send|close)\b", r"._provider.\1"),
     (r" on an event loop of asyncio or trio\.", "."),
 ]

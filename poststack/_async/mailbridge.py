@@ -85,7 +85,7 @@ class AsyncMailBridge(AsyncMailer):
         self._custom: AsyncCustomDelivery | None = None
         self._keeping: AsyncKeeping | None = None
         if isinstance(self.provider, Provider):
-            carrier = self.provider.async_transport() if transport is None else transport
+            carrier = self.provider.async_transport() if transport is None else self.provider.async_carrier(transport)
             if keys is not None and not self.minds_keys():
                 self._keeping = self._keeping_in(keys, allow_duplicates=allow_duplicates)
             self._delivery = AsyncDelivery(self.provider, carrier, options, self._keeping)

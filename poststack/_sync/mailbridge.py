@@ -86,7 +86,7 @@ class MailBridge(Mailer):
         self._custom: CustomDelivery | None = None
         self._keeping: Keeping | None = None
         if isinstance(self.provider, Provider):
-            carrier = self.provider.transport() if transport is None else transport
+            carrier = self.provider.transport() if transport is None else self.provider.carrier(transport)
             if keys is not None and not self.minds_keys():
                 self._keeping = self._keeping_in(keys, allow_duplicates=allow_duplicates)
             self._delivery = Delivery(self.provider, carrier, options, self._keeping)

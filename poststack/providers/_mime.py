@@ -1,8 +1,8 @@
 """A message as the bytes of an e-mail (RFC 5322, MIME), 7-bit throughout: relays and click tracking damage 8-bit mail.
 
-Written here and not by the standard library, which encodes long ids in References, moves commas of display names
-between addresses (until Python 3.13.2), and writes control characters of file names as they are. Lines have at most 998
-bytes, and 78 wherever there is a space to break at.
+Written here and not by the standard library, which encodes long ids in References, in some releases encodes commas
+between addresses, and refuses file names with control characters. Lines have at most 998 bytes, and of headers 78
+wherever there is a space to break at.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from poststack.providers.message import Address, Attachment, Message
 
-__all__ = ["header_address", "header_text", "mime_bytes", "unsupported_in_mime"]
+__all__ = ["header_address", "header_text", "header_value", "mime_bytes", "unsupported_in_mime"]
 
 LONGEST_LINE: Final = 998
 """Bytes, without the line break (RFC 5322 §2.1.1)."""
@@ -61,7 +61,7 @@ class _Part(NamedTuple):
 
 
 def mime_bytes(message: Message, *, message_id: str | None, date: datetime | None) -> bytes:
-    """Return the e-mail, without any Bcc. Line breaks are CRLF, and there is one at its end even if its text has none.
+    """Return the e-mail, without any Bcc. Line breaks are CRLF; at its very end there is one if its text ends so.
 
     A Message-ID or Date among the message's headers replaces these, which are left out when they are `None`. What
     `unsupported_in_mime` yields must have been dealt with.
@@ -80,8 +80,7 @@ def mime_bytes(message: Message, *, message_id: str | None, date: datetime | Non
     head += [*_custom_headers(message), ("MIME-Version", "1.0")]
     lines = "".join(f"{_folded(name, value)}\r\n" for name, value in head)
     # Only an address can still hold what is not ASCII, and then the server has to know SMTPUTF8 (RFC 6532).
-    whole = lines.encode() + bytes(_whole(message))
-    return whole if whole.endswith(b"\r\n") else whole + b"\r\n"
+    return lines.encode() + bytes(_whole(message))
 
 
 def unsupported_in_mime(message: Message) -> Iterator[Unsupported]:
@@ -122,12 +121,13 @@ def header_text(text: str) -> str:
     return _encoded(text)
 
 
+def header_value(value: str) -> str:
+    """Return the value of a header that may be structured: ids, addresses, encoded words of the caller's own."""
+    return value.strip(" \t") if _PRINTABLE.fullmatch(value) else _encoded(value)
+
+
 def _custom_headers(message: Message) -> list[tuple[str, str]]:
-    # ASCII stays as it is, as it may be structured: ids, addresses, encoded words of the caller's own.
-    return [
-        (name, value.strip(" \t") if _PRINTABLE.fullmatch(value) else _encoded(value))
-        for name, value in message.headers
-    ]
+    return [(name, header_value(value)) for name, value in message.headers]
 
 
 def _encoded(text: str) -> str:

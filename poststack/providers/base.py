@@ -96,6 +96,16 @@ class Provider(ABC, Generic[RequestT, AnswerT]):
     def async_transport(self) -> AsyncRequestTransport[RequestT, AnswerT]:
         """Return a new transport for the asynchronous client."""
 
+    def carrier(self, transport: RequestTransport[RequestT, AnswerT]) -> RequestTransport[RequestT, AnswerT]:
+        """Return what carries requests over a transport that the user gave: itself, unless each attempt is signed."""
+        return transport
+
+    def async_carrier(
+        self, transport: AsyncRequestTransport[RequestT, AnswerT]
+    ) -> AsyncRequestTransport[RequestT, AnswerT]:
+        """Return the same for the asynchronous client."""
+        return transport
+
     def unsupported(self, message: Message, now: datetime | None = None) -> Iterator[Unsupported]:
         """Yield what the message says and the provider cannot. Adapters add to it."""
         yield from unsupported(message, self.capabilities, now or datetime.now(timezone.utc))

@@ -51,6 +51,17 @@ def test_the_client_and_the_task_policy_need_nothing() -> None:
     assert "Emails object" in done.stdout, done.stderr
 
 
+def test_amazon_ses_names_its_extra_when_it_is_asked_for() -> None:
+    done = run_without(
+        "botocore",
+        program="from poststack.mailbridge import MailBridge; MailBridge('ses', region_name='eu-central-1')",
+    )
+
+    assert done.returncode == 1
+    assert "ConfigurationError: The provider 'ses' needs " in done.stderr
+    assert "pip install 'poststack[ses]'" in done.stderr
+
+
 STARLETTE_ALONE = """
 import asyncio
 import poststack_fastapi

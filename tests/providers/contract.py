@@ -12,6 +12,7 @@ from tests.providers.fakes.mailgun import FakeMailgun
 from tests.providers.fakes.postmark import FakePostmark
 from tests.providers.fakes.poststack import FakePostStack
 from tests.providers.fakes.sendgrid import FakeSendGrid
+from tests.providers.fakes.ses import FakeSes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,6 +23,7 @@ FAKES: Final[dict[str, type[FakeProvider]]] = {
     "postmark": FakePostmark,
     "mailgun": FakeMailgun,
     "brevo": FakeBrevo,
+    "ses": FakeSes,
 }
 SENDER: Final = ("Shop", "shop@example.org")
 

@@ -65,7 +65,7 @@ def test_the_headers_of_a_plain_mail() -> None:
         b"Date: Mon, 30 Nov 2026 09:30:00 +0000\r\nFrom: shop@example.org\r\n"
         b"Reply-To: help@example.org, Desk <desk@example.org>\r\nTo: ada@example.net\r\nCc: bob@example.net\r\n"
         b"Subject: Hi\r\nMessage-ID: <1@example.org>\r\nMIME-Version: 1.0\r\n"
-        b'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: 7bit\r\n\r\nHello\r\n'
+        b'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: 7bit\r\n\r\nHello'
     )
 
 
