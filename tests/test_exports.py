@@ -16,6 +16,7 @@ PUBLIC_MODULES = [
     "poststack.errors",
     "poststack.events",
     "poststack.mime",
+    "poststack.providers.events",
     "poststack.receiving",
     "poststack.transports.base",
     "poststack.types",

@@ -84,7 +84,7 @@ def paths_in(value: object, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]
     if isinstance(value, dict):
         inner = list(holder.items())
     elif isinstance(value, list):
-        inner = list(enumerate(holder))
+        inner = [(index, holder[index]) for index in range(len(holder))]
     return [path for step, below in inner for path in [(*above, step), *paths_in(below, (*above, step))]]
 
 
