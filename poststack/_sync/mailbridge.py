@@ -79,7 +79,7 @@ class MailBridge(Mailer):
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         self.provider_name: str = provider.strip().lower()
-        self.provider: AnyProvider = make_provider(provider, config)
+        self.provider: AnyProvider = make_provider(provider, config, from_email=from_email)
         self._from_email = from_email
         self._drop = unsupported == "drop"
         self._delivery: Delivery[Any, Any] | None = None
@@ -180,7 +180,8 @@ class MailBridge(Mailer):
             raise InvalidMessageError(f"A message is an EmailMessageDto, not {type(given).__name__}.")
         provider = cast("Provider[Any, Any]", self.provider)
         files = read_files(given) if given.attachments else []
-        message = message_from(given, files, default_sender=self._from_email, provider=self.provider_name)
+        sender = self._from_email or provider.default_sender
+        message = message_from(given, files, default_sender=sender, provider=self.provider_name)
         return fitting(message, provider, drop=self._drop, keys_kept=keys_kept)
 
     def _keeping_in(self, keys: KeyStore, *, allow_duplicates: bool = False) -> Keeping:
