@@ -177,6 +177,17 @@ def test_a_subscription_says_which_way_it_changed(
     assert event.type == type
 
 
+@pytest.mark.parametrize(
+    ("value", "tag"),
+    [("=?utf-8?q?caf=C3=A9?=", "café"), ("=?utf-8?b?!?=", "=?utf-8?b?!?="), ("=?what?q?a?=", "=?what?q?a?=")],
+)
+def test_a_tag_is_read_as_it_was_sent(source: SesEvents, sns: SnsSender, value: str, tag: str) -> None:
+    headers = [{"name": "X-Tag", "value": value}, {"name": "X-Metadata", "value": "{broken"}, {"name": "X-Metadata"}]
+    [event] = read(source, sns.notify(said("Send", "send", {}, headers=headers, tags={})))
+
+    assert (event.data["tags"], event.data["metadata"]) == ([tag], {})
+
+
 def test_each_recipient_has_an_event(source: SesEvents, sns: SnsSender) -> None:
     both = [
         {"emailAddress": "ann@example.net", "diagnosticCode": DIAGNOSIS},
