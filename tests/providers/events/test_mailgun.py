@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -208,7 +207,7 @@ def test_a_token_is_good_for_one_event(source: MailgunEvents) -> None:
     assert heard.types == ["email.opened"]
 
 
-@pytest.mark.parametrize("stamp", [str(int(time.time()) - 2 * 86_400), "soon", ""])
+@pytest.mark.parametrize("stamp", ["1700000000", "soon", ""])
 def test_an_old_call_is_answered_so_that_it_is_not_repeated(source: MailgunEvents, stamp: str) -> None:
     call = mailgun_call(OPENED, timestamp=stamp)
 
