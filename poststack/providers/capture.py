@@ -43,10 +43,10 @@ class Capture(Provider[_Request, str]):
 
     def __init__(self, *, rules_of: Provider[Any, Any] | None = None) -> None:
         self._rules_of = rules_of
-        self.capabilities = Capabilities(scheduling=_FOR_EVER, idempotency=_FOR_EVER, non_ascii_local_parts=True)
+        self.capabilities: Capabilities = Capabilities(scheduling=_FOR_EVER, idempotency=_FOR_EVER, non_ascii_local_parts=True)
         if rules_of is not None:
             self.capabilities = rules_of.capabilities
-            self.default_sender = rules_of.default_sender
+            self.default_sender: str | None = rules_of.default_sender
         self.sent: list[Message] = []
 
     def unsupported(self, message: Message, now: datetime | None = None) -> Iterator[Unsupported]:

@@ -59,7 +59,7 @@ class SendGrid(HttpProvider):
 
     name = "sendgrid"
     title = "SendGrid"
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         recipients=MOST_RECIPIENTS,
         size=20_000_000,
         reply_to=1000,
