@@ -45,9 +45,11 @@ lint: $(READY) ## Check style, and that generated code is up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python tools/unasync.py --check
+	@$(BIN)/python -m tools.can_say --check
 
 format: $(READY) ## Write the sync twins, sort imports, format
 	@$(BIN)/python tools/unasync.py
+	@$(BIN)/python -m tools.can_say
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 

@@ -85,7 +85,10 @@ def suppressed_among(addresses: Iterable[str]) -> set[str]:
 
 
 def reason_of(event_type: str, data: Mapping[str, Any]) -> SuppressionReason | None:
-    """Return why an event suppresses an address, `None` if it does not. A bounce does not that calls itself soft, or cannot say."""
+    """Return why an event suppresses an address, `None` if it does not.
+
+    A bounce that calls itself soft does not, nor one of which the provider cannot say what was wrong.
+    """
     reason = _REASONS.get(event_type)
     if reason is SuppressionReason.HARD_BOUNCE and str(data.get("bounce_type", "")).lower() in _SOFT:
         return None

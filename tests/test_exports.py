@@ -18,6 +18,7 @@ PUBLIC_MODULES = [
     "poststack.mailbridge",
     "poststack.mime",
     "poststack.providers",
+    "poststack.providers.events",
     "poststack.receiving",
     "poststack.transports.base",
     "poststack.types",

@@ -28,7 +28,7 @@ RULES: list[tuple[str, str]] = [
     (r" \| AsyncEventSource\b", ""),
     (r"\bAsyncEventSource, ", ""),
     (r"\bAsync(?=[A-Z]\w)", ""),
-    (r"\b(_*)a(send|close|sleep|begin|finish|abandon|call|call_each|windows|read_files)\b", r"\1\2"),
+    (r"\b(_*)a(send|close|sleep|begin|finish|abandon|call|call_each|read_files)\b", r"\1\2"),
     (r"\ba(read_events|check_source)\b", r"\1"),
     (r"\bAwaitable\[object\]", "object"),
     (r"\bAwaitable, ", ""),

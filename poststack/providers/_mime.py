@@ -1,8 +1,8 @@
 """A message as the bytes of an e-mail (RFC 5322, MIME), 7-bit throughout: relays and click tracking damage 8-bit mail.
 
-Written here and not by the standard library, which encodes long ids in References, moves commas of display names
-between addresses (until Python 3.13.2), and writes control characters of file names as they are. Lines have at most 998
-bytes, and 78 wherever there is a space to break at.
+Written here and not by the standard library, which encodes long ids in References, in some releases encodes commas
+between addresses, and refuses file names with control characters. Lines have at most 998 bytes, and of headers 78
+wherever there is a space to break at.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Brevo(HttpProvider):
 
     name = "brevo"
     title = "Brevo"
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         recipients=99,
         size=LARGEST_MESSAGE,
         reply_to=1,

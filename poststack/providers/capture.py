@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Capture"]
 
 _FOR_EVER: Final = timedelta(days=36_500)
+_EVERYTHING: Final = Capabilities(scheduling=_FOR_EVER, idempotency=_FOR_EVER, non_ascii_local_parts=True)
 
 
 class _Request(NamedTuple):
@@ -43,10 +44,10 @@ class Capture(Provider[_Request, str]):
 
     def __init__(self, *, rules_of: Provider[Any, Any] | None = None) -> None:
         self._rules_of = rules_of
-        self.capabilities = Capabilities(scheduling=_FOR_EVER, idempotency=_FOR_EVER, non_ascii_local_parts=True)
+        self.capabilities: Capabilities = _EVERYTHING
         if rules_of is not None:
             self.capabilities = rules_of.capabilities
-            self.default_sender = rules_of.default_sender
+            self.default_sender: str | None = rules_of.default_sender
         self.sent: list[Message] = []
 
     def unsupported(self, message: Message, now: datetime | None = None) -> Iterator[Unsupported]:

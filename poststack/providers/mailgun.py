@@ -82,7 +82,9 @@ class Mailgun(HttpProvider):
 
     name = "mailgun"
     title = "Mailgun"
-    capabilities = Capabilities(recipients=MOST_RECIPIENTS, size=LARGEST_MESSAGE, tags=3, scheduling=timedelta(days=3))
+    capabilities: Capabilities = Capabilities(
+        recipients=MOST_RECIPIENTS, size=LARGEST_MESSAGE, tags=3, scheduling=timedelta(days=3)
+    )
 
     def __init__(
         self,
@@ -102,7 +104,8 @@ class Mailgun(HttpProvider):
                 f"Mailgun's `tag_limit` and `schedule_days` are at least 0, `batch_size` is 1 to {MOST_RECIPIENTS}."
             )
         self._url = f"{_base(endpoint, domain, region)}/messages"
-        self.capabilities = replace(self.capabilities, tags=tag_limit, scheduling=timedelta(days=schedule_days))
+        ahead = timedelta(days=schedule_days)
+        self.capabilities: Capabilities = replace(self.capabilities, tags=tag_limit, scheduling=ahead)
         self._batch_size = batch_size
         self._batch_templates = batch_templates
         self._test_mode = test_mode

@@ -82,7 +82,7 @@ class Postmark(HttpProvider):
 
     name = "postmark"
     title = "Postmark"
-    capabilities = Capabilities(recipients=50, size=10_000_000, tags=1)
+    capabilities: Capabilities = Capabilities(recipients=50, size=10_000_000, tags=1)
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class PostStackProvider(HttpProvider):
 
     name = "poststack"
     title = "PostStack"
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         size=LARGEST_EMAIL,
         reply_to=1,
         metadata=False,

@@ -7,6 +7,7 @@ headers, metadata, variables and time travel together, each to see its own recip
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import replace
 from datetime import timedelta
 from email.header import Header
@@ -44,6 +45,7 @@ _MAPPED: Final = (
     "attachments", "categories", "content", "custom_args", "from", "headers", "personalizations", "reply_to",
     "reply_to_list", "send_at", "subject", "template_id",
 )  # fmt: skip
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FORBIDDEN_HEADERS: Final = frozenset({"x-sg-id", "x-sg-eid"})
 
 
@@ -57,7 +59,7 @@ class SendGrid(HttpProvider):
 
     name = "sendgrid"
     title = "SendGrid"
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         recipients=MOST_RECIPIENTS,
         size=20_000_000,
         reply_to=1000,
@@ -246,7 +248,8 @@ def _unsupported_template(message: Message) -> Iterator[Unsupported]:
 
 
 def _is_legacy(message: Message) -> bool:
-    return message.template_id is not None and not message.template_id.startswith("d-")
+    # Those have a bare UUID, dynamic ones a prefix. Any other id is none of SendGrid's, which will say so.
+    return message.template_id is not None and _UUID.fullmatch(message.template_id) is not None
 
 
 def _personalization(message: Message) -> dict[str, Any]:

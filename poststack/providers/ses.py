@@ -80,7 +80,7 @@ class Ses(HttpProvider):
 
     name = "ses"
     title = "Amazon SES"
-    capabilities = Capabilities(recipients=MOST_RECIPIENTS, size=28_000_000)
+    capabilities: Capabilities = Capabilities(recipients=MOST_RECIPIENTS, size=28_000_000)
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ class Smtp(Provider[SmtpRequest, SmtpAnswer]):
 
     name = "smtp"
     title = "SMTP"
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         size=100_000_000,  # The server's own limit is asked for before anything is sent.
         templates=False,
         track_opens=False,
@@ -110,7 +110,7 @@ class Smtp(Provider[SmtpRequest, SmtpAnswer]):
             idle_limit,
             messages_per_connection,
         )
-        self.default_sender = _address_or_none(user)
+        self.default_sender: str | None = _address_or_none(user)
 
     def unsupported(self, message: Message, now: datetime | None = None) -> Iterator[Unsupported]:
         """Yield what the message says and an e-mail cannot."""

@@ -379,7 +379,7 @@ def test_an_email_may_say_that_mailgun_is_to_fill_it_in(mailer: MailBridge, fake
         ({"to": [f"u{n}@example.net" for n in range(1001)]}, "to"),
         ({"to": "jörg@example.net"}, "to"),
         ({"from_email": "jörg@example.org"}, "to"),
-        ({"scheduled_at": datetime.now(timezone.utc) + timedelta(days=3, minutes=1)}, "scheduled_at"),
+        ({"scheduled_at": datetime.now(timezone.utc) + timedelta(days=300)}, "scheduled_at"),
         ({"idempotency_key": "order-17"}, "idempotency_key"),
         ({"attachments": [("a\"b.pdf", b"x", "application/pdf")]}, "attachments"),
         ({"attachments": [("a\\b.pdf", b"x", "application/pdf")]}, "attachments"),

@@ -18,7 +18,7 @@ from poststack.mailbridge import (
     UnsupportedFieldWarning,
 )
 from poststack.transports.base import HttpRequest, HttpResponse
-from tests.providers.fakes.sendgrid import API_KEY, FakeSendGrid
+from tests.providers.fakes.sendgrid import API_KEY, LEGACY, FakeSendGrid
 
 SENDER = "Shop <shop@example.org>"
 ADA = "ada@example.net"
@@ -135,7 +135,7 @@ def test_tracking_is_said_only_when_it_is_asked_for(mailer: MailBridge, fake: Fa
 
 def test_dynamic_templates_take_any_json_and_legacy_ones_texts(mailer: MailBridge, fake: FakeSendGrid) -> None:
     mailer.send(ADA, template_id="d-17", template_data={"order": {"lines": [1, None]}})
-    mailer.send(ADA, "Hi", "<p><%body%></p>", template_id="old-17", template_data={"-name-": "Ada"})
+    mailer.send(ADA, "Hi", "<p><%body%></p>", template_id=LEGACY, template_data={"-name-": "Ada"})
     personal: list[dict[str, Any]] = [json.loads(request.body)["personalizations"][0] for request in fake.requests]
     assert personal[0]["dynamic_template_data"] == {"order": {"lines": [1, None]}}
     assert personal[1]["substitutions"] == {"-name-": "Ada"}
@@ -209,8 +209,8 @@ def test_the_most_of_everything_goes_through(mailer: MailBridge, fake: FakeSendG
         ({"body": '"' * 16_000_000}, "body"),
         ({"template_id": "d-17"}, "body"),
         ({"template_id": "d-17", "body": None, "template_data": {"a": "x" * 30_000_000}}, "template_data"),
-        ({"template_id": "old-17", "template_data": {"-n-": 17}}, "template_data"),
-        ({"template_id": "old-17", "template_data": {"-n-": "é" * 5_000}}, "template_data"),
+        ({"template_id": LEGACY, "template_data": {"-n-": 17}}, "template_data"),
+        ({"template_id": LEGACY, "template_data": {"-n-": "é" * 5_000}}, "template_data"),
         ({"options": {"sendgrid": {"send_at": 1}}}, "options"),
         ({"options": {"sendgrid": {"custom_args": {"a": "b"}}}}, "options"),
         ({"options": {"sendgrid": {"tracking_settings": {"open_tracking": {}}}}, "track_opens": True}, "options"),

@@ -12,7 +12,7 @@ import pytest
 
 from poststack.mailbridge import AsyncMailBridge, EmailMessageDto, MailBridge
 from tests.providers.fakes.base import Fault, answers
-from tests.providers.fakes.sendgrid import FakeSendGrid
+from tests.providers.fakes.sendgrid import LEGACY, FakeSendGrid
 
 SENDER = "Shop <shop@example.org>"
 
@@ -67,7 +67,7 @@ def test_what_is_each_emails_own_stays_its_own_in_a_shared_request(mailer: MailB
 DIFFERENT: list[dict[str, Any]] = [
     {"from_email": "other@example.org"}, {"reply_to": "help@example.org"}, {"body": "<p>Other</p>"}, {"text": "News"},
     {"tags": ["news"]}, {"attachments": [("a.txt", b"A", "text/plain")]}, {"track_opens": False},
-    {"track_clicks": True}, {"template_id": "old-17"}, {"options": {"sendgrid": {"asm": {"group_id": 7}}}},
+    {"track_clicks": True}, {"template_id": LEGACY}, {"options": {"sendgrid": {"asm": {"group_id": 7}}}},
 ]  # fmt: skip
 
 

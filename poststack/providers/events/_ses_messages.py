@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from poststack.providers.events import _reading as reading
@@ -152,8 +154,16 @@ def _headers(mail: Fields) -> dict[str, list[str]]:
     for header in mail.parts("headers"):
         name, value = header.text("name"), header.text("value")
         if name is not None and value is not None:
-            found.setdefault(name.lower(), []).append(value)
+            found.setdefault(name.lower(), []).append(_decoded(value))
     return found
+
+
+def _decoded(value: str) -> str:
+    """Return a header's text as it was before RFC 2047, if it can be read."""
+    try:
+        return (str(make_header(decode_header(value))) if "=?" in value else value) or value
+    except (HeaderParseError, LookupError, ValueError):
+        return value
 
 
 def _own_tags(mail: Fields) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from poststack.providers.events import _reading as reading
 from poststack.providers.events._credentials import Credentials, folded
@@ -69,8 +69,8 @@ class BrevoEvents(ProviderEvents):
     something empty.
     """
 
-    name = "brevo"
-    title = "Brevo"
+    name: ClassVar[str] = "brevo"
+    title: ClassVar[str] = "Brevo"
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class BrevoEvents(ProviderEvents):
         self._credentials = Credentials(self.title, username=username, password=password, token=token, headers=headers)
         if not self._credentials.are_given:
             raise ValueError("Brevo needs `username` and `password`, a `token`, or `headers`: anybody could call else.")
-        self.challenges = self._credentials.are_basic
+        self.challenges: bool = self._credentials.are_basic
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> list[WebhookEvent]:
         """Return the events of a call. Raises `WebhookSignatureError` and `ValueError`."""

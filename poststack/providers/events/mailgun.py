@@ -10,7 +10,7 @@ import hmac
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from poststack.errors import WebhookSignatureError
 from poststack.providers.events import _reading as reading
@@ -60,9 +60,9 @@ class MailgunEvents(ProviderEvents):
     `ValueError` for a key that is empty.
     """
 
-    name = "mailgun"
-    title = "Mailgun"
-    unusable = 406
+    name: ClassVar[str] = "mailgun"
+    title: ClassVar[str] = "Mailgun"
+    unusable: ClassVar[int] = 406
     """The one status that ends its repetitions."""
 
     def __init__(self, *, signing_key: Secrets, max_age: float | None = MAX_AGE) -> None:

@@ -6,7 +6,7 @@ beside it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from poststack.providers.events import _reading as reading
 from poststack.providers.events._credentials import Credentials, folded
@@ -69,9 +69,9 @@ class PostmarkEvents(ProviderEvents):
     is given must come with every call. Raises `ValueError` when nothing is given, or something empty.
     """
 
-    name = "postmark"
-    title = "Postmark"
-    unusable = 403
+    name: ClassVar[str] = "postmark"
+    title: ClassVar[str] = "Postmark"
+    unusable: ClassVar[int] = 403
     """The one status that ends its repetitions."""
 
     def __init__(
@@ -84,7 +84,7 @@ class PostmarkEvents(ProviderEvents):
         self._credentials = Credentials(self.title, username=username, password=password, headers=headers)
         if not self._credentials.are_given:
             raise ValueError("Postmark needs `username` and `password`, or `headers`: anybody could call else.")
-        self.challenges = self._credentials.are_basic
+        self.challenges: bool = self._credentials.are_basic
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> list[WebhookEvent]:
         """Return the event of a call; none for inbound mail. Raises `WebhookSignatureError` and `ValueError`."""

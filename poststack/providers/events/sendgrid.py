@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from poststack.errors import WebhookSignatureError
 from poststack.providers.events import _reading as reading
@@ -77,8 +77,8 @@ class SendGridEvents(ProviderEvents):
     `ValueError` for a key that is none.
     """
 
-    name = "sendgrid"
-    title = "SendGrid"
+    name: ClassVar[str] = "sendgrid"
+    title: ClassVar[str] = "SendGrid"
 
     def __init__(self, *, public_key: Secrets, max_age: float | None = MAX_AGE) -> None:
         # A key in PEM has line breaks, and neither form has commas.

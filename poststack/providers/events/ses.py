@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
 from poststack.errors import WebhookSignatureError
 from poststack.providers.events._credentials import Credentials, folded
@@ -54,10 +54,10 @@ class SesEvents(ProviderEvents):
     Needs the extra `webhooks`. Raises `ValueError` when there is no topic.
     """
 
-    name = "ses"
-    title = "Amazon SES"
+    name: ClassVar[str] = "ses"
+    title: ClassVar[str] = "Amazon SES"
     # SNS repeats no call that was answered 4xx. 401 means to it that credentials are wanted.
-    forged = 403
+    forged: ClassVar[int] = 403
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class SesEvents(ProviderEvents):
                 "is somebody else's."
             )
         self._credentials = Credentials(self.title, username=username, password=password)
-        self.challenges = self._credentials.are_given
+        self.challenges: bool = self._credentials.are_given
         self._fetch = fetch
         self._max_age = max_age
         self._keys: dict[str, RSAPublicKey] = {}

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
+from poststack.events import WebhookEvent
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -30,9 +32,7 @@ class Call(NamedTuple):
 
 def public_text(key: ec.EllipticCurvePrivateKey = SENDGRID_KEY) -> str:
     """Return a public key as SendGrid's settings show it."""
-    der = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(der).decode()
 
 
@@ -61,13 +61,22 @@ def sendgrid_call(
     )
 
 
-def mailgun_call(
-    event: object, *, token: str = "t" * 50, key: str = MAILGUN_KEY, timestamp: str | None = None
-) -> Call:
+def mailgun_call(event: object, *, token: str = "t" * 50, key: str = MAILGUN_KEY, timestamp: str | None = None) -> Call:
     stamp = str(int(time.time())) if timestamp is None else timestamp
     signature = hmac.new(key.encode(), (stamp + token).encode(), hashlib.sha256).hexdigest()
     body = {"signature": {"timestamp": stamp, "token": token, "signature": signature}, "event-data": event}
     return Call(as_json(body), {"Content-Type": "application/json"})
+
+
+class Heard(list[WebhookEvent]):
+    """A handler that keeps what it is told."""
+
+    def __call__(self, event: WebhookEvent) -> None:
+        self.append(event)
+
+    @property
+    def types(self) -> list[str]:
+        return [event.type for event in self]
 
 
 class SnsSender:
@@ -100,7 +109,8 @@ class SnsSender:
         fields = {"Type": "Notification", "Message": text}
         if subject is not None:
             fields["Subject"] = subject
-        return self._call({**fields, **changes}, ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"), version)
+        signed = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+        return self._call({**fields, **changes}, signed, version)
 
     def ask(self, kind: str = "SubscriptionConfirmation", **changes: Any) -> Call:
         """Post that an endpoint has been subscribed, or unsubscribed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,7 +12,7 @@ from poststack.errors import WebhookSignatureError
 from poststack.events import WebhookEvent
 from poststack.providers.events import MailgunEvents
 from poststack.receiving import WebhookReceiver
-from tests.providers.events.calls import MAILGUN_KEY, Call, as_json, mailgun_call
+from tests.providers.events.calls import MAILGUN_KEY, Call, Heard, as_json, mailgun_call
 
 SENT_AS = "20130503182626.18666.16540@example.org"
 COMMON: dict[str, Any] = {
@@ -198,18 +197,17 @@ def test_several_keys_count_while_one_is_replaced() -> None:
 
 def test_a_token_is_good_for_one_event(source: MailgunEvents) -> None:
     receiver = WebhookReceiver(source=source)
-    heard: list[str] = []
-    receiver.on("*")(lambda event: heard.append(event.type))
+    receiver.on("*")(heard := Heard())
     seen = mailgun_call(OPENED)
     forged = mailgun_call({**COMMON, "event": "complained"})  # The signature says nothing about the event.
 
     answers = [receiver.receive(call.body, headers=call.headers).status for call in (seen, forged, seen)]
 
     assert answers == [200, 401, 200]
-    assert heard == ["email.opened"]
+    assert heard.types == ["email.opened"]
 
 
-@pytest.mark.parametrize("stamp", [str(int(time.time()) - 2 * 86_400), "soon", ""])
+@pytest.mark.parametrize("stamp", ["1700000000", "soon", ""])
 def test_an_old_call_is_answered_so_that_it_is_not_repeated(source: MailgunEvents, stamp: str) -> None:
     call = mailgun_call(OPENED, timestamp=stamp)
 

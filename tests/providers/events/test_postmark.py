@@ -147,9 +147,7 @@ def test_each_record_has_its_type(source: PostmarkEvents, sample: dict[str, Any]
         ("OfTomorrow", "email.unknown", {}),
     ],
 )
-def test_each_kind_of_bounce_has_its_type(
-    source: PostmarkEvents, bounce: str, type: str, says: dict[str, Any]
-) -> None:
+def test_each_kind_of_bounce_has_its_type(source: PostmarkEvents, bounce: str, type: str, says: dict[str, Any]) -> None:
     event = read(source, {**BOUNCE, "Type": bounce})
 
     assert event.type == type

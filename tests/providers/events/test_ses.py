@@ -16,7 +16,7 @@ from poststack.events import WebhookEvent
 from poststack.providers.events import SesEvents
 from poststack.receiving import AsyncWebhookReceiver, WebhookReceiver
 from poststack.transports.base import TransportError
-from tests.providers.events.calls import TOPIC, Call, SnsSender, as_json, basic
+from tests.providers.events.calls import TOPIC, Call, Heard, SnsSender, as_json, basic
 
 SENT_AS = "EXAMPLE7c191be45-e9aedb9a-02f9-4d12-a87d-dd0099a07f8a-000000"
 AT = "2017-08-05T00:40:02.012Z"
@@ -56,6 +56,12 @@ def bounce(kind: str, subtype: str = "General", **recipient: str) -> dict[str, A
 
 
 DIAGNOSIS = "smtp; 550 5.1.1 <ann@example.net>... User unknown"
+DELAY = {
+    "delayType": "TransientCommunicationFailure", "timestamp": AT, "expirationTime": "2017-08-05T12:40:02.012Z",
+    "delayedRecipients": [
+        {"emailAddress": "ann@example.net", "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 down"},
+    ],
+}  # fmt: skip
 CLICK = said(
     "Click", "click",
     {"ipAddress": "192.0.2.1", "link": "http://docs.example.com/", "timestamp": AT, "userAgent": "Mozilla/5.0"},
@@ -96,9 +102,7 @@ def read(source: SesEvents, call: Call) -> list[WebhookEvent]:
         (bounce("Transient", "MailboxFull"), "email.soft_bounced", {"bounce_class": "soft", "final": True}),
         (bounce("Undetermined", "Undetermined"), "email.bounced", {"bounce_class": "unknown"}),
         (
-            said("DeliveryDelay", "deliveryDelay", {"delayType": "TransientCommunicationFailure", "timestamp": AT,
-                 "expirationTime": "2017-08-05T12:40:02.012Z", "delayedRecipients": [
-                     {"emailAddress": "ann@example.net", "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 down"}]}),
+            said("DeliveryDelay", "deliveryDelay", DELAY),
             "email.deferred", {"smtp_code": 421, "enhanced_code": "4.4.1"},
         ),
         (
@@ -161,9 +165,7 @@ def test_a_subscription_says_which_way_it_changed(
     source: SesEvents, sns: SnsSender, new: dict[str, Any], old: dict[str, Any], type: str
 ) -> None:
     def preferences(given: dict[str, Any]) -> dict[str, Any]:
-        topics = [
-            {"topicName": name, "subscriptionStatus": status} for name, status in given.get("topics", {}).items()
-        ]
+        topics = [{"topicName": name, "subscriptionStatus": status} for name, status in given.get("topics", {}).items()]
         return {"unsubscribeAll": given.get("unsubscribeAll", False), "topicSubscriptionStatus": topics}
 
     details = {
@@ -173,6 +175,17 @@ def test_a_subscription_says_which_way_it_changed(
     [event] = read(source, sns.notify(said("Subscription", "subscription", details)))
 
     assert event.type == type
+
+
+@pytest.mark.parametrize(
+    ("value", "tag"),
+    [("=?utf-8?q?caf=C3=A9?=", "café"), ("=?utf-8?b?!?=", "=?utf-8?b?!?="), ("=?what?q?a?=", "=?what?q?a?=")],
+)
+def test_a_tag_is_read_as_it_was_sent(source: SesEvents, sns: SnsSender, value: str, tag: str) -> None:
+    headers = [{"name": "X-Tag", "value": value}, {"name": "X-Metadata", "value": "{broken"}, {"name": "X-Metadata"}]
+    [event] = read(source, sns.notify(said("Send", "send", {}, headers=headers, tags={})))
+
+    assert (event.data["tags"], event.data["metadata"]) == ([tag], {})
 
 
 def test_each_recipient_has_an_event(source: SesEvents, sns: SnsSender) -> None:
@@ -190,9 +203,7 @@ def test_each_recipient_has_an_event(source: SesEvents, sns: SnsSender) -> None:
     assert [event.id for event in read(source, call)] == [event.id for event in events]
 
 
-def test_an_open_is_told_of_every_recipient_because_ses_does_not_know_whose(
-    source: SesEvents, sns: SnsSender
-) -> None:
+def test_an_open_is_told_of_every_recipient_because_ses_does_not_know_whose(source: SesEvents, sns: SnsSender) -> None:
     addresses = ["Ann <ann@example.net>", "bob@example.net"]
     message = said("Open", "open", {"timestamp": AT}, destination=addresses)
 
@@ -399,9 +410,7 @@ def test_a_certificate_that_is_none_is_asked_for_again(sns: SnsSender, answer: b
 
 def test_a_certificate_of_another_kind_of_key_is_none(sns: SnsSender) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
     with pytest.raises(TransportError):
         read(SesEvents(topic_arns=TOPIC, fetch=lambda url: pem), sns.notify(CLICK))
@@ -425,12 +434,11 @@ def test_a_fetch_that_has_to_be_awaited_is_refused_where_nothing_waits(sns: SnsS
 async def test_an_asynchronous_receiver_takes_both_kinds_of_fetch(sns: SnsSender, name: str) -> None:
     sns.fetched.clear()
     receiver = AsyncWebhookReceiver(source=SesEvents(topic_arns=TOPIC, fetch=getattr(sns, name)))
-    heard: list[str] = []
-    receiver.on("email.clicked")(lambda event: heard.append(event.type))
+    receiver.on("email.clicked")(heard := Heard())
 
     for call in (sns.ask(), sns.notify(CLICK)):
         assert (await receiver.receive(call.body, headers=call.headers)).status == 200
-    assert heard == ["email.clicked"]
+    assert heard.types == ["email.clicked"]
     assert sns.fetched == [sns.certificate_url, sns.subscribe_url]
 
 

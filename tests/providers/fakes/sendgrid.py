@@ -14,6 +14,8 @@ from typing import Any, Final, NoReturn, cast
 from tests.providers.fakes.base import Delivered, FakeProvider, HttpAnswer, HttpRequestSeen, Refused
 
 API_KEY: Final = "SG.fake-key"
+LEGACY: Final = "13b8f94f-bcae-4ec6-b752-70d6cb59f932"
+"""The id of a legacy template."""
 FORBIDDEN_HEADERS: Final = {
     "x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding", "to", "from",
     "subject", "reply-to", "cc", "bcc",
@@ -55,6 +57,11 @@ class FakeSendGrid(FakeProvider):
         return HttpAnswer(200 if sandbox else 202, headers=rate if sandbox else {**rate, "X-Message-Id": message_id})
 
 
+def is_legacy(body: dict[str, Any]) -> bool:
+    """Whether the template's id is a bare UUID, as those of legacy templates are."""
+    return len(str(body.get("template_id", ""))) == 36
+
+
 def _check(body: dict[str, Any]) -> None:
     if not set(body) <= FIELDS:
         _refuse(400, "Bad Request")
@@ -67,9 +74,9 @@ def _check(body: dict[str, Any]) -> None:
         recipients += _check_personalization(one, f"personalizations.{index}")
         if not body.get("subject") and not one.get("subject") and not body.get("template_id"):
             _refuse(400, "The subject is required.", "subject")
-        if "substitutions" in one and str(body.get("template_id", "")).startswith("d-"):
+        if "substitutions" in one and not is_legacy(body):
             _refuse(400, "Substitutions may not be used with dynamic templating.", f"personalizations.{index}")
-        if "dynamic_template_data" in one and not str(body.get("template_id", "")).startswith("d-"):
+        if "dynamic_template_data" in one and (is_legacy(body) or "template_id" not in body):
             _refuse(400, "dynamic_template_data needs a dynamic template.", "template_id")
     if recipients > 1000:
         _refuse(400, "Too many recipients.", "personalizations")
@@ -142,7 +149,7 @@ def _check_content(body: dict[str, Any]) -> None:
         if "template_id" not in body:
             _refuse(400, "The content is required.", "content")
         return
-    if str(body.get("template_id", "")).startswith("d-"):
+    if "template_id" in body and not is_legacy(body):
         _refuse(400, "A dynamic template brings its own content.", "content")
     kinds = [part["type"] for part in content]
     if not content or any(not part["value"] for part in content):

@@ -111,11 +111,9 @@ class FakeSes(FakeProvider):
         recipients = sum(len(addresses) for entry in entries for addresses in entry["Destination"].values())
         if not 1 <= len(entries) <= 50 or recipients > 50:
             _refuse(400, "BadRequestException", "1 to 50 entries")
+        everybody = [_destination(entry["Destination"]) for entry in entries]
         results: list[dict[str, str]] = []
-        for entry in entries:
-            lists = _destination(entry["Destination"])
-            if any(email == "refused@example.net" for _, email in lists["To"]) and len(entries) > 1:
-                _refuse(400, "BadRequestException", "Illegal address")
+        for entry, lists in zip(entries, everybody, strict=True):
             one = _listed_mail(body, lists, default, entry.get("ReplacementHeaders", default.get("Headers", [])))
             replacement = entry.get("ReplacementEmailContent", {}).get("ReplacementTemplate", {})
             data = replacement.get("ReplacementTemplateData")
@@ -199,7 +197,7 @@ def _addresses(values: list[str]) -> list[tuple[str, str]]:
         found = [read_addresses([value]) for value in values]
     except ValueError:
         _refuse(400, "BadRequestException", "Illegal address")
-    if any(len(pairs) != 1 for pairs in found):
+    if any(len(pairs) != 1 or pairs[0][1] == "refused@example.net" for pairs in found):
         _refuse(400, "BadRequestException", "Illegal address")
     return [pairs[0] for pairs in found]
 
