@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Hashable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from poststack.mailbridge.errors import ConfigurationError, MailBridgeError
-from poststack.mailbridge.keys import AsyncRedisKeyStore, MemoryKeyStore, RedisKeyStore, SqliteKeyStore
 
 if TYPE_CHECKING:
     from poststack._async.mailer import AsyncMailer
@@ -56,8 +56,8 @@ class ProviderChoice:
 
         if callable(self.provider):
             return cast("Mailer", _called(self.provider, Mailer, "a MailBridge or a Failover"))
-        with_ours = self._arguments(timeout, deadline, max_retries, keys, transport, RedisKeyStore)
-        return cast("Mailer", _made(MailBridge, self.provider, with_ours))
+        arguments = self._arguments(timeout, deadline, max_retries, keys, transport, asynchronous=False)
+        return cast("Mailer", _made(MailBridge, self.provider, arguments))
 
     def async_mailer(
         self, *, timeout: float, deadline: float | None, max_retries: int, keys: Any = None, transport: Any = None
@@ -68,8 +68,8 @@ class ProviderChoice:
 
         if callable(self.provider):
             return cast("AsyncMailer", _called(self.provider, AsyncMailer, "an AsyncMailBridge or an AsyncFailover"))
-        with_ours = self._arguments(timeout, deadline, max_retries, keys, transport, AsyncRedisKeyStore)
-        return cast("AsyncMailer", _made(AsyncMailBridge, self.provider, with_ours))
+        arguments = self._arguments(timeout, deadline, max_retries, keys, transport, asynchronous=True)
+        return cast("AsyncMailer", _made(AsyncMailBridge, self.provider, arguments))
 
     def has_store_for(self, *, asynchronous: bool) -> bool:
         """Return whether the store of keys in the options, if there is one, suits that kind of mailer."""
@@ -77,7 +77,7 @@ class ProviderChoice:
         return keys is None or isinstance(keys, str) or hasattr(keys, "abegin" if asynchronous else "begin")
 
     def _arguments(
-        self, timeout: float, deadline: float | None, max_retries: int, keys: Any, transport: Any, redis_store: Any
+        self, timeout: float, deadline: float | None, max_retries: int, keys: Any, transport: Any, *, asynchronous: bool
     ) -> dict[str, Any]:
         ours: dict[str, Any] = {"timeout": timeout, "deadline": deadline, "max_retries": max_retries}
         if keys is not None and self._is_adapter():
@@ -88,7 +88,7 @@ class ProviderChoice:
         if max_retries == 0:
             merged["max_retries"] = 0
         if isinstance(text := merged.get("keys"), str):
-            merged["keys"] = _store(text, redis_store)
+            merged["keys"] = _store(text, asynchronous=asynchronous)
         return merged
 
     def _is_adapter(self) -> bool:
@@ -160,10 +160,15 @@ def options_from(value: object, name: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value or {})
 
 
-def is_mailer(client: object) -> bool:
-    """Return whether a client is a MailBridge, a Failover, or another mailer, synchronous or not."""
-    # By what it can, so that a program without one loads none.
-    return hasattr(client, "minds_keys") and hasattr(client, "respond")
+def is_mailer(client: object, *, asynchronous: bool | None = None) -> bool:
+    """Return whether a client is a MailBridge, a Failover, or another mailer; of either kind, or of this one."""
+    kinds = {False: ("poststack._sync.mailer", "Mailer"), True: ("poststack._async.mailer", "AsyncMailer")}
+    # Where nobody has loaded the class, there is no object of it.
+    return any(
+        isinstance(client, getattr(sys.modules[module], name))
+        for kind, (module, name) in kinds.items()
+        if asynchronous in {None, kind} and module in sys.modules
+    )
 
 
 def key_problem(client: object) -> str | None:
@@ -177,6 +182,8 @@ def key_problem(client: object) -> str | None:
     if mailer.minds_keys():
         return None
     names = " and ".join(mailer.providers)
+    from poststack.mailbridge.keys import MemoryKeyStore
+
     if mailer.keys is None:
         return (
             f"a job may be run twice, and {names} would then send its e-mail twice. Give the mailer a store of "
@@ -228,17 +235,19 @@ def _called(function: Callable[[], Any], kind: type, what: str) -> object:
     return made
 
 
-def _store(text: str, redis_store: Any) -> object:
+def _store(text: str, *, asynchronous: bool) -> object:
+    from poststack.mailbridge.keys import AsyncRedisKeyStore, RedisKeyStore, SqliteKeyStore
+
     scheme, separator, rest = text.partition(":")
     if scheme == "sqlite" and rest:
         return SqliteKeyStore(rest)
     if separator and scheme in {"redis", "rediss", "unix"}:
-        asynchronous = redis_store is AsyncRedisKeyStore
         try:
             redis: Any = import_module("redis.asyncio" if asynchronous else "redis")
-            return cast("object", redis_store(redis.Redis.from_url(text)))
+            client: Any = redis.Redis.from_url(text)
         except (ImportError, ValueError) as error:
             raise ConfigurationError(f"`keys` names a Redis that cannot be used ({type(error).__name__}).") from error
+        return AsyncRedisKeyStore(client) if asynchronous else RedisKeyStore(client)
     raise ConfigurationError("`keys` as text is 'sqlite:' and a path, or the URL of a Redis such as 'redis://…'.")
 
 
