@@ -37,6 +37,11 @@ def point_at(fake: FakeSendGrid, stand: CeleryStand | RqStand, redis_url: str) -
     stand.environment = {"POSTSTACK_PROVIDER": "sendgrid", "POSTSTACK_PROVIDER_OPTIONS": json.dumps(options)}
 
 
+def redis_beside(stand: CeleryStand) -> str:
+    """Return the URL of a database of the stand's Redis that holds no jobs and no results."""
+    return str(stand.app.conf.result_backend).rpartition("/")[0] + "/2"
+
+
 def sent(fake: FakeSendGrid) -> list[str]:
     return sorted(one.to[0][1] for one in fake.delivered)
 
@@ -60,7 +65,7 @@ def test_celery_sends_once_and_keeps_what_is_in_doubt(
     broker: str, fake: FakeSendGrid, celery_stands: Callable[..., CeleryStand]
 ) -> None:
     stand = celery_stands(broker)
-    point_at(fake, stand, f"{stand.app.backend.as_uri()[:-1].rstrip("/")}/2")
+    point_at(fake, stand, redis_beside(stand))
     stand.start_worker()
     heard, unheard = die_with_two_jobs(fake, stand)
     stand.start_worker()
