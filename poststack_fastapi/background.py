@@ -56,7 +56,7 @@ def send_in_background(
     if isinstance(given_client, PostStack) or is_mailer(given_client, asynchronous=False):
         # It would send, and then fail at the `await`.
         raise TypeError(
-            "send_in_background needs an AsyncPostStack or AsyncMailBridge: that of PostStackDep, in `def` routes as well."
+            "send_in_background needs an AsyncPostStack or AsyncMailBridge: that of PostStackDep, also in `def` routes."
         )
     checked = checked_email(payload)
     _check_json(checked)
