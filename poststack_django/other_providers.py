@@ -33,8 +33,8 @@ def fit_to_client(one: Outgoing, client: object, *, repeats: bool) -> None:
         elif _claims_would_be_undone(client):
             raise ValueError(
                 f"The e-mail has an idempotency key, and {provider_names(client)} minds none. In a transaction the "
-                "note of it could be undone after the e-mail has left. Send it after the commit, through the outbox, or "
-                "with a store outside of the database: PROVIDER_OPTIONS = {'keys': SqliteKeyStore(…)}."
+                "note of it could be undone after the e-mail has left. Send it after the commit, by the outbox, "
+                "or with a store outside of the database: PROVIDER_OPTIONS = {'keys': SqliteKeyStore(…)}."
             )
     _check(one, client)
 
