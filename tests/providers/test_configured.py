@@ -29,6 +29,8 @@ from tests.providers.fakes.base import Fault, answers
 from tests.providers.fakes.sendgrid import FakeSendGrid
 
 EMAIL: Any = {"from": "shop@example.com", "to": ["ada@example.org"], "subject": "Hi", "text": "Hello"}
+KEYED: Any = {**EMAIL, "idempotency_key": "k"}
+ONLY_POSTSTACK: Any = {**EMAIL, "unsubscribe": True}
 PATIENCE: Any = {"timeout": 5.0, "deadline": None, "max_retries": 0}
 
 
@@ -178,20 +180,19 @@ def test_which_client_is_a_mailer() -> None:
 
 
 def test_what_a_provider_cannot_say_is_told_without_sending(fake: FakeSendGrid, tmp_path: Path) -> None:
-    keyed = {**EMAIL, "idempotency_key": "k"}
     store = SqliteKeyStore(tmp_path / "keys.db")
     with (
         MailBridge("sendgrid", **fake.settings()) as without,
         MailBridge("sendgrid", **fake.settings(), keys=store) as with_store,
     ):
         without.emails.check(EMAIL)
-        with_store.emails.check(keyed)
-        Failover([without], keys=store).emails.check(keyed)
+        with_store.emails.check(KEYED)
+        Failover([without], keys=store).emails.check(KEYED)
         for mailer in (without, Failover([without, without])):
             with pytest.raises(UnsupportedFieldError, match="idempotency_key"):
-                mailer.emails.check(keyed)
+                mailer.emails.check(KEYED)
         with pytest.raises(ValueError, match="`unsubscribe`"):
-            without.emails.check({**EMAIL, "unsubscribe": True})
+            without.emails.check(ONLY_POSTSTACK)
         wrong: Any = "no message"
         assert without.problem(wrong) is not None
 
@@ -201,8 +202,8 @@ def test_what_a_provider_cannot_say_is_told_without_sending(fake: FakeSendGrid, 
 
 def test_an_email_of_a_batch_that_cannot_be_said_costs_no_other(fake: FakeSendGrid) -> None:
     with MailBridge("sendgrid", **fake.settings()) as mailer:
-        results = mailer.emails.batch({"emails": [EMAIL, {**EMAIL, "unsubscribe": True}, EMAIL]})["data"]
-        alone = mailer.emails.batch({"emails": [{**EMAIL, "unsubscribe": True}]})["data"]
+        results = mailer.emails.batch({"emails": [EMAIL, ONLY_POSTSTACK, EMAIL]})["data"]
+        alone = mailer.emails.batch({"emails": [ONLY_POSTSTACK]})["data"]
 
     assert [result.get("code") for result in results] == [None, "validation_error", None]
     assert [result.get("code") for result in alone] == ["validation_error"]
