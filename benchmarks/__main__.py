@@ -3,6 +3,7 @@
     python -m benchmarks            nine rounds
     python -m benchmarks --quick    three short ones; writes nothing
     python -m benchmarks --workers  Celery workers only; the other sections stay as they are
+    python -m benchmarks --bulk     bulk through MailBridge only; likewise
 
 The exit status is 1 when a limit is missed.
 """
@@ -13,11 +14,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.environments import Environment, environments
+from benchmarks.environments import Environment, environments, mailbridge_environment
+from benchmarks.in_bulk import report as bulk_report
+from benchmarks.in_bulk.measuring import measure_bulk
+from benchmarks.in_workers import report as worker_report
 from benchmarks.in_workers.measuring import WorkerResult, measure_workers
-from benchmarks.in_workers.report import section, section_of, with_section
 from benchmarks.measuring import TASKS, Result, measure, served
 from benchmarks.report import page
+from benchmarks.sections import section_of, with_section
 from benchmarks.under_load.measuring import LOADS, LoadResult, measure_load
 from example_projects.demo.programs import DemoError
 
@@ -30,17 +34,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Compare with the published SDK.")
     parser.add_argument("--quick", action="store_true", help="three short rounds, and no RESULTS.md")
     parser.add_argument("--workers", action="store_true", help="Celery workers only")
+    parser.add_argument("--bulk", action="store_true", help="bulk through MailBridge only")
     parser.add_argument("--rounds", type=int, help="how many rounds to take the middle of (9)")
     options = parser.parse_args()
     rounds = options.rounds or (3 if options.quick else 9)
     ours, theirs = environments(ROOT)
     if options.workers:
         working = _workers(ours, theirs, rounds // 2 + 1, quick=options.quick)
-        text = "" if working is None else section(working, ours, theirs)
+        text = "" if working is None else worker_report.section(working, ours, theirs)
         print(f"\n{text}")
         if text and not options.quick:
-            RESULTS.write_text(with_section(RESULTS.read_text("utf-8"), text), "utf-8")
+            RESULTS.write_text(with_section(RESULTS.read_text("utf-8"), worker_report.TITLE, text), "utf-8")
         return 0 if working is not None and working.passed else 1
+    if options.bulk:
+        text, bulk_passed = _bulk(ours, rounds, quick=options.quick)
+        print(f"\n{text}")
+        if not options.quick:
+            RESULTS.write_text(with_section(RESULTS.read_text("utf-8"), bulk_report.TITLE, text), "utf-8")
+        return 0 if bulk_passed else 1
     results: list[Result] = []
     with served() as address:
         for task in TASKS:
@@ -56,13 +67,27 @@ def main() -> int:
         loaded.append(under)
     working = _workers(ours, theirs, rounds // 2 + 1, quick=options.quick)
     # Without a Redis, what was measured on another day stays.
-    workers = section_of(RESULTS.read_text("utf-8")) if working is None else section(working, ours, theirs)
-    text = with_section(page(results, loaded, ours, theirs), workers)
+    workers = (
+        section_of(RESULTS.read_text("utf-8"), worker_report.TITLE)
+        if working is None
+        else worker_report.section(working, ours, theirs)
+    )
+    bulk, bulk_passed = _bulk(ours, rounds, quick=options.quick)
+    text = with_section(page(results, loaded, ours, theirs), bulk_report.TITLE, bulk)
+    text = with_section(text, worker_report.TITLE, workers)
     print(f"\n{text}")
     if not options.quick:
         RESULTS.write_text(text, "utf-8")
-    passed = [result.passed for result in results] + [result.passed for result in loaded]
+    passed = [bulk_passed, *(result.passed for result in results), *(result.passed for result in loaded)]
     return 0 if all(passed) and (working is None or working.passed) else 1
+
+
+def _bulk(ours: Environment, rounds: int, *, quick: bool) -> tuple[str, bool]:
+    mailbridge = mailbridge_environment(ROOT)
+    print("Measuring bulk through MailBridge …", end=" ", flush=True)
+    results = measure_bulk(ours, mailbridge, rounds=rounds, quick=quick)
+    print(", ".join(f"{result.ratio:.2f}" for result in results), flush=True)
+    return bulk_report.section(results, ours, mailbridge), all(result.passed for result in results)
 
 
 def _workers(ours: Environment, theirs: Environment, rounds: int, *, quick: bool) -> WorkerResult | None:

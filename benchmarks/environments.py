@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 PUBLISHED = "poststack==0.9.0"
 SHOWN = (
-    "poststack", "httpx", "httpcore", "h11", "anyio",
+    "poststack", "httpx", "httpcore", "h11", "anyio", "mailbridge", "aiohttp",
     "fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "httptools", "celery", "kombu", "redis",
 )  # fmt: skip
+MAILBRIDGE = "mailbridge[async]==2.1.1"
 SERVED_WITH = ["fastapi>=0.115", "uvicorn>=0.30", "email-validator>=2.1", "celery[redis]>=5.7"]
 
 
@@ -59,11 +60,18 @@ def environments(root: Path) -> tuple[Environment, Environment]:
     return ours, theirs
 
 
-def _environment(name: str, folder: Path, what: list[str], *, stamp: Path | None) -> Environment:
+def mailbridge_environment(root: Path) -> Environment:
+    """Return the environment of MailBridge, made when it is missing."""
+    return _environment("MailBridge", root / ".bench" / "mailbridge", [MAILBRIDGE], stamp=None, served_with=[])
+
+
+def _environment(
+    name: str, folder: Path, what: list[str], *, stamp: Path | None, served_with: list[str] = SERVED_WITH
+) -> Environment:
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     complete = folder / "complete"
     # Both are made by the same Python and stay until that or the dependencies change.
-    what = [*what, *SERVED_WITH]
+    what = [*what, *served_with]
     wanted = "\n".join([sys.version, *what, stamp.read_text("utf-8") if stamp else ""])
     if not complete.exists() or complete.read_text("utf-8") != wanted:
         print(f"Installing {name} into {folder.relative_to(folder.parent.parent)} …", flush=True)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from poststack._retry import RetryPolicy
 
-__all__ = ["DEFAULT_BASE_URL", "Config", "checked_timeout"]
+__all__ = ["DEFAULT_BASE_URL", "Config", "checked_timeout", "is_http"]
 
 DEFAULT_BASE_URL: Final = "https://api.poststack.dev"
 LONGEST_TIMEOUT: Final = 1_000_000
@@ -41,7 +41,7 @@ class Config(NamedTuple):
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise ValueError("The PostStack API key contains characters that no key has. Copy it again.")
         url = (base_url or os.environ.get("POSTSTACK_BASE_URL") or DEFAULT_BASE_URL).strip().rstrip("/")
-        if not _is_http(url):
+        if not is_http(url):
             raise ValueError("base_url must be an absolute http or https address such as 'https://api.poststack.dev'.")
         if deadline is not None and not deadline > 0:
             raise ValueError("deadline must be more than 0 seconds, or None for no limit.")
@@ -57,7 +57,8 @@ def checked_timeout(seconds: float) -> float:
     return seconds
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
+    """Return whether it is the whole address of something on the web, without a query and without a password."""
     try:
         parts = urlsplit(url)
         port_is_valid = parts.port is None or parts.port > 0  # Reading it raises for a port that is no number.

@@ -19,6 +19,7 @@ from poststack.errors import WebhookSignatureError
 
 __all__ = [
     "EVENT_TYPES",
+    "PROVIDER_EVENT_TYPES",
     "SIGNATURE_HEADER",
     "EventType",
     "WebhookEvent",
@@ -47,6 +48,8 @@ EventType: TypeAlias = Literal[
 ]
 """The types that this version knows (poststack-api §6.1). Others may come, and are events like these."""
 EVENT_TYPES: Final[frozenset[str]] = frozenset(get_args(EventType))
+PROVIDER_EVENT_TYPES: Final[frozenset[str]] = frozenset({"email.subscribed", "email.unknown"})
+"""What only other providers tell: somebody subscribes again, and what this version has no name for."""
 _SCHEME = "sha256="
 _HEX_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 
@@ -57,7 +60,8 @@ class WebhookEvent:
 
     `id` is the API's event id; where the API sends none it is a fingerprint of the raw body, so a repeated delivery
     still has the same one. `timestamp` is in UTC, `None` when absent or unreadable. `email_id` is the `em_…` id that
-    `emails.send` returned, `None` for events that are not about one e-mail.
+    `emails.send` returned, `None` for events that are not about one e-mail. An event of another provider has that
+    provider's id of the e-mail, without angle brackets, and an id that begins with the provider's name.
     """
 
     id: str

@@ -16,7 +16,7 @@ from poststack_django import suppressions, telling
 from poststack_django.choices import EventState
 from poststack_django.models import EmailEvent, EmailRecipient, SentEmail
 from poststack_django.privacy import fingerprint, is_fingerprint
-from poststack_django.status import Happened, Status, fates_from
+from poststack_django.status import Happened, Status, fates_from, meaning_of
 from poststack_django.writing import database, inserted
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ def settle(email_id: str) -> SentEmail | None:
         if early:
             transaction.on_commit(lambda: telling.tell_early(early), using=using, robust=True)
         happened = [
-            Happened(kind, at, _as_listed(recipient, addresses))
-            for kind, at, recipient in events.order_by().values_list("type", "occurred_at", "recipient")
+            Happened(meaning_of(kind, final), at, _as_listed(recipient, addresses))
+            for kind, at, recipient, final in events.order_by().values_list(
+                "type", "occurred_at", "recipient", "data__final"
+            )
         ]
         fates = fates_from(happened, addresses)
         _update_recipients(recipients, fates.recipients, using)

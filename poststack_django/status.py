@@ -15,12 +15,14 @@ from django.utils.translation import gettext_lazy as _
 
 __all__ = [
     "CANCELED_EVENT",
+    "ENDED_SOFTLY",
     "UNDER_WAY",
     "Fates",
     "Happened",
     "Known",
     "Status",
     "fates_from",
+    "meaning_of",
     "overall_status",
     "status_choices",
     "status_from",
@@ -85,6 +87,8 @@ class Fates(NamedTuple):
 
 CANCELED_EVENT: Final = "poststack_django.canceled"
 """Stored when the API has confirmed that a scheduled e-mail is canceled; it sends no event of its own for that."""
+ENDED_SOFTLY: Final = "poststack_django.ended_softly"
+"""What a soft bounce counts as after which nobody tries again. It is never stored."""
 
 # The events of poststack-api §6.1. Whatever else happens to an e-mail, such as a click, was delivered first.
 _MEANING: Final = {
@@ -99,6 +103,7 @@ _MEANING: Final = {
     "email.unsubscribed": Status.DELIVERED,
     "email.failed": Status.FAILED,
     "email.bounced": Status.BOUNCED,
+    ENDED_SOFTLY: Status.BOUNCED,
     "email.complained": Status.COMPLAINED,
 }
 # At one recipient an end outranks whatever is still under way, and the worse end the better one, whenever they
@@ -136,6 +141,14 @@ def status_from(events: Iterable[Happened]) -> Known | None:
     status, _ = max(told, key=lambda one: _weight(*one))
     moments = [at for one, at in told if one is status and at is not None]
     return Known(status, min(moments, default=None))
+
+
+def meaning_of(type: str, final: object) -> str:
+    """Return the type by which an event counts. `final` is what its data say of whether the sending has ended.
+
+    PostStack tries again after a soft bounce; other providers tell of one when they have given up.
+    """
+    return ENDED_SOFTLY if type == "email.soft_bounced" and final else type
 
 
 def fates_from(events: Iterable[Happened], addresses: Iterable[str] = ()) -> Fates:

@@ -38,7 +38,8 @@ _REASONS: Final = {
     "email.complained": SuppressionReason.COMPLAINT,
     "email.unsubscribed": SuppressionReason.UNSUBSCRIBE,
 }
-_SOFT: Final = frozenset({"soft", "transient", "temporary"})
+# Bounces that say nothing, or nothing lasting, against the address.
+_SOFT: Final = frozenset({"soft", "transient", "temporary", "blocked", "unknown"})
 
 
 def suppress(address: str, reason: str = SuppressionReason.MANUAL, *, event_id: str = "") -> bool:
@@ -84,7 +85,10 @@ def suppressed_among(addresses: Iterable[str]) -> set[str]:
 
 
 def reason_of(event_type: str, data: Mapping[str, Any]) -> SuppressionReason | None:
-    """Return why an event suppresses an address, `None` if it does not. A bounce that calls itself soft does not."""
+    """Return why an event suppresses an address, `None` if it does not.
+
+    A bounce that calls itself soft does not, nor one of which the provider cannot say what was wrong.
+    """
     reason = _REASONS.get(event_type)
     if reason is SuppressionReason.HARD_BOUNCE and str(data.get("bounce_type", "")).lower() in _SOFT:
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from poststack_django.status import CANCELED_EVENT, Happened, Status, status_from
+from poststack_django.status import CANCELED_EVENT, ENDED_SOFTLY, Happened, Status, meaning_of, status_from
 
 if TYPE_CHECKING:
     from django.utils.functional import Promise
@@ -28,6 +28,7 @@ _TITLES: Final[Mapping[str, Promise]] = {
     "email.clicked": _("A link was clicked"),
     "email.failed": _("Failed"),
     "email.bounced": _("Bounced"),
+    ENDED_SOFTLY: _("Bounced"),
     "email.complained": _("Reported as spam"),
     "email.unsubscribed": _("Unsubscribed"),
     CANCELED_EVENT: _("Canceled"),
@@ -90,9 +91,10 @@ def _own_moments(email: SentEmail, *, accepted: bool) -> Iterable[Moment]:
 
 
 def _moment(event: EmailEvent, written: Mapping[str, str]) -> Moment:
-    known = status_from([Happened(event.type, event.occurred_at)])
+    kind = meaning_of(event.type, event.data.get("final"))
+    known = status_from([Happened(kind, event.occurred_at)])
     return Moment(
-        title_of(event.type),
+        title_of(kind),
         event.occurred_at or event.received_at,
         "" if known is None else known.status.value,
         written.get(event.recipient, event.recipient),

@@ -20,11 +20,14 @@ from django.views.decorators.debug import sensitive_variables
 
 from poststack import WebhookEvent, WebhookSignatureError
 from poststack.events import SIGNATURE_HEADER, construct_event
+from poststack.receiving import WebhookAnswer
+from poststack.receiving.sources import check_source, read_events
 from poststack_django.database import is_recording
 from poststack_django.receivers import call_all
 from poststack_django.settings import get_settings
 
 if TYPE_CHECKING:
+    from poststack.providers.events import EventSource
     from poststack_django.models import SentEmail
     from poststack_django.telling import Turn
 
@@ -59,6 +62,10 @@ class WebhookView(View):
 
     secrets: Sequence[str] | None = None
     """Replaces `POSTSTACK["WEBHOOK_SECRETS"]`: the signing secrets of this endpoint, several during a rotation."""
+    source: EventSource | None = None
+    """Takes the events of another provider, in place of PostStack's, such as
+    `poststack.providers.events.PostmarkEvents(…)`. What the provider calls an e-mail is looked for as its `email_id`.
+    A source has its own `max_age`."""
     max_bytes: int = 1_000_000
     """Longest body that is read. Django's `DATA_UPLOAD_MAX_MEMORY_SIZE` applies as well."""
     max_age: float | None = None
@@ -70,7 +77,8 @@ class WebhookView(View):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """Return the view with these options."""
+        """Return the view with these options. Raises `TypeError` and `ValueError` for a source that cannot be one."""
+        check_source(initkwargs.get("source"), initkwargs.get("secrets"))
         view = super().as_view(**initkwargs)
         # In the transaction of a request, receivers would be told after the answer. Without an alias, Django's
         # decorator exempts from the default database's only.
@@ -84,7 +92,38 @@ class WebhookView(View):
 
     @method_decorator(sensitive_variables())
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Take one event."""
+        """Take the events of one call."""
+        events = self._events(request)
+        if isinstance(events, HttpResponse):
+            return events
+        # All are stored before any answer; the worst is what is answered.
+        return max([self._stored(event) for event in events], key=_status, default=_answer(handled=True))
+
+    def _stored(self, event: WebhookEvent) -> HttpResponse:
+        try:
+            return self._take(event)
+        except DatabaseError as error:
+            # Raised, it would be logged as an error. Those may be sent by e-mail, whose events would fail as well.
+            logger.warning("Storing the event %s failed with %s.", event.id, type(error).__name__, exc_info=error)
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The event cannot be stored now.")
+
+    def _events(self, request: HttpRequest) -> list[WebhookEvent] | HttpResponse:
+        """Return the events of a call that is to be trusted, else the answer."""
+        if self.source is None:
+            return self._poststack_event(request)
+        body = self._body(request)
+        if isinstance(body, HttpResponse):
+            return body
+        events = read_events(self.source, body, request.headers, max_bytes=self.max_bytes)
+        if not isinstance(events, WebhookAnswer):
+            return events
+        response = _refusal(HTTPStatus(events.status), events.text)
+        for name, value in events.headers.items():
+            response[name] = value
+        return response
+
+    @method_decorator(sensitive_variables())
+    def _poststack_event(self, request: HttpRequest) -> list[WebhookEvent] | HttpResponse:
         secrets = self._secrets()
         if not secrets:
             logger.warning(
@@ -96,7 +135,7 @@ class WebhookView(View):
         if isinstance(body, HttpResponse):
             return body
         try:
-            event = construct_event(body, request.headers.get(SIGNATURE_HEADER), secrets)
+            return [construct_event(body, request.headers.get(SIGNATURE_HEADER), secrets)]
         except WebhookSignatureError:
             logger.warning(
                 "A webhook was refused: no signature matches. Compare WEBHOOK_SECRETS with the secret shown when "
@@ -106,12 +145,6 @@ class WebhookView(View):
         except ValueError as error:
             logger.warning("A signed webhook was refused: %s", error)
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
-        try:
-            return self._take(event)
-        except DatabaseError as error:
-            # Raised, it would be logged as an error. Those may be sent by e-mail, whose events would fail as well.
-            logger.warning("Storing the event %s failed with %s.", event.id, type(error).__name__, exc_info=error)
-            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "The event cannot be stored now.")
 
     def _secrets(self) -> Sequence[str]:
         if self.secrets is None:
@@ -165,11 +198,17 @@ class WebhookView(View):
         return _answer(handled=all(told) if told else _in_transaction())
 
     def _is_too_old(self, event: WebhookEvent) -> bool:
+        if self.source is not None:
+            return False
         max_age = get_settings().webhook_max_age if self.max_age is None else self.max_age
         if max_age is None or max_age == float("inf"):
             return False
         # Without a time of its own, an event might be of any age.
         return event.timestamp is None or event.timestamp < timezone.now() - timedelta(seconds=max_age)
+
+
+def _status(response: HttpResponse) -> int:
+    return response.status_code
 
 
 def _answer(*, handled: bool) -> HttpResponse:

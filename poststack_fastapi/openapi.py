@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from poststack.events import EVENT_TYPES, SIGNATURE_HEADER
 
-__all__ = ["SIGNATURE_DESCRIPTION", "SIGNATURE_PARAMETER", "WEBHOOK_OPENAPI", "WEBHOOK_RESPONSES"]
+__all__ = [
+    "POSTSTACK_ROUTE",
+    "RECEIVED",
+    "SIGNATURE_DESCRIPTION",
+    "SIGNATURE_PARAMETER",
+    "WEBHOOK_OPENAPI",
+    "WEBHOOK_RESPONSES",
+    "provider_route",
+]
 
 SIGNATURE_DESCRIPTION: Final = (
     "`sha256=` and the HMAC-SHA256 of the raw body under the webhook's signing secret, in hexadecimal; two of them, "
@@ -82,3 +90,26 @@ WEBHOOK_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 """What a webhook is answered besides success, for `responses` of a route of your own."""
 
 RECEIVED: Final = _answer("The event has been handled, now or before.")
+
+POSTSTACK_ROUTE: Final[dict[str, Any]] = {
+    "summary": "Receive events from PostStack",
+    "description": "PostStack calls this when something happens to an e-mail, and again until it is answered 200.",
+    "responses": {200: RECEIVED, **WEBHOOK_RESPONSES},
+    "openapi_extra": {"parameters": [SIGNATURE_PARAMETER], **WEBHOOK_OPENAPI},
+}
+"""How the route for PostStack's own events is described."""
+
+
+def provider_route(title: str) -> dict[str, Any]:
+    """Return how a route for the events of another provider is described; its bodies are that provider's."""
+    return {
+        "summary": f"Receive events from {title}",
+        "description": f"{title} calls this when something happens to an e-mail.",
+        "responses": {
+            200: RECEIVED,
+            401: _answer("The call is not to be trusted."),
+            413: WEBHOOK_RESPONSES[413],
+            500: {"description": f"Handling the events failed. {title} delivers them again."},
+            503: _answer(f"The call cannot be checked, or its events handled, now. {title} delivers them again."),
+        },
+    }

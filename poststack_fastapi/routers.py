@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from poststack.receiving import LARGEST_BODY, MAX_AGE
-from poststack_fastapi.openapi import RECEIVED, SIGNATURE_PARAMETER, WEBHOOK_OPENAPI, WEBHOOK_RESPONSES
+from poststack_fastapi.openapi import POSTSTACK_ROUTE, RECEIVED, provider_route
 from poststack_fastapi.webhooks import PATH, EventHandler, Webhook
 
 if TYPE_CHECKING:
     from poststack.events import EventType
+    from poststack.providers.events import AsyncEventSource, EventSource
     from poststack.receiving import AsyncEventStore, Secrets
 
 __all__ = ["WebhookRouter", "webhook_router"]
@@ -30,13 +31,14 @@ class WebhookRouter(APIRouter):
         secrets: Secrets = None,
         *,
         path: str = PATH,
+        source: EventSource | AsyncEventSource | None = None,
         store: AsyncEventStore | None = None,
         max_age: float | None = MAX_AGE,
         max_bytes: int = LARGEST_BODY,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._webhook = webhook = Webhook(secrets, store=store, max_age=max_age, max_bytes=max_bytes)
+        self._webhook = webhook = Webhook(secrets, source=source, store=store, max_age=max_age, max_bytes=max_bytes)
 
         async def poststack_webhook(request: Request) -> Response:
             return await webhook.answer(request)
@@ -48,11 +50,8 @@ class WebhookRouter(APIRouter):
             path,
             poststack_webhook,
             methods=["POST"],
-            summary="Receive events from PostStack",
-            description="PostStack calls this when something happens to an e-mail, and again until it is answered 200.",
             response_description=RECEIVED["description"],
-            responses={200: RECEIVED, **WEBHOOK_RESPONSES},
-            openapi_extra={"parameters": [SIGNATURE_PARAMETER], **WEBHOOK_OPENAPI},
+            **(POSTSTACK_ROUTE if source is None else provider_route(getattr(source, "title", "another provider"))),
         )
         # Some set-up tools look whether there is something.
         self.add_api_route(path, poststack_webhook_probe, methods=["HEAD"], include_in_schema=False)
@@ -70,6 +69,7 @@ def webhook_router(
     secrets: Secrets = None,
     *,
     path: str = PATH,
+    source: EventSource | AsyncEventSource | None = None,
     store: AsyncEventStore | None = None,
     max_age: float | None = MAX_AGE,
     max_bytes: int = LARGEST_BODY,
@@ -87,11 +87,14 @@ def webhook_router(
     Each handler is called once for each event. When one fails, the answer is 500, and the next delivery calls those
     again that failed. `secrets` and `store` are by default those of the application: see `make_lifespan`. Events that
     are older than `max_age` seconds and bodies of more than `max_bytes` are refused. `options` are those of
-    `APIRouter`. Raises `ValueError` for secrets that are empty.
+    `APIRouter`. With a `source`, such as `poststack.providers.events.PostmarkEvents(…)`, the route takes the events of
+    that provider in place of PostStack's; it has a `max_age` of its own. Raises `ValueError` for secrets that are empty
+    or beside a source.
     """
     return WebhookRouter(
         secrets,
         path=path,
+        source=source,
         store=store,
         max_age=max_age,
         max_bytes=max_bytes,

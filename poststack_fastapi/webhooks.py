@@ -24,13 +24,19 @@ from poststack.receiving import (
     check_webhook,
     webhook_secrets,
 )
+from poststack.receiving.sources import acheck_source, aread_events
 from poststack_fastapi.raw_body import BodyTooLargeError, IncompleteBodyError, raw_body
 from poststack_fastapi.settings import secrets_of
 from poststack_fastapi.state import check_store, webhook_defaults
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from poststack.events import EventType
+    from poststack.providers.events import AsyncEventSource, EventSource
     from poststack.receiving import AsyncEventStore, Secrets
+
+    AnySource: TypeAlias = EventSource | AsyncEventSource
 
 __all__ = ["PATH", "EventHandler", "Webhook", "WebhookRoute", "webhook_route"]
 
@@ -45,8 +51,16 @@ class Webhook:
     """The options and handlers of one endpoint. What is not given comes from the application, when it is called."""
 
     def __init__(
-        self, secrets: Secrets, *, store: AsyncEventStore | None, max_age: float | None, max_bytes: int
+        self,
+        secrets: Secrets,
+        *,
+        source: AnySource | None = None,
+        store: AsyncEventStore | None,
+        max_age: float | None,
+        max_bytes: int,
     ) -> None:
+        acheck_source(source, secrets)
+        self._source = source
         self._secrets = None if secrets is None else webhook_secrets(secrets)
         if self._secrets == ():
             raise ValueError(
@@ -84,18 +98,15 @@ class Webhook:
                 "POSTSTACK_WEBHOOK_SECRETS, to the signing secret shown when the webhook was created."
             )
             return WebhookAnswer(403, "This endpoint has no signing secret.")
-        try:
-            body = await raw_body(request, self._max_bytes)
-        except BodyTooLargeError:
-            return WebhookAnswer(413, "The body is too large.")
-        except IncompleteBodyError:
-            return WebhookAnswer(400, "The body is not complete.")
+        body = await self._body(request)
+        if isinstance(body, WebhookAnswer):
+            return body
         signature = ",".join(request.headers.getlist(SIGNATURE_HEADER))
         return check_webhook(body, signature, secrets, max_age=self._max_age, max_bytes=self._max_bytes)
 
     async def answer(self, request: Request) -> Response:
-        """Take one call, call the handlers, and return the answer for PostStack."""
-        checked = await self.check(request)
+        """Take one call, call the handlers, and return the answer for whoever called."""
+        checked = await self._events(request)
         if not isinstance(checked, WebhookAnswer):
             receiver = AsyncWebhookReceiver(
                 None,
@@ -103,8 +114,25 @@ class Webhook:
                 handlers=_HandlersAt(request.scope["path"], self._handlers),
                 call=partial(_call, request),
             )
-            checked = await receiver.handle(checked)
-        return JSONResponse({"detail": checked.text}, checked.status)
+            checked = await receiver.handle_all(checked)
+        return JSONResponse({"detail": checked.text}, checked.status, checked.headers)
+
+    async def _events(self, request: Request) -> list[WebhookEvent] | WebhookAnswer:
+        if self._source is None:
+            event = await self.check(request)
+            return event if isinstance(event, WebhookAnswer) else [event]
+        body = await self._body(request)
+        if isinstance(body, WebhookAnswer):
+            return body
+        return await aread_events(self._source, body, request.headers, max_bytes=self._max_bytes)
+
+    async def _body(self, request: Request) -> bytes | WebhookAnswer:
+        try:
+            return await raw_body(request, self._max_bytes)
+        except BodyTooLargeError:
+            return WebhookAnswer(413, "The body is too large.")
+        except IncompleteBodyError:
+            return WebhookAnswer(400, "The body is not complete.")
 
 
 class _HandlersAt:
@@ -145,6 +173,7 @@ def webhook_route(
     secrets: Secrets = None,
     *,
     path: str = PATH,
+    source: AnySource | None = None,
     store: AsyncEventStore | None = None,
     max_age: float | None = MAX_AGE,
     max_bytes: int = LARGEST_BODY,
@@ -153,7 +182,8 @@ def webhook_route(
 
     Options are those of `webhook_router`.
     """
-    return WebhookRoute(Webhook(secrets, store=store, max_age=max_age, max_bytes=max_bytes), path)
+    webhook = Webhook(secrets, source=source, store=store, max_age=max_age, max_bytes=max_bytes)
+    return WebhookRoute(webhook, path)
 
 
 def takes_request(handler: Callable[..., Any]) -> bool:

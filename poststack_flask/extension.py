@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from poststack.events import EventType
     from poststack.mailbridge import AsyncMailer, Mailer
+    from poststack.providers.events import EventSource
     from poststack.receiving import EventStore, Secrets
     from poststack.transports.base import AsyncTransport, Transport
     from poststack_flask.sent import SentMessage
@@ -256,6 +257,7 @@ class FlaskPostStack(MailMethods):
         path: str = WEBHOOK_PATH,
         name: str = BLUEPRINT,
         secrets: Secrets = None,
+        source: EventSource | None = None,
         store: EventStore | None = None,
         max_age: float | None = None,
         max_bytes: int = LARGEST_BODY,
@@ -265,11 +267,14 @@ class FlaskPostStack(MailMethods):
             app.register_blueprint(poststack.webhook_blueprint(path="/webhooks/shop", name="shop", secrets=["…"]))
 
         What is left out is the application's: `secrets`, `store`, and `max_age` in seconds, where `float("inf")` takes
-        every age. A body that is longer than `max_bytes` is refused.
+        every age. A body that is longer than `max_bytes` is refused. With a `source`, such as
+        `poststack.providers.events.PostmarkEvents(…)`, the route takes the events of that provider in place of
+        PostStack's; it has a `max_age` of its own. Raises `ValueError` for secrets that are empty or beside a source.
         """
         return webhook_blueprint(
-            self._handlers, path=path, name=name, secrets=secrets, store=store, max_age=max_age, max_bytes=max_bytes
-        )
+            self._handlers, path=path, name=name, secrets=secrets, source=source, store=store, max_age=max_age,
+            max_bytes=max_bytes,
+        )  # fmt: skip
 
     def record_messages(self, app: Flask | None = None) -> AbstractContextManager[list[SentMessage]]:
         """Yield a list that fills with what is sent inside the block; see `poststack_flask.testing.record_messages`."""

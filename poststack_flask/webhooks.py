@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from poststack.events import SIGNATURE_HEADER
 from poststack.receiving import LARGEST_BODY, WebhookReceiver, webhook_secrets
+from poststack.receiving.sources import check_source
 from poststack_flask.receivers import Receivers
 from poststack_flask.state import app_at_work, state_of
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.blueprints import BlueprintSetupState
 
+    from poststack.providers.events import EventSource
     from poststack.receiving import EventHandlers, EventStore, Secrets
 
 __all__ = ["BLUEPRINT", "MountedWebhook", "mounted_webhook", "webhook_blueprint"]
@@ -31,11 +32,13 @@ def webhook_blueprint(
     path: str,
     name: str = BLUEPRINT,
     secrets: Secrets = None,
+    source: EventSource | None = None,
     store: EventStore | None = None,
     max_age: float | None = None,
     max_bytes: int = LARGEST_BODY,
 ) -> Blueprint:
     """Return a blueprint with one route; see `FlaskPostStack.webhook_blueprint`."""
+    check_source(source, secrets)
     own_secrets = webhook_secrets(secrets)
     if secrets is not None and not own_secrets:
         raise ValueError("The webhook's secrets are empty. Leave them out to use POSTSTACK_WEBHOOK_SECRETS.")
@@ -49,22 +52,24 @@ def webhook_blueprint(
         receivers = Receivers(app, handlers)
         age = state.settings.webhook_max_age if max_age is None else max_age
         receiver = WebhookReceiver(
-            own_secrets or state.settings.webhook_secrets,
+            None if source is not None else own_secrets or state.settings.webhook_secrets,
+            source=source,
             store=store or state.event_store,
             max_age=None if age == float("inf") else age,
             max_bytes=max_bytes,
             handlers=receivers,
             call=receivers.call,
         )
-        answer = receiver.receive(_raw_body(max_bytes), request.headers.get(SIGNATURE_HEADER))
-        return Response(answer.text, answer.status, mimetype="text/plain")
+        answer = receiver.receive(_raw_body(max_bytes), headers=dict(request.headers.items()))
+        return Response(answer.text, answer.status, answer.headers, mimetype="text/plain")
 
     def mount(mounting: BlueprintSetupState) -> None:
         # With host matching, a rule without a host is for no host; a blueprint cannot be registered with one.
         host = {"host": "<_host>"} if mounting.app.url_map.host_matching else {}
         mounting.add_url_rule(path, "webhook", webhook, methods=["POST", "HEAD"], strict_slashes=False, **host)
 
-    setattr(webhook, SECRETS, own_secrets)
+    # PostStack's events, which the emulator and tests post, are taken where there is no other source.
+    setattr(webhook, SECRETS, own_secrets if source is None else None)
     blueprint.record(mount)
     # Runs before every `before_request`, so before CSRFProtect too, whichever of us was initialised first.
     blueprint.url_value_preprocessor(_exempt_from_csrf)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from poststack.transports.base import HttpRequest, HttpResponse, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Step = HttpResponse | Exception
 
@@ -87,3 +87,25 @@ def cut() -> TransportError:
 def accepted() -> HttpResponse:
     """Return the answer to a send."""
     return response(202, {"id": "em_1"})
+
+
+class AnsweringTransport:
+    """Answers by what the JSON of a request says, and keeps it."""
+
+    def __init__(self, answer: Callable[[dict[str, Any]], HttpResponse]) -> None:
+        self._answer = answer
+        self.bodies: list[dict[str, Any]] = []
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        body = json.loads(request.body or b"{}")
+        self.bodies.append(body)
+        return self._answer(body)
+
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        return self.send(request)
+
+    def close(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass

@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.every_call import CALLS
+from tests.published import installed
 from tests.servers import Received, answering, serving
-from tests.services import is_missing
 
 PUBLISHED = "poststack==0.9.0"
 # The form of the wire that both are compared in: older versions of httpx write JSON with spaces.
@@ -31,26 +29,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="session")
 def published(pytestconfig: pytest.Config) -> Path:
     """Return the interpreter that has the published SDK."""
-    cache = pytestconfig.cache
-    assert cache is not None
-    folder = cache.mkdir(f"published-sdk-{sys.version_info.major}.{sys.version_info.minor}")
-    python = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
-    complete = folder / "complete"
-    if not complete.exists():
-        # Elsewhere first: several processes may be at it.
-        with TemporaryDirectory(dir=folder) as temporary:
-            made = Path(temporary) / "venv"
-            venv.create(made)
-            pip = [sys.executable, "-m", "pip", "--python", str(made / python), "--disable-pip-version-check"]
-            run = subprocess.run([*pip, "install", "--quiet", *PINNED], capture_output=True, text=True, check=False)
-            if run.returncode:
-                is_missing(f"the published SDK cannot be installed from PyPI: {run.stderr.strip().splitlines()[-1:]}")
-            try:
-                made.rename(complete)
-            except OSError:
-                if not complete.exists():  # Otherwise another process was quicker.
-                    raise
-    return complete / python
+    return installed(pytestconfig, "published-sdk", PINNED)
 
 
 def recorded(python: str | Path, flavour: str, folder: Path) -> list[Received]:

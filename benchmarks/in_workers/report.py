@@ -1,4 +1,4 @@
-"""Writes the section on workers, and puts it in place of the last one in a page that is there."""
+"""Writes the section on workers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     from benchmarks.environments import Environment
     from benchmarks.in_workers.measuring import WorkerResult
 
-__all__ = ["section", "section_of", "with_section"]
+__all__ = ["TITLE", "section"]
 
-_BEGIN: Final = "## Through a Celery worker\n"
-_END: Final = "\nMeasured 2"
-"""The paragraph after all sections. That of this section begins otherwise."""
+TITLE: Final = "Through a Celery worker"
 
 
 def section(result: WorkerResult, ours: Environment, theirs: Environment) -> str:
@@ -30,7 +28,8 @@ def section(result: WorkerResult, ours: Environment, theirs: Environment) -> str
     busy = max(one.api_share for one in (*result.ours, *result.theirs))
     versions = ours.versions()
     lines = [
-        f"{_BEGIN}",
+        f"## {TITLE}",
+        "",
         f"A prefork worker with {CONCURRENCY} processes empties a queue of {EMAILS} e-mails of "
         f"{result.size / 1000:.0f} kB in Redis; the first {WARM_UP} do not count.",
         "This project's task is `poststack_tasks.celery.send_email`, with late acknowledgement and a key for each job.",
@@ -57,24 +56,6 @@ def section(result: WorkerResult, ours: Environment, theirs: Environment) -> str
         "",
     ]
     return "\n".join(lines)
-
-
-def section_of(page: str) -> str:
-    """Return the section of a page, or nothing."""
-    start, end = _place(page)
-    return page[start:end]
-
-
-def with_section(page: str, text: str) -> str:
-    """Return the page with this section instead of the one that it has; the others stay as they are."""
-    start, end = _place(page)
-    return page[:start] + text + ("\n" if text and not text.endswith("\n\n") else "") + page[end:]
-
-
-def _place(page: str) -> tuple[int, int]:
-    end = page.index(_END) + 1
-    start = page.find(_BEGIN)
-    return (start if start >= 0 else end), end
 
 
 def _duration(seconds: float) -> str:

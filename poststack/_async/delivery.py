@@ -192,7 +192,12 @@ _HELD_BACK = "The provider asks to wait longer than the deadline allows. Nothing
 
 def _is_refused_as_a_whole(outcomes: Sequence[Outcome]) -> bool:
     kinds = {"invalid_request", "invalid_recipient", "suppressed", "payload_too_large"}
-    return len(outcomes) > 1 and all(outcome.failure and outcome.failure.kind in kinds for outcome in outcomes)
+    # Of the address, the method or the type of the request: no e-mail in it is to blame, so parts would fare the same.
+    about_the_request = {404, 405, 415}
+    return len(outcomes) > 1 and all(
+        outcome.failure and outcome.failure.kind in kinds and outcome.failure.status not in about_the_request
+        for outcome in outcomes
+    )
 
 
 def _with_doubt(outcomes: Sequence[Outcome]) -> list[Outcome]:

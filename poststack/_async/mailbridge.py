@@ -78,7 +78,7 @@ class AsyncMailBridge(AsyncMailer):
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         self.provider_name: str = provider.strip().lower()
-        self.provider: AnyProvider = make_provider(provider, config)
+        self.provider: AnyProvider = make_provider(provider, config, from_email=from_email)
         self._from_email = from_email
         self._keys = keys
         self._drop = unsupported == "drop"
@@ -90,7 +90,7 @@ class AsyncMailBridge(AsyncMailer):
                 f"`keys` is a store with a method `abegin`, such as AsyncRedisKeyStore; {type(keys).__name__} has none."
             )
         if isinstance(self.provider, Provider):
-            carrier = self.provider.async_transport() if transport is None else transport
+            carrier = self.provider.async_transport() if transport is None else self.provider.async_carrier(transport)
             if keys is not None and not self.minds_keys():
                 self._keeping = self._keeping_in(keys, allow_duplicates=allow_duplicates)
             self._delivery = AsyncDelivery(self.provider, carrier, options, self._keeping)
@@ -107,6 +107,8 @@ class AsyncMailBridge(AsyncMailer):
     @property
     def from_email(self) -> str | None:
         """Return the sender of e-mails that have none."""
+        if self._from_email is None and isinstance(self.provider, Provider):
+            return self.provider.default_sender
         return self._from_email
 
     @property
@@ -210,7 +212,8 @@ class AsyncMailBridge(AsyncMailer):
 
     def _fitting(self, given: EmailMessageDto, files: Sequence[Attachment], *, keys_kept: bool) -> Message:
         provider = cast("Provider[Any, Any]", self.provider)
-        message = message_from(given, files, default_sender=self._from_email, provider=self.provider_name)
+        sender = self._from_email or provider.default_sender
+        message = message_from(given, files, default_sender=sender, provider=self.provider_name)
         return fitting(message, provider, drop=self._drop, keys_kept=keys_kept)
 
     def _check_kind(self, given: object) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from poststack._checks import checked_batch
 from poststack.mailbridge.closing import AsyncClosable
 from poststack.mailbridge.dto import BulkEmailDTO, BulkEmailResponseDTO, EmailMessageDto, EmailResponseDTO
 from poststack.mailbridge.errors import BulkInterruptedError
-from poststack.mailbridge.incoming import awindows
+from poststack.mailbridge.incoming import AsyncWindows
 from poststack.mailbridge.outgoing import batch_result, dto_from, refused_result, sent_email
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class AsyncMailer(AsyncClosable, ABC):
             raise BulkInterruptedError(text, responses) from error
         return BulkEmailResponseDTO.from_responses(responses)
 
-    async def send_each(
+    def send_each(
         self,
         messages: Iterable[EmailMessageDto] | AsyncIterable[EmailMessageDto] | BulkEmailDTO,
         default_from: str | None = None,
@@ -133,14 +134,33 @@ class AsyncMailer(AsyncClosable, ABC):
         *,
         timeout: float | None = None,
     ) -> AsyncIterator[EmailResponseDTO]:
-        """Send any number of e-mails and yield the responses in order, keeping no more than a part of them in memory.
+        """Send any number of e-mails and return an iterator of the responses, in order; memory stays flat.
 
         At most 1000 e-mails, or 32 MiB of them, are taken from the iterable at a time. Between two responses nothing is
         under way, so leaving the loop leaves nothing behind.
         """
-        async for window in awindows(messages, default_from, tags):
-            for response in await self.respond(window, timeout=timeout):
-                yield response
+        return _AsyncResponses(self, AsyncWindows(messages, default_from, tags), timeout)
+
+
+class _AsyncResponses:
+    """No generator: one that is left in the middle would have to be closed by hand on an event loop."""
+
+    def __init__(self, mailer: AsyncMailer, windows: AsyncWindows, timeout: float | None) -> None:
+        self._mailer = mailer
+        self._windows = windows
+        self._timeout = timeout
+        self._ready: deque[EmailResponseDTO] = deque()
+
+    def __aiter__(self) -> _AsyncResponses:
+        return self
+
+    async def __anext__(self) -> EmailResponseDTO:
+        if not self._ready:
+            window = await self._windows.take()
+            if not window:
+                raise StopAsyncIteration
+            self._ready.extend(await self._mailer.respond(window, timeout=self._timeout))
+        return self._ready.popleft()
 
 
 class AsyncMailerEmails:

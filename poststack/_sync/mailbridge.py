@@ -79,7 +79,7 @@ class MailBridge(Mailer):
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         self.provider_name: str = provider.strip().lower()
-        self.provider: AnyProvider = make_provider(provider, config)
+        self.provider: AnyProvider = make_provider(provider, config, from_email=from_email)
         self._from_email = from_email
         self._keys = keys
         self._drop = unsupported == "drop"
@@ -91,7 +91,7 @@ class MailBridge(Mailer):
                 f"`keys` is a store with a method `begin`, such as RedisKeyStore; {type(keys).__name__} has none."
             )
         if isinstance(self.provider, Provider):
-            carrier = self.provider.transport() if transport is None else transport
+            carrier = self.provider.transport() if transport is None else self.provider.carrier(transport)
             if keys is not None and not self.minds_keys():
                 self._keeping = self._keeping_in(keys, allow_duplicates=allow_duplicates)
             self._delivery = Delivery(self.provider, carrier, options, self._keeping)
@@ -108,6 +108,8 @@ class MailBridge(Mailer):
     @property
     def from_email(self) -> str | None:
         """Return the sender of e-mails that have none."""
+        if self._from_email is None and isinstance(self.provider, Provider):
+            return self.provider.default_sender
         return self._from_email
 
     @property
@@ -211,7 +213,8 @@ class MailBridge(Mailer):
 
     def _fitting(self, given: EmailMessageDto, files: Sequence[Attachment], *, keys_kept: bool) -> Message:
         provider = cast("Provider[Any, Any]", self.provider)
-        message = message_from(given, files, default_sender=self._from_email, provider=self.provider_name)
+        sender = self._from_email or provider.default_sender
+        message = message_from(given, files, default_sender=sender, provider=self.provider_name)
         return fitting(message, provider, drop=self._drop, keys_kept=keys_kept)
 
     def _check_kind(self, given: object) -> None:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from poststack._checks import checked_batch
 from poststack.mailbridge.closing import Closable
 from poststack.mailbridge.dto import BulkEmailDTO, BulkEmailResponseDTO, EmailMessageDto, EmailResponseDTO
 from poststack.mailbridge.errors import BulkInterruptedError
-from poststack.mailbridge.incoming import windows
+from poststack.mailbridge.incoming import Windows
 from poststack.mailbridge.outgoing import batch_result, dto_from, refused_result, sent_email
 
 if TYPE_CHECKING:
@@ -132,14 +133,33 @@ class Mailer(Closable, ABC):
         *,
         timeout: float | None = None,
     ) -> Iterator[EmailResponseDTO]:
-        """Send any number of e-mails and yield the responses in order, keeping no more than a part of them in memory.
+        """Send any number of e-mails and return an iterator of the responses, in order; memory stays flat.
 
         At most 1000 e-mails, or 32 MiB of them, are taken from the iterable at a time. Between two responses nothing is
         under way, so leaving the loop leaves nothing behind.
         """
-        for window in windows(messages, default_from, tags):
-            for response in self.respond(window, timeout=timeout):
-                yield response
+        return _AsyncResponses(self, Windows(messages, default_from, tags), timeout)
+
+
+class _AsyncResponses:
+    """No generator: one that is left in the middle would have to be closed by hand on an event loop."""
+
+    def __init__(self, mailer: Mailer, windows: Windows, timeout: float | None) -> None:
+        self._mailer = mailer
+        self._windows = windows
+        self._timeout = timeout
+        self._ready: deque[EmailResponseDTO] = deque()
+
+    def __iter__(self) -> _AsyncResponses:
+        return self
+
+    def __next__(self) -> EmailResponseDTO:
+        if not self._ready:
+            window = self._windows.take()
+            if not window:
+                raise StopIteration
+            self._ready.extend(self._mailer.respond(window, timeout=self._timeout))
+        return self._ready.popleft()
 
 
 class MailerEmails:

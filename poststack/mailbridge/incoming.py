@@ -7,11 +7,13 @@ import binascii
 import mimetypes
 import os
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from poststack.mailbridge.dto import BulkEmailDTO, EmailMessageDto, addressees, with_defaults
+from poststack.mailbridge.dto import BulkEmailDTO, EmailMessageDto
+from poststack.mailbridge.dto.bulk_email_dto import with_defaults
+from poststack.mailbridge.dto.email_message_dto import addressees
 from poststack.mailbridge.errors import (
     AttachmentError,
     InvalidMessageError,
@@ -23,7 +25,7 @@ from poststack.providers.message import Attachment, Message, make_message
 if TYPE_CHECKING:
     from poststack.providers.base import Provider
 
-__all__ = ["aread_files", "awindows", "fitting", "message_from", "read_files", "windows"]
+__all__ = ["AsyncWindows", "Windows", "aread_files", "fitting", "message_from", "read_files"]
 
 BINARY: Final = "application/octet-stream"
 MOST_AT_ONCE: Final = 1000
@@ -76,7 +78,7 @@ def fitting(message: Message, provider: Provider[Any, Any], *, drop: bool, keys_
         without = replace(message, idempotency_key=None)
         return replace(fitting(without, provider, drop=drop, keys_kept=False), idempotency_key=key)
     while (problem := next(iter(provider.unsupported(message)), None)) is not None:
-        text = f"`{problem.field}`: {provider.title} {problem.reason}."
+        text = f"`{problem.field}`: {provider.spoken_of} {problem.reason}."
         if not drop or problem.without is None:
             raise UnsupportedFieldError(f"{text} Nothing was sent.", problem.field, provider.name)
         warnings.warn(f"{text} It was left out.", UnsupportedFieldWarning, stacklevel=2)
@@ -103,38 +105,57 @@ async def aread_files(given: EmailMessageDto) -> list[Attachment]:
     return read_files(given)
 
 
-def windows(
-    messages: Iterable[EmailMessageDto] | BulkEmailDTO, default_from: str | None, tags: Sequence[str] | None
-) -> Iterator[list[EmailMessageDto]]:
-    """Yield the messages in parts, each taken from the iterable when the one before is dealt with."""
-    window = _Window()
-    for message in messages.messages if isinstance(messages, BulkEmailDTO) else messages:
-        window.add(with_defaults(message, default_from, tags))
-        if window.full:
-            yield window.messages
-            window = _Window()
-    if window.messages:
-        yield window.messages
+class Windows:
+    """The messages of a bulk in parts, each taken from the iterable when the one before is dealt with."""
+
+    def __init__(
+        self,
+        messages: Iterable[EmailMessageDto] | BulkEmailDTO,
+        default_from: str | None,
+        tags: Sequence[str] | None,
+    ) -> None:
+        self._messages = iter(messages.messages if isinstance(messages, BulkEmailDTO) else messages)
+        self._default_from = default_from
+        self._tags = tags
+
+    def take(self) -> list[EmailMessageDto]:
+        """Return the next part, an empty one at the end."""
+        window = _Window()
+        for message in self._messages:
+            window.add(with_defaults(message, self._default_from, self._tags))
+            if window.full:
+                break
+        return window.messages
 
 
-async def awindows(
-    messages: Iterable[EmailMessageDto] | AsyncIterable[EmailMessageDto] | BulkEmailDTO,
-    default_from: str | None,
-    tags: Sequence[str] | None,
-) -> AsyncIterator[list[EmailMessageDto]]:
-    """Do the same, also for an asynchronous iterable."""
-    if not isinstance(messages, AsyncIterable):
-        for part in windows(messages, default_from, tags):
-            yield part
-        return
-    window = _Window()
-    async for message in messages:
-        window.add(with_defaults(message, default_from, tags))
-        if window.full:
-            yield window.messages
-            window = _Window()
-    if window.messages:
-        yield window.messages
+class AsyncWindows:
+    """Does the same, also for an asynchronous iterable."""
+
+    def __init__(
+        self,
+        messages: Iterable[EmailMessageDto] | AsyncIterable[EmailMessageDto] | BulkEmailDTO,
+        default_from: str | None,
+        tags: Sequence[str] | None,
+    ) -> None:
+        self._default_from = default_from
+        self._tags = tags
+        self._messages: AsyncIterator[EmailMessageDto] | None = None
+        self._windows: Windows | None = None
+        if isinstance(messages, AsyncIterable):
+            self._messages = aiter(messages)
+        else:
+            self._windows = Windows(messages, default_from, tags)
+
+    async def take(self) -> list[EmailMessageDto]:
+        """Return the next part, an empty one at the end."""
+        if self._messages is None:
+            return [] if self._windows is None else self._windows.take()
+        window = _Window()
+        async for message in self._messages:
+            window.add(with_defaults(message, self._default_from, self._tags))
+            if window.full:
+                break
+        return window.messages
 
 
 class _Window:

@@ -27,6 +27,7 @@ _BUILT_IN: Final = {
     "brevo": ("poststack.providers.brevo", "Brevo"),
     "ses": ("poststack.providers.ses", "Ses"),
     "smtp": ("poststack.providers.smtp", "Smtp"),
+    "capture": ("poststack.providers.capture", "Capture"),
 }
 
 
@@ -84,7 +85,7 @@ def unregister(name: str) -> None:
     PROVIDERS.remove(name.strip().lower())
 
 
-def make_provider(name: str, config: Mapping[str, Any]) -> AnyProvider:
+def make_provider(name: str, config: Mapping[str, Any], *, from_email: str | None = None) -> AnyProvider:
     """Return a provider with its settings; those that are `None` count as not given.
 
     Raises `ProviderNotFoundError`, and `ConfigurationError` for settings that are missing, unknown or wrong, or when
@@ -95,6 +96,8 @@ def make_provider(name: str, config: Mapping[str, Any]) -> AnyProvider:
         raise ProviderNotFoundError(f"There is no provider {name!r}. There are: {', '.join(PROVIDERS)}.")
     kind = PROVIDERS[folded]
     given = {setting: value for setting, value in config.items() if value is not None}
+    if from_email is not None and issubclass(kind, BaseEmailProvider):
+        given["from_email"] = from_email  # Those look for it among their settings.
     _check_names(folded, kind, given)
     try:
         return kind(**given)

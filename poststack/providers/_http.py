@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
 
+from poststack._config import is_http
 from poststack._wire import parse_retry_after
 from poststack.providers.outcome import Failure
 
@@ -14,7 +16,20 @@ if TYPE_CHECKING:
     from poststack.providers.outcome import FailureKind
     from poststack.transports.base import HttpResponse
 
-__all__ = ["failure_from", "first_object", "json_bytes", "json_object", "json_value", "kind_of_status", "text_of"]
+__all__ = [
+    "KEY_FIELD",
+    "checked_endpoint",
+    "failure_from",
+    "json_bytes",
+    "json_object",
+    "json_value",
+    "kind_of_status",
+    "text_of",
+]
+
+KEY_FIELD: Final = "poststack_key"
+"""Under this name an idempotency key travels in the metadata, where a provider has no place for it: its events bring it
+back, and so tell what became of an e-mail whose answer was lost."""
 
 LONGEST_TEXT: Final = 500
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -27,6 +42,14 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
     429: "rate_limited",
     503: "unavailable",
 }
+
+
+def checked_endpoint(value: object, title: str, example: str) -> str:
+    """Return the setting `endpoint` without slashes at its end. Raises `ValueError` for what is no whole address."""
+    url = value.strip().rstrip("/") if isinstance(value, str) else ""
+    if not is_http(url) or not urlsplit(url).path:
+        raise ValueError(f"{title}'s `endpoint` is a whole address such as {example!r}.")
+    return url
 
 
 def json_bytes(value: object) -> bytes:
@@ -46,12 +69,6 @@ def json_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body, an empty one when it is none."""
     value = json_value(body)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def first_object(value: object) -> dict[str, Any]:
-    """Return the first object of a JSON list, an empty one when there is none."""
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return cast("dict[str, Any]", items[0]) if items and isinstance(items[0], dict) else {}
 
 
 def kind_of_status(status: int) -> FailureKind:

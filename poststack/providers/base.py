@@ -71,6 +71,8 @@ class Provider(ABC, Generic[RequestT, AnswerT]):
     title: ClassVar[str]
     """As in sentences."""
     capabilities: Capabilities
+    default_sender: str | None = None
+    """The sender of e-mails that have none, when the settings tell it."""
 
     @abstractmethod
     def plan(self, messages: Sequence[Message]) -> list[Call[RequestT]]:
@@ -94,9 +96,24 @@ class Provider(ABC, Generic[RequestT, AnswerT]):
     def async_transport(self) -> AsyncRequestTransport[RequestT, AnswerT]:
         """Return a new transport for the asynchronous client."""
 
+    def carrier(self, transport: RequestTransport[RequestT, AnswerT]) -> RequestTransport[RequestT, AnswerT]:
+        """Return what carries requests over a transport that the user gave: itself, unless each attempt is signed."""
+        return transport
+
+    def async_carrier(
+        self, transport: AsyncRequestTransport[RequestT, AnswerT]
+    ) -> AsyncRequestTransport[RequestT, AnswerT]:
+        """Return the same for the asynchronous client."""
+        return transport
+
     def unsupported(self, message: Message, now: datetime | None = None) -> Iterator[Unsupported]:
         """Yield what the message says and the provider cannot. Adapters add to it."""
         yield from unsupported(message, self.capabilities, now or datetime.now(timezone.utc))
+
+    @property
+    def spoken_of(self) -> str:
+        """Return whose limits `unsupported` knows, as in sentences."""
+        return self.title
 
     def failure(self, error: TransportError) -> Failure:
         """Return what no answer means. Without a connection nothing was taken; else it may have been."""

@@ -121,9 +121,16 @@ class Message:
 
     @property
     def content_size(self) -> int:
-        """Return about how many bytes it is made of, before any encoding."""
-        bodies = len(self.text or "") + len(self.html or "")
+        """Return how many bytes its bodies, in UTF-8, and its files have, before any encoding for transport."""
+        bodies = _utf8_length(self.text) + _utf8_length(self.html)
         return bodies + sum(len(attachment.content) for attachment in self.attachments)
+
+
+def _utf8_length(text: str | None) -> int:
+    if not text:
+        return 0
+    # Asked of every message of a bulk, so what is known without encoding is not encoded.
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def make_message(

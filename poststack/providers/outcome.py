@@ -83,7 +83,7 @@ class Outcome:
     replayed: bool = False
     """The idempotency key had been accepted before, so nothing was sent again."""
     request_id: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     """What else the provider said, such as `status_code`."""
 
     @property

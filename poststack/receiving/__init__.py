@@ -12,6 +12,8 @@
 
 `AsyncWebhookReceiver` is the same, awaited, for handlers of both kinds. `poststack_flask` and `poststack_fastapi` put a
 route in front; `poststack_django` has a receiver of its own, which stores events in the database.
+
+With `source=` a receiver takes the events of another provider: see `poststack.providers.events`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from poststack.receiving.checking import (
         LARGEST_BODY,
         MAX_AGE,
+        BasicChallenge,
         HiddenText,
         Secrets,
         WebhookAnswer,
@@ -44,6 +47,7 @@ __all__ = [
     "AsyncRedisEventStore",
     "AsyncTurn",
     "AsyncWebhookReceiver",
+    "BasicChallenge",
     "Claim",
     "EventHandlers",
     "EventStore",
@@ -66,6 +70,7 @@ _HOMES = {
     "AsyncRedisEventStore": "poststack.receiving.redis_store",
     "AsyncTurn": "poststack._async.turn",
     "AsyncWebhookReceiver": "poststack._async.receiver",
+    "BasicChallenge": "poststack.receiving.checking",
     "Claim": "poststack.receiving.stores",
     "EventHandlers": "poststack.receiving.handlers",
     "EventStore": "poststack.receiving.stores",

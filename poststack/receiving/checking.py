@@ -13,7 +13,16 @@ from poststack.events import construct_event
 if TYPE_CHECKING:
     from poststack.events import WebhookEvent
 
-__all__ = ["LARGEST_BODY", "MAX_AGE", "HiddenText", "Secrets", "WebhookAnswer", "check_webhook", "webhook_secrets"]
+__all__ = [
+    "LARGEST_BODY",
+    "MAX_AGE",
+    "BasicChallenge",
+    "HiddenText",
+    "Secrets",
+    "WebhookAnswer",
+    "check_webhook",
+    "webhook_secrets",
+]
 
 LARGEST_BODY: Final = 1_000_000
 """Bytes."""
@@ -28,6 +37,20 @@ class WebhookAnswer(NamedTuple):
 
     status: int
     text: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what to answer beside the text; without a source of another provider's events nothing."""
+        return {}
+
+
+class BasicChallenge(WebhookAnswer):
+    """An answer that asks for user and password: some callers send theirs only after it."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the challenge (RFC 7617 §2)."""
+        return {"WWW-Authenticate": 'Basic realm="webhooks", charset="UTF-8"'}
 
 
 class HiddenText(Protocol):

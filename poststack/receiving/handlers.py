@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, cast
 
-from poststack.events import EVENT_TYPES
+from poststack.events import EVENT_TYPES, PROVIDER_EVENT_TYPES
 
 if TYPE_CHECKING:
     from poststack.events import EventType, WebhookEvent
@@ -76,7 +76,7 @@ def check_event_types(types: Iterable[str]) -> frozenset[str]:
         if not isinstance(given, str):  # `@receiver.on` without its parentheses passes the handler.
             raise ValueError(f'Name event types, as in on("email.bounced"), not {type(given).__name__}.')
         # Other groups have events whose names are not published: contacts and domains.
-        known = given == "*" or given in EVENT_TYPES
+        known = given == "*" or given in EVENT_TYPES or given in PROVIDER_EVENT_TYPES
         if not known and (given.startswith("email.") or not _NAME.fullmatch(given)):
             raise ValueError(
                 f"{given!r} is no event type. There are {', '.join(sorted(EVENT_TYPES))}, "

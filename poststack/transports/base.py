@@ -61,8 +61,8 @@ class HttpResponse(NamedTuple):
 class TransportError(Exception):
     """No complete answer came: refused, cut off, or not HTTP.
 
-    `request_sent` is false only when nothing of the request can have left: no connection was made. Otherwise it may or
-    may not have arrived.
+    `request_sent` is false only when nothing of the request can have been taken: no connection was made or, over SMTP,
+    the e-mail's end had not been sent. Otherwise it may or may not have arrived.
     """
 
     def __init__(self, message: str = "", *, request_sent: bool = True) -> None:

@@ -51,6 +51,31 @@ def test_the_client_and_the_task_policy_need_nothing() -> None:
     assert "Emails object" in done.stdout, done.stderr
 
 
+def test_amazon_ses_names_its_extra_when_it_is_asked_for() -> None:
+    done = run_without(
+        "botocore",
+        program="from poststack.mailbridge import MailBridge; MailBridge('ses', region_name='eu-central-1')",
+    )
+
+    assert done.returncode == 1
+    assert "ConfigurationError: The provider 'ses' needs " in done.stderr
+    assert "pip install 'poststack[ses]'" in done.stderr
+
+
+@pytest.mark.parametrize("made", ["SendGridEvents(public_key='MAo=')", "SesEvents(topic_arns='arn:aws:sns:a:1:b')"])
+def test_sources_with_signatures_by_key_name_their_extra(made: str) -> None:
+    done = run_without("cryptography", program=f"from poststack.providers.events import *\n{made}")
+
+    assert "pip install 'poststack[webhooks]'" in done.stderr.splitlines()[-1]
+
+
+def test_other_sources_need_no_extra() -> None:
+    made = "PostmarkEvents(headers={'X-Key': 'abc'}), BrevoEvents(token='abc'), MailgunEvents(signing_key='abc')"
+    done = run_without("cryptography", program=f"from poststack.providers.events import *\nprint({made})")
+
+    assert done.stdout.count("Events()") == 3, done.stderr
+
+
 STARLETTE_ALONE = """
 import asyncio
 import poststack_fastapi

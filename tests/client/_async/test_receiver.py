@@ -55,6 +55,17 @@ async def test_a_handler_gets_the_event_that_it_asked_for() -> None:
     assert [event.type for event in all_events.events] == ["email.delivered", "email.bounced", "contact.created"]
 
 
+async def test_the_signature_may_be_among_all_headers() -> None:
+    receiver = AsyncWebhookReceiver(SECRET)
+    receiver.on("*")(handler := Recorder())
+    call = delivered()
+
+    for headers, status in (({SIGNATURE_HEADER.upper(): call.headers[SIGNATURE_HEADER], "Host": "x"}, 200), ({}, 401)):
+        answer = await receiver.receive(call.body, headers=headers)
+        assert (answer.status, answer.headers) == (status, {})
+    assert len(handler.events) == 1
+
+
 async def test_handlers_without_await_are_called_as_well() -> None:
     receiver = AsyncWebhookReceiver(SECRET)
     seen: list[str] = []

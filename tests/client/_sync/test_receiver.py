@@ -56,6 +56,17 @@ def test_a_handler_gets_the_event_that_it_asked_for() -> None:
     assert [event.type for event in all_events.events] == ["email.delivered", "email.bounced", "contact.created"]
 
 
+def test_the_signature_may_be_among_all_headers() -> None:
+    receiver = WebhookReceiver(SECRET)
+    receiver.on("*")(handler := Recorder())
+    call = delivered()
+
+    for headers, status in (({SIGNATURE_HEADER.upper(): call.headers[SIGNATURE_HEADER], "Host": "x"}, 200), ({}, 401)):
+        answer = receiver.receive(call.body, headers=headers)
+        assert (answer.status, answer.headers) == (status, {})
+    assert len(handler.events) == 1
+
+
 def test_handlers_without_await_are_called_as_well() -> None:
     receiver = WebhookReceiver(SECRET)
     seen: list[str] = []

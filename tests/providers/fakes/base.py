@@ -99,6 +99,11 @@ class Refused(Exception):
 class FakeProvider(ABC):
     """Serves while it is in use as a context manager."""
 
+    knows_templates = True
+    """Whether it takes any id for that of a template; else its templates would have to be made first."""
+    keeps_names_of_images = True
+    """Whether an image inside the HTML keeps its file name beside its content id."""
+
     def __init__(self) -> None:
         self.requests: list[HttpRequestSeen] = []
         self.delivered: list[Delivered] = []

@@ -1,0 +1,1 @@
+"""Many e-mails through one MailBridge."""

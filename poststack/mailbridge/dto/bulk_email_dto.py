@@ -1,0 +1,40 @@
+"""Many e-mails with something in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from poststack.mailbridge.dto.email_message_dto import EmailMessageDto
+from poststack.mailbridge.errors import InvalidMessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["BulkEmailDTO", "with_defaults"]
+
+
+@dataclass
+class BulkEmailDTO:
+    """E-mails with a common sender and common tags. The messages themselves stay as they are."""
+
+    messages: list[EmailMessageDto] = field(repr=False)
+    default_from: str | None = field(default=None, repr=False)
+    tags: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.messages:
+            raise InvalidMessageError("A bulk needs at least one message.")
+        self.messages = [with_defaults(message, self.default_from, self.tags) for message in self.messages]
+
+
+def with_defaults(message: EmailMessageDto, sender: str | None, tags: Sequence[str] | None) -> EmailMessageDto:
+    """Return the message with a sender, if it has none, and with further tags; the same one if nothing changes."""
+    if not isinstance(cast("object", message), EmailMessageDto):
+        return message  # Told as the outcome of this one, so that it costs no other.
+    changes: dict[str, Any] = {}
+    if sender and not message.from_email:
+        changes["from_email"] = sender
+    if tags:
+        changes["tags"] = list(dict.fromkeys([*(message.tags or ()), *tags]))
+    return replace(message, **changes) if changes else message
