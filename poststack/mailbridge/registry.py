@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final, cast
 
-from poststack.mailbridge.errors import ConfigurationError, ProviderNotFoundError
+from poststack.mailbridge.errors import ConfigurationError, MissingSettingError, ProviderNotFoundError
 from poststack.mailbridge.providers.base_email_provider import BaseEmailProvider
 from poststack.providers.base import Provider
 
@@ -127,4 +127,4 @@ def _check_names(name: str, kind: Callable[..., object], given: Mapping[str, Any
             raise ConfigurationError(f"The provider {name!r} has no setting {setting!r}.{meant} It has: {has}.")
     missing = [p.name for p in parameters if p.default is p.empty and p.name not in given]
     if missing:
-        raise ConfigurationError(f"The provider {name!r} needs the setting {', '.join(map(repr, missing))}.")
+        raise MissingSettingError(f"The provider {name!r} needs the setting {', '.join(map(repr, missing))}.")
