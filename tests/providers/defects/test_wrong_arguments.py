@@ -117,10 +117,10 @@ def test_51_a_failover_takes_stores_of_its_own_kind_only() -> None:
         begin = finish = abandon = MemoryKeyStore.begin
 
     keys: Any = OnlyForThreads()
-    with pytest.raises(ConfigurationError, match="a method `abegin`.*; OnlyForThreads has none"):
+    with pytest.raises(ConfigurationError, match=r"a method `abegin`.*; OnlyForThreads has none"):
         AsyncFailover([AsyncMailBridge("capture")], keys=keys)
     wrong: Any = "keys.db"
-    with pytest.raises(ConfigurationError, match="a method `begin`.*; str has none"):
+    with pytest.raises(ConfigurationError, match=r"a method `begin`.*; str has none"):
         Failover([MailBridge("capture")], keys=wrong)
 
 
