@@ -420,7 +420,7 @@ async def test_it_stands_where_a_client_is_expected() -> None:
             "tracking": {"opens": False},
         }
     )
-    assert sent == {"id": "id1"}
+    assert sent == {"id": "id1", "provider": "sendgrid"}
     (body,) = transport.bodies
     assert body["reply_to"] == {"email": "help@example.org"}
     assert [part["value"] for part in body["content"]] == ["Hi", "<p>Hi</p>"]
@@ -457,7 +457,7 @@ async def test_a_batch_answers_for_each() -> None:
     email: Any = {"from": SENDER, "to": ["ada@example.net"], "text": "x"}
     emails = [email | {"subject": "good", "text": "1"}, email | {"subject": "bad", "text": "2"}]
     answered = await bridge(Answering(answer)).emails.batch({"emails": emails})
-    assert answered["data"][0] == {"id": "id1"}
+    assert answered["data"][0] == {"id": "id1", "provider": "sendgrid"}
     assert answered["data"][1].get("code") == "validation_error"
 
 
@@ -470,5 +470,5 @@ async def test_what_only_poststack_knows_is_refused_for_others(extra: dict[str, 
     assert transport.requests == []
     through_poststack = Answering(lambda body: HttpResponse(202, {}, b'{"id":"em_1"}'))
     mailer = AsyncMailBridge("poststack", api_key="sk_x", transport=through_poststack)
-    assert (await mailer.emails.send(payload)) == {"id": "em_1"}
+    assert (await mailer.emails.send(payload)) == {"id": "em_1", "provider": "poststack"}
     assert extra.items() <= through_poststack.bodies[0].items()
