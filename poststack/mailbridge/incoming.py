@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
 import mimetypes
 import os
 import warnings
@@ -80,7 +81,7 @@ def fitting(message: Message, provider: Provider[Any, Any], *, drop: bool, keys_
         text = f"`{problem.field}`: {provider.spoken_of} {problem.reason}."
         if not drop or problem.without is None:
             raise UnsupportedFieldError(f"{text} Nothing was sent.", problem.field, provider.name)
-        warnings.warn(f"{text} It was left out.", UnsupportedFieldWarning, stacklevel=2)
+        warnings.warn(f"{text} It was left out.", UnsupportedFieldWarning, stacklevel=_level_of_the_caller())
         message = problem.without
     return message
 
@@ -155,6 +156,15 @@ class AsyncWindows:
             if window.full:
                 break
         return window.messages
+
+
+def _level_of_the_caller() -> int:
+    """Return the level of the first frame outside this package: a warning is shown once for each place in the code."""
+    here = inspect.currentframe()
+    level, frame = 1, here and here.f_back
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("poststack."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 class _Window:

@@ -195,9 +195,10 @@ def test_what_a_provider_cannot_say_names_the_field_and_the_provider() -> None:
 def test_told_to_drop_it_is_left_out_with_a_warning() -> None:
     transport = Answering(lambda body: ACCEPTED)
     mailer = bridge(transport, unsupported="drop")
-    with pytest.warns(UnsupportedFieldWarning, match=r"`tags`: .* It was left out"):
+    with pytest.warns(UnsupportedFieldWarning, match=r"`tags`: .* It was left out") as warned:
         mailer.send("ada@example.net", "Hi", "x", tags=[str(n) for n in range(11)])
     assert len(transport.bodies[0]["categories"]) == 10
+    assert warned[0].filename == __file__
 
 
 def test_options_that_have_an_argument_of_their_own_are_refused() -> None:
