@@ -98,7 +98,8 @@ def read_files(given: EmailMessageDto) -> list[Attachment]:
 
 async def aread_files(given: EmailMessageDto) -> list[Attachment]:
     """Do the same; files on disk are read in a thread, so that the event loop goes on."""
-    if any(isinstance(item, os.PathLike) for item in cast("Sequence[object]", given.attachments or ())):
+    files = cast("object", given.attachments)
+    if isinstance(files, Sequence) and any(isinstance(item, os.PathLike) for item in cast("Sequence[object]", files)):
         from anyio import to_thread
 
         return await to_thread.run_sync(read_files, given)
@@ -117,15 +118,20 @@ class Windows:
         self._messages = iter(messages.messages if isinstance(messages, BulkEmailDTO) else messages)
         self._default_from = default_from
         self._tags = tags
+        self._failed: Exception | None = None
 
     def take(self) -> list[EmailMessageDto]:
-        """Return the next part, an empty one at the end."""
+        """Return the next part, an empty one at the end. Raises what the iterable raised, after what it gave before."""
         window = _Window()
-        for message in self._messages:
-            window.add(with_defaults(message, self._default_from, self._tags))
-            if window.full:
-                break
-        return window.messages
+        if self._failed is None:
+            try:
+                for message in self._messages:
+                    window.add(with_defaults(message, self._default_from, self._tags))
+                    if window.full:
+                        break
+            except Exception as error:  # noqa: BLE001  # raised below, or by the next call
+                self._failed = error
+        return window.messages or _end_of_messages(self._failed)
 
 
 class AsyncWindows:
@@ -139,6 +145,7 @@ class AsyncWindows:
     ) -> None:
         self._default_from = default_from
         self._tags = tags
+        self._failed: Exception | None = None
         self._messages: AsyncIterator[EmailMessageDto] | None = None
         self._windows: Windows | None = None
         if isinstance(messages, AsyncIterable):
@@ -147,15 +154,25 @@ class AsyncWindows:
             self._windows = Windows(messages, default_from, tags)
 
     async def take(self) -> list[EmailMessageDto]:
-        """Return the next part, an empty one at the end."""
+        """Return the next part, an empty one at the end. Raises what the iterable raised, after what it gave before."""
         if self._messages is None:
             return [] if self._windows is None else self._windows.take()
         window = _Window()
-        async for message in self._messages:
-            window.add(with_defaults(message, self._default_from, self._tags))
-            if window.full:
-                break
-        return window.messages
+        if self._failed is None:
+            try:
+                async for message in self._messages:
+                    window.add(with_defaults(message, self._default_from, self._tags))
+                    if window.full:
+                        break
+            except Exception as error:  # noqa: BLE001  # raised below, or by the next call
+                self._failed = error
+        return window.messages or _end_of_messages(self._failed)
+
+
+def _end_of_messages(failed: Exception | None) -> list[EmailMessageDto]:
+    if failed is not None:
+        raise failed
+    return []
 
 
 class _Window:
@@ -176,8 +193,11 @@ def _size(message: object) -> int:
     """Return about how many bytes a message has; what is no message is dealt with later."""
     if not isinstance(message, EmailMessageDto):
         return 0
-    attachments = cast("Iterable[object]", message.attachments or ())
-    return len(message.body or "") + len(message.text or "") + sum(_file_size(item) for item in attachments)
+    files = cast("object", message.attachments)
+    texts = (text for text in cast("tuple[object, ...]", (message.body, message.text)) if isinstance(text, str))
+    return sum(map(len, texts)) + (
+        sum(map(_file_size, cast("Sequence[object]", files))) if isinstance(files, Sequence) else 0
+    )
 
 
 def _file_size(item: object) -> int:
@@ -199,7 +219,10 @@ def _options_of(given: EmailMessageDto, provider: str) -> Mapping[str, Any] | No
         return None
     from poststack.mailbridge.registry import PROVIDERS
 
-    for name, options in cast("Mapping[object, object]", given.options).items():
+    options_given = cast("object", given.options)
+    if not isinstance(options_given, Mapping):
+        raise InvalidMessageError(f"`options` is a dictionary, not {type(options_given).__name__}.")
+    for name, options in cast("Mapping[object, object]", options_given).items():
         if name not in list(PROVIDERS) or not isinstance(options, Mapping):
             raise InvalidMessageError(
                 "`options` is a dictionary of providers and what only they have, such as "

@@ -103,7 +103,10 @@ class MemoryKeyStore:
     def abandon(self, key: str) -> None:
         """Forget a claim: the provider certainly did not take the e-mail."""
         with self._lock:
-            self._entries.pop(key, None)
+            known = self._entries.get(key)
+            # Where duplicates are allowed, one attempt may be refused when another one has been accepted.
+            if known is not None and known.state != "done":
+                del self._entries[key]
 
     async def abegin(self, key: str, provider: str) -> KeyClaim:
         """Claim a key that nobody has claimed, atomically; else tell what is known of it."""
@@ -257,7 +260,10 @@ class RedisKeyStore(_RedisKeys):
 
     def abandon(self, key: str) -> None:
         """Forget a claim: the provider certainly did not take the e-mail."""
-        self._client.delete(self._prefix + key)
+        name = self._prefix + key
+        # Where duplicates are allowed, one attempt may be refused when another one has been accepted.
+        if _claim(self._client.get(name)).state != "done":
+            self._client.delete(name)
 
 
 class AsyncRedisKeyStore(_RedisKeys):
@@ -282,7 +288,9 @@ class AsyncRedisKeyStore(_RedisKeys):
 
     async def aabandon(self, key: str) -> None:
         """Forget a claim: the provider certainly did not take the e-mail."""
-        await self._client.delete(self._prefix + key)
+        name = self._prefix + key
+        if _claim(await self._client.get(name)).state != "done":
+            await self._client.delete(name)
 
 
 def _claim(value: Any) -> KeyClaim:

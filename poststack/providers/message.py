@@ -172,16 +172,16 @@ def make_message(
         subject=_line(subject, "subject"),
         text=_body(text, "text"),
         html=_body(html, "html"),
-        headers=_headers(headers) if headers else (),
+        headers=_headers(_mapping(headers, "headers")) if headers else (),
         tags=_tags(tags) if tags else (),
-        metadata=_metadata(metadata) if metadata else {},
+        metadata=_metadata(_mapping(metadata, "metadata")) if metadata else {},
         attachments=_attachments(attachments) if attachments else (),
         template_id=_template_id(template_id),
         variables=_json_object(variables, "template_data") if variables else {},
         scheduled_at=_moment(scheduled_at),
         idempotency_key=_line(idempotency_key, "idempotency_key") or None,
-        track_opens=track_opens,
-        track_clicks=track_clicks,
+        track_opens=_truth(track_opens, "track_opens"),
+        track_clicks=_truth(track_clicks, "track_clicks"),
         options=_json_object(options, "options") if options else {},
     )
     if not message.to:
@@ -253,6 +253,18 @@ def _body(value: object, name: str) -> str | None:
     return _text(value, name) if value else None
 
 
+def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    if not isinstance(cast("object", values), Mapping):
+        raise ValueError(f"`{name}` is a dictionary, not {type(values).__name__}.")
+    return values
+
+
+def _truth(value: bool | None, name: str) -> bool | None:
+    if not isinstance(cast("object", value), (bool, type(None))):
+        raise ValueError(f"`{name}` is True, False or None, not {type(value).__name__}.")
+    return value
+
+
 def _headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     found: dict[str, tuple[str, str]] = {}
     for name, value in cast("Mapping[object, object]", headers).items():
@@ -317,7 +329,7 @@ def _template_id(template_id: object) -> str | None:
 
 
 def _json_object(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if not all(isinstance(key, str) for key in cast("Sequence[object]", list(values))):
+    if not all(isinstance(key, str) for key in cast("Sequence[object]", list(_mapping(values, name)))):
         raise ValueError(f"`{name}` has a name that is no text.")
     # Found here, one wrong value cannot keep others from being written into the same request.
     try:
@@ -333,6 +345,10 @@ def _json_object(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _moment(moment: datetime | None) -> datetime | None:
-    if moment is not None and moment.tzinfo is None:
+    if moment is None:
+        return None
+    if not isinstance(cast("object", moment), datetime):
+        raise ValueError(f"`scheduled_at` is a datetime, not {type(moment).__name__}.")
+    if moment.utcoffset() is None:
         raise ValueError("`scheduled_at` has no time zone. Give datetime(…, tzinfo=timezone.utc), or another zone.")
     return moment

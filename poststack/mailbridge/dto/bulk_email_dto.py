@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from poststack.mailbridge.dto.email_message_dto import EmailMessageDto
@@ -35,6 +37,14 @@ def with_defaults(message: EmailMessageDto, sender: str | None, tags: Sequence[s
     changes: dict[str, Any] = {}
     if sender and not message.from_email:
         changes["from_email"] = sender
-    if tags:
-        changes["tags"] = list(dict.fromkeys([*(message.tags or ()), *tags]))
-    return replace(message, **changes) if changes else message
+    own = cast("object", message.tags or ())
+    # What is no list of tags is left as it is, and refused later.
+    if tags and isinstance(own, Iterable) and not isinstance(own, (str, bytes)):
+        changes["tags"] = list(dict.fromkeys([*cast("Iterable[str]", own), *tags]))
+    if not changes:
+        return message
+    # Not by way of its class: that may be somebody's own, made of other arguments.
+    changed = copy(message)
+    for name, value in changes.items():
+        setattr(changed, name, value)
+    return changed
