@@ -100,7 +100,8 @@ class Application:
         self.world.script, self.world.dead = list(script), False
         try:
             if self.case.flavour == "threads":
-                return self._mailer(MailBridge, Failover).send_bulk(messages).responses
+                mailer: MailBridge | Failover = self._mailer(MailBridge, Failover)
+                return mailer.send_bulk(messages).responses
             return anyio.run(self._arun, messages, backend=self.case.flavour)
         except BaseException as error:
             if not _is_deadly(error):
@@ -110,7 +111,7 @@ class Application:
     async def _arun(self, messages: Sequence[EmailMessageDto]) -> list[EmailResponseDTO] | None:
         with anyio.CancelScope() as scope:
             self.world.cancel = scope.cancel
-            mailer = self._mailer(AsyncMailBridge, AsyncFailover)
+            mailer: AsyncMailBridge | AsyncFailover = self._mailer(AsyncMailBridge, AsyncFailover)
             return (await mailer.send_bulk(messages)).responses
         return None
 

@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from poststack.mailbridge import KeyClaim, MemoryKeyStore
 from poststack.transports._smtp_dialogue import SmtpAnswer, SmtpReply, SmtpRequest
@@ -181,7 +181,8 @@ def emails_of(provider: str, request: Any) -> list[Email]:
         versions = body.get("messageVersions", [body])
         return [Email(one["to"][0]["email"], f"{key} {number}") for number, one in enumerate(versions)]
     if provider == "postmark":
-        return [Email(one["To"]) for one in (body if isinstance(body, list) else [body])]
+        items = cast("list[Any]", body if isinstance(body, list) else [body])
+        return [Email(one["To"]) for one in items]
     return [Email(one["to"][0], one["idempotency_key"]) for one in body.get("emails", [body])]
 
 

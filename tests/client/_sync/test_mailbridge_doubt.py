@@ -42,12 +42,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def mailer(name: str, *steps: Any, duration: float = 0.0, **more: Any) -> tuple[MailBridge, ScriptedTransport]:
     transport = ScriptedTransport(*steps, duration=duration)
-    settings = {"from_email": SENDER, "max_retries": 0, **SETTINGS[name], **more}
+    settings: dict[str, Any] = {"from_email": SENDER, "max_retries": 0, **SETTINGS[name], **more}
     return MailBridge(name, transport=transport, **settings), transport
 
 
 def email(number: int = 0, **said: Any) -> EmailMessageDto:
-    return EmailMessageDto(f"u{number}@example.net", "Hi", **{"body": "<p>Hi</p>", **said})
+    fields: dict[str, Any] = {"to": f"u{number}@example.net", "subject": "Hi", "body": "<p>Hi</p>", **said}
+    return EmailMessageDto(**fields)
 
 
 def test_a_refusal_today_says_nothing_of_yesterday_so_the_email_goes_nowhere_else() -> None:
@@ -157,8 +158,8 @@ def test_who_did_not_begin_a_key_does_not_forget_that_it_is_done() -> None:
 
 WRONG: list[dict[str, Any]] = [
     {"headers": 5}, {"metadata": ["a"]}, {"options": "x"}, {"scheduled_at": "2030-01-01"}, {"track_opens": object()},
-    {"attachments": 5}, {"tags": 5}, {"tags": "news"}, {"body": 5}, {"text": 5}, {"idempotency_key": 5}, {"reply_to": 5},
-    {"template_id": "d-1", "template_data": 5},
+    {"attachments": 5}, {"tags": 5}, {"tags": "news"}, {"body": 5}, {"text": 5}, {"idempotency_key": 5},
+    {"reply_to": 5}, {"template_id": "d-1", "template_data": 5},
 ]  # fmt: skip
 
 
