@@ -98,9 +98,10 @@ import sys
 from poststack.mailbridge import SqliteKeyStore
 print("ready", flush=True)
 sys.stdin.readline()
-store = SqliteKeyStore(sys.argv[1])  # All of them make the file at the same moment.
 won = []
 for number in range(int(sys.argv[2])):
+    if number % 3 == 0:
+        store = SqliteKeyStore(f"{sys.argv[1]}.{number}")  # All of them make the file at the same moment.
     if store.begin(f"key-{number}", sys.argv[3]).state == "new":
         won.append(number)
         store.finish(f"key-{number}", "id")

@@ -181,7 +181,7 @@ def emails_of(provider: str, request: Any) -> list[Email]:
         versions = body.get("messageVersions", [body])
         return [Email(one["to"][0]["email"], f"{key} {number}") for number, one in enumerate(versions)]
     if provider == "postmark":
-        items = cast("list[Any]", body if isinstance(body, list) else [body])
+        items = cast("list[dict[str, Any]]", body if isinstance(body, list) else [body])
         return [Email(one["To"]) for one in items]
     return [Email(one["to"][0], one["idempotency_key"]) for one in body.get("emails", [body])]
 
