@@ -58,14 +58,20 @@ class AsyncCustomDelivery:
             return []
         try:
             if len(messages) == 1:
-                return [await self._provider.async_send(messages[0])]
+                return [self._checked(await self._provider.async_send(messages[0]))]
             responses = list((await self._provider.async_send_bulk(BulkEmailDTO(messages))).responses)
         except Exception as error:  # noqa: BLE001  # whatever it raises is the response to all of them
             return [self._failed(error) for _ in messages]
         if len(responses) == len(messages):
-            return responses
+            return [self._checked(response) for response in responses]
         text = f"{self._name} answered for {len(responses)} of {len(messages)} e-mails, so it is unknown for which."
         return [self._failed(EmailSendError(text, self._name)) for _ in messages]
+
+    def _checked(self, response: EmailResponseDTO) -> EmailResponseDTO:
+        if isinstance(cast("object", response), EmailResponseDTO):
+            return response
+        text = f"{self._name} answered with {type(response).__name__}, so it is unknown whether the e-mail was sent."
+        return self._failed(EmailSendError(text, self._name))
 
     def _failed(self, error: Exception) -> EmailResponseDTO:
         if isinstance(error, InvalidMessageError):

@@ -11,6 +11,7 @@ from poststack._async.mailer import AsyncMailer
 from poststack.mailbridge.circuit import Circuit
 from poststack.mailbridge.dto import EmailResponseDTO
 from poststack.mailbridge.errors import ConfigurationError, UnsupportedFieldError
+from poststack.providers.base import Provider
 from poststack.providers.outcome import NOT_TAKEN_BY_THE_ACCOUNT, Failure
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class AsyncFailover(AsyncMailer):
     took an e-mail is in its response. `keys` remembers idempotency keys for all of them together, so that an e-mail
     that is repeated after a crash does not go to another provider.
 
-    Raises `ConfigurationError` for no providers, and `TypeError` for what is no AsyncMailBridge.
+    Raises `ConfigurationError` for no providers, or for `keys` with one that is no adapter, and `TypeError` for what is
+    no AsyncMailBridge.
     """
 
     __module__ = "poststack.mailbridge"
@@ -58,6 +60,9 @@ class AsyncFailover(AsyncMailer):
         for bridge in self._bridges:
             if not isinstance(bridge, AsyncMailBridge):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"A Failover is made of AsyncMailBridge objects, not {type(bridge).__name__}.")
+            if keys is not None and not isinstance(bridge.provider, Provider):
+                # It sends by itself, so nobody would know that it had begun when the next one is asked.
+                raise ConfigurationError(f"`keys` is for adapters; {bridge.provider_name!r} sends by itself.")
         if keys is not None and not hasattr(keys, "abegin"):
             raise ConfigurationError(
                 f"`keys` is a store with a method `abegin`, such as AsyncRedisKeyStore; {type(keys).__name__} has none."

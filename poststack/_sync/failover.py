@@ -12,6 +12,7 @@ from poststack._sync.mailer import Mailer
 from poststack.mailbridge.circuit import Circuit
 from poststack.mailbridge.dto import EmailResponseDTO
 from poststack.mailbridge.errors import ConfigurationError, UnsupportedFieldError
+from poststack.providers.base import Provider
 from poststack.providers.outcome import NOT_TAKEN_BY_THE_ACCOUNT, Failure
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Failover(Mailer):
     took an e-mail is in its response. `keys` remembers idempotency keys for all of them together, so that an e-mail
     that is repeated after a crash does not go to another provider.
 
-    Raises `ConfigurationError` for no providers, and `TypeError` for what is no MailBridge.
+    Raises `ConfigurationError` for no providers, or for `keys` with one that is no adapter, and `TypeError` for what is
+    no MailBridge.
     """
 
     __module__ = "poststack.mailbridge"
@@ -59,6 +61,9 @@ class Failover(Mailer):
         for bridge in self._bridges:
             if not isinstance(bridge, MailBridge):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"A Failover is made of MailBridge objects, not {type(bridge).__name__}.")
+            if keys is not None and not isinstance(bridge.provider, Provider):
+                # It sends by itself, so nobody would know that it had begun when the next one is asked.
+                raise ConfigurationError(f"`keys` is for adapters; {bridge.provider_name!r} sends by itself.")
         if keys is not None and not hasattr(keys, "begin"):
             raise ConfigurationError(
                 f"`keys` is a store with a method `begin`, such as RedisKeyStore; {type(keys).__name__} has none."

@@ -175,6 +175,11 @@ class MailBridge(Mailer):
                 to_send[index] = self._message(given, keys_kept=keeping is not None)
             except InvalidMessageError as error:
                 responses[index] = refused_response(error, self.provider_name)
+            except (TypeError, ValueError, AttributeError) as error:
+                # Of a type that nobody expected; the others should not pay for it.
+                unreadable = InvalidMessageError(f"The e-mail cannot be read ({type(error).__name__}).")
+                unreadable.__cause__ = error
+                responses[index] = refused_response(unreadable, self.provider_name)
         if to_send:
             outcomes = self._delivery.deliver(list(to_send.values()), timeout, keeping)
             for index, outcome in zip(to_send, outcomes, strict=True):

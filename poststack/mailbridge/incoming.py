@@ -117,15 +117,20 @@ class Windows:
         self._messages = iter(messages.messages if isinstance(messages, BulkEmailDTO) else _checked(messages))
         self._default_from = default_from
         self._tags = checked_tags(tags)
+        self._failed: Exception | None = None
 
     def take(self) -> list[EmailMessageDto]:
-        """Return the next part, an empty one at the end."""
+        """Return the next part, an empty one at the end. Raises what the iterable raised, after what it gave before."""
         window = _Window()
-        for message in self._messages:
-            window.add(with_defaults(message, self._default_from, self._tags))
-            if window.full:
-                break
-        return window.messages
+        if self._failed is None:
+            try:
+                for message in self._messages:
+                    window.add(with_defaults(message, self._default_from, self._tags))
+                    if window.full:
+                        break
+            except Exception as error:  # noqa: BLE001  # raised below, or by the next call
+                self._failed = error
+        return window.messages or _end_of_messages(self._failed)
 
 
 class AsyncWindows:
@@ -139,6 +144,7 @@ class AsyncWindows:
     ) -> None:
         self._default_from = default_from
         self._tags = checked_tags(tags)
+        self._failed: Exception | None = None
         self._messages: AsyncIterator[EmailMessageDto] | None = None
         self._windows: Windows | None = None
         if isinstance(messages, AsyncIterable):
@@ -147,15 +153,25 @@ class AsyncWindows:
             self._windows = Windows(messages, default_from, tags)
 
     async def take(self) -> list[EmailMessageDto]:
-        """Return the next part, an empty one at the end."""
+        """Return the next part, an empty one at the end. Raises what the iterable raised, after what it gave before."""
         if self._messages is None:
             return [] if self._windows is None else self._windows.take()
         window = _Window()
-        async for message in self._messages:
-            window.add(with_defaults(message, self._default_from, self._tags))
-            if window.full:
-                break
-        return window.messages
+        if self._failed is None:
+            try:
+                async for message in self._messages:
+                    window.add(with_defaults(message, self._default_from, self._tags))
+                    if window.full:
+                        break
+            except Exception as error:  # noqa: BLE001  # raised below, or by the next call
+                self._failed = error
+        return window.messages or _end_of_messages(self._failed)
+
+
+def _end_of_messages(failed: Exception | None) -> list[EmailMessageDto]:
+    if failed is not None:
+        raise failed
+    return []
 
 
 def _level_of_the_caller() -> int:

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
+from uuid import uuid4
 
 from poststack.mailbridge.errors import ConfigurationError
 
@@ -31,6 +32,8 @@ __all__ = [
 
 RETENTION: Final = 14 * 86_400.0
 """Seconds; as long as PostStack itself remembers keys at least."""
+PATIENCE: Final = 30.0
+"""Seconds to wait for other processes that use the same file."""
 
 
 class KeyClaim(NamedTuple):
@@ -105,7 +108,10 @@ class MemoryKeyStore:
     def abandon(self, key: str) -> None:
         """Forget a claim: the provider certainly did not take the e-mail."""
         with self._lock:
-            self._entries.pop(key, None)
+            known = self._entries.get(key)
+            # Where duplicates are allowed, one attempt may be refused when another one has been accepted.
+            if known is not None and known.state != "done":
+                del self._entries[key]
 
     async def abegin(self, key: str, provider: str) -> KeyClaim:
         """Claim a key that nobody has claimed, atomically; else tell what is known of it."""
@@ -146,7 +152,7 @@ class SqliteKeyStore:
     def _create(self) -> None:
         with closing(self._connected()) as database:
             # Readers and the one writer do not wait for each other; each commit is on disk before it is answered.
-            database.execute("PRAGMA journal_mode = WAL")
+            _switch_to_wal(database)
             database.execute(
                 "CREATE TABLE IF NOT EXISTS keys "
                 "(key TEXT PRIMARY KEY, provider TEXT NOT NULL, begun REAL NOT NULL, done INTEGER NOT NULL DEFAULT 0, "
@@ -198,9 +204,23 @@ class SqliteKeyStore:
 
     def _connected(self) -> sqlite3.Connection:
         # Opened for each call: a connection belongs to one thread, and must not be carried over a fork.
-        database = sqlite3.connect(self._path, timeout=30.0, isolation_level=None)
+        database = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
         database.execute("PRAGMA synchronous = FULL")
         return database
+
+
+def _switch_to_wal(database: sqlite3.Connection) -> None:
+    """Switch, also when several processes do so at the same moment: SQLite does not wait for the others there."""
+    ends_at = time.monotonic() + PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class RedisClient(Protocol):
@@ -255,10 +275,10 @@ class RedisKeyStore(_RedisKeys):
 
     def begin(self, key: str, provider: str) -> KeyClaim:
         """Claim a key that nobody has claimed, atomically; else tell what is known of it."""
-        name = self._prefix + key
-        if self._client.set(name, f"begun:{provider}", nx=True, px=self._milliseconds):
+        name, begun = self._prefix + key, _begun(provider)
+        if self._client.set(name, begun, nx=True, px=self._milliseconds):
             return KeyClaim("new", provider)
-        return _claim(self._client.get(name))
+        return _claim(self._client.get(name), begun)
 
     def finish(self, key: str, message_id: str | None) -> None:
         """Remember that the provider has accepted the e-mail."""
@@ -266,7 +286,10 @@ class RedisKeyStore(_RedisKeys):
 
     def abandon(self, key: str) -> None:
         """Forget a claim: the provider certainly did not take the e-mail."""
-        self._client.delete(self._prefix + key)
+        name = self._prefix + key
+        # Where duplicates are allowed, one attempt may be refused when another one has been accepted.
+        if _claim(self._client.get(name)).state != "done":
+            self._client.delete(name)
 
 
 class AsyncRedisKeyStore(_RedisKeys):
@@ -280,10 +303,10 @@ class AsyncRedisKeyStore(_RedisKeys):
 
     async def abegin(self, key: str, provider: str) -> KeyClaim:
         """Claim a key that nobody has claimed, atomically; else tell what is known of it."""
-        name = self._prefix + key
-        if await self._client.set(name, f"begun:{provider}", nx=True, px=self._milliseconds):
+        name, begun = self._prefix + key, _begun(provider)
+        if await self._client.set(name, begun, nx=True, px=self._milliseconds):
             return KeyClaim("new", provider)
-        return _claim(await self._client.get(name))
+        return _claim(await self._client.get(name), begun)
 
     async def afinish(self, key: str, message_id: str | None) -> None:
         """Remember that the provider has accepted the e-mail."""
@@ -291,13 +314,23 @@ class AsyncRedisKeyStore(_RedisKeys):
 
     async def aabandon(self, key: str) -> None:
         """Forget a claim: the provider certainly did not take the e-mail."""
-        await self._client.delete(self._prefix + key)
+        name = self._prefix + key
+        if _claim(await self._client.get(name)).state != "done":
+            await self._client.delete(name)
 
 
-def _claim(value: Any) -> KeyClaim:
+def _begun(provider: str) -> str:
+    return f"begun:{uuid4().hex}:{provider}"
+
+
+def _claim(value: Any, own: str | None = None) -> KeyClaim:
     text = value.decode() if isinstance(value, bytes) else str(value or "")
     state, _, rest = text.partition(":")
     if state == "done":
         return KeyClaim("done", "", rest or None)
+    provider = rest.partition(":")[2]
+    # redis-py repeats a command whose answer was lost, and the repetition finds what the first one has set.
+    if text == own:
+        return KeyClaim("new", provider)
     # Also when it expired between the two commands: that it was there is known, and what became of it is not.
-    return KeyClaim("in doubt", rest)
+    return KeyClaim("in doubt", provider)

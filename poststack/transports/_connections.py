@@ -91,7 +91,8 @@ def patience(request: HttpRequest) -> float:
         return request.timeout
     left = request.deadline - time.monotonic()
     if left <= 0:
-        raise TransportTimeoutError("the deadline of the call has passed")
+        # Within an exchange, the connection knows better.
+        raise TransportTimeoutError("the deadline of the call has passed", request_sent=False)
     return min(request.timeout, left)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from poststack.mailbridge.dto.email_message_dto import EmailMessageDto
@@ -47,10 +48,13 @@ def with_defaults(message: EmailMessageDto, sender: str | None, tags: Sequence[s
     # What is no list is told of when this message's turn comes.
     if tags and (not message.tags or _is_list(message.tags)):
         changes["tags"] = list(dict.fromkeys([*(message.tags or ()), *tags]))
-    try:
-        return replace(message, **changes) if changes else message
-    except InvalidMessageError:
-        return message  # It was changed after it was made, and is told of as well when its turn comes.
+    if not changes:
+        return message
+    # Not by way of its class: that may be somebody's own, made of other arguments.
+    changed = copy(message)
+    for name, value in changes.items():
+        setattr(changed, name, value)
+    return changed
 
 
 def _is_list(tags: object) -> bool:

@@ -40,7 +40,7 @@ class EmailResponseDTO:
     @property
     def may_have_been_sent(self) -> bool:
         """Whether it is unknown if it was sent; sending it again could double it."""
-        return self.failure is not None and self.failure.may_have_been_sent
+        return not self.success and (self.failure is None or self.failure.may_have_been_sent)
 
     @property
     def transient(self) -> bool:
