@@ -22,6 +22,7 @@ from poststack.mailbridge import (
     UnsupportedFieldError,
     UnsupportedFieldWarning,
 )
+from poststack.transports.base import TransportError
 from tests.providers.fakes.base import Fault, HttpRequestSeen, answers
 from tests.providers.fakes.ses import SINGLE, FakeSes
 from tests.providers.test_ses_bulk import TEMPLATE, body_of, greetings
@@ -335,13 +336,13 @@ def test_each_part_of_aws_has_its_own_domain(region: str, host: str) -> None:
     class Refusing:
         def send(self, request: Any) -> Any:
             asked.append(request.url)
-            raise OSError("not today")
+            raise TransportError("not today")
 
         def close(self) -> None:
             """Close nothing."""
 
     keys: dict[str, Any] = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": region}
-    with MailBridge("ses", **keys, transport=Refusing()) as mailer, pytest.raises(OSError):
+    with MailBridge("ses", **keys, transport=Refusing()) as mailer, pytest.raises(EmailSendError):
         mailer.send("ada@example.net", "Hi", "<p>Hi</p>", SENDER)
     assert asked == [f"https://{host}{SINGLE}"]
 
