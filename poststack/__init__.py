@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from poststack._sync.client import PostStack
     from poststack.errors import (
         APIError,
+        OutcomeUnknownError,
         PostStackConnectionError,
         PostStackError,
         PostStackResponseError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APIError",
     "AsyncPostStack",
+    "OutcomeUnknownError",
     "PostStack",
     "PostStackConnectionError",
     "PostStackError",
@@ -54,6 +56,7 @@ __all__ = [
 _HOMES = {
     "APIError": "poststack.errors",
     "AsyncPostStack": "poststack._async.client",
+    "OutcomeUnknownError": "poststack.errors",
     "PostStack": "poststack._sync.client",
     "PostStackConnectionError": "poststack.errors",
     "PostStackError": "poststack.errors",

@@ -20,6 +20,7 @@ from poststack_django.clients import with_key_for
 from poststack_django.delivery import Call, perform
 from poststack_django.guard import guard, leave_out
 from poststack_django.models import EmailContent, EmailEvent, EmailRecipient, SentEmail
+from poststack_django.other_providers import fit_resent, minds_keys, provider_names
 from poststack_django.outgoing import Outgoing, Related
 from poststack_django.reconciling import askable, refresh
 from poststack_django.records import BEFORE_ACCEPTANCE, record_accepted, record_attempts
@@ -27,7 +28,7 @@ from poststack_django.sending import tell_accepted, tell_failed
 from poststack_django.settings import get_settings
 from poststack_django.settling import database, inserted, settle
 from poststack_django.status import CANCELED_EVENT, UNDER_WAY, Status
-from poststack_django.stored import backend_of, message_of, stored_payload
+from poststack_django.stored import backend_of, client_of, message_of, stored_payload
 from poststack_django.suppressions import suppressed_among
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def resend(email: SentEmail, *, as_new: bool = False) -> SentEmail:
     """Send an e-mail again from its stored content, and return the row of the one that was sent.
 
     One that was never accepted, or perhaps was, goes out with the key that it had: that cannot double it. For that its
-    first attempt must be younger than `OUTBOX["HORIZON"]`, as PostStack forgets keys. One that was accepted or
+    first attempt must be younger than `OUTBOX["HORIZON"]`, as PostStack forgets keys; and a provider that minds no keys
+    is sent nothing again that it may have been sent. One that was accepted or
     canceled, and every one with `as_new=True`, becomes a new row with a new key, the same related objects, and the old
     id as `resend_of` in its metadata; what was scheduled is then sent at once.
 
@@ -90,9 +92,14 @@ def resend(email: SentEmail, *, as_new: bool = False) -> SentEmail:
 
 
 def key_still_holds(email: SentEmail) -> bool:
-    """Return whether sending with the same key cannot double an e-mail that may have been accepted."""
+    """Return whether sending with the same key cannot double an e-mail that may have been accepted.
+
+    It can through a provider that minds no keys. Raises `ImproperlyConfigured` when the mailer is gone.
+    """
+    if email.status == Status.REFUSED.value:
+        return True
     age = (timezone.now() - (email.first_attempt_at or email.created_at)).total_seconds()
-    return email.status == Status.REFUSED.value or age < get_settings().outbox.horizon
+    return age < get_settings().outbox.horizon and minds_keys(client_of(email))
 
 
 def _take_out_of_outbox(email: SentEmail) -> None:
@@ -141,6 +148,11 @@ def _refuse_resending(email: SentEmail, *, as_new: bool) -> None:
     if email.status == Status.WITHHELD.value:
         raise _withheld()
     if email.email_id is None and email.status in BEFORE_ACCEPTANCE and not as_new and not key_still_holds(email):
+        if not minds_keys(client := client_of(email)):
+            raise NotPossibleError(
+                f"The e-mail may have been sent, and {provider_names(client)} cannot tell a repetition. Look for it "
+                "there; if it is not there, poststack_django.actions.resend(email, as_new=True) sends it."
+            )
         raise NotPossibleError(
             "The e-mail may have been accepted, so long ago that PostStack may have forgotten its key: sending it "
             "again could double it. Look for it at PostStack; if it is not there, "
@@ -204,9 +216,11 @@ def _suppressed(payload: SendEmail) -> set[str]:
 
 
 def _send(one: Outgoing, backend: EmailBackend) -> SentEmail:
-    row = record_attempts([one])[0]
     configuration = one.client or backend.configuration
-    outcome = perform(backend.client_for(configuration), Call(configuration, [one]))[0]
+    client = backend.client_for(configuration)
+    fit_resent(one, client)
+    row = record_attempts([one])[0]
+    outcome = perform(client, Call(configuration, [one]))[0]
     if isinstance(outcome, Exception):
         tell_failed(one, outcome, type(backend))
         raise outcome

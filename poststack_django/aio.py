@@ -26,8 +26,10 @@ from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from poststack import AsyncPostStack
+from poststack.mailbridge.configured import is_mailer
 from poststack.transports.httpcore import AsyncHttpcoreTransport
 from poststack_django.backends.email import EmailBackend
+from poststack_django.clients import configured, default_keys
 from poststack_django.delivery import Call, Outcome, aperform, perform
 from poststack_django.muted import muted_deprecations
 from poststack_django.sending import sending
@@ -35,6 +37,7 @@ from poststack_django.sending import sending
 if TYPE_CHECKING:
     from typing import TypeGuard
 
+    from poststack.mailbridge import AsyncMailer
     from poststack_django.settings import ClientSettings
 
 __all__ = ["asend", "asend_mail", "asend_messages"]
@@ -120,7 +123,9 @@ def _advance(steps: Any, outcomes: list[Outcome] | None) -> Call | int:
 
 
 async def _perform(backend: EmailBackend, call: Call) -> list[Outcome]:
-    if call.client.factory is not None or type(backend).client_for is not EmailBackend.client_for:
+    provider = call.client.provider
+    is_own = call.client.factory is not None or (provider is not None and provider.is_function)
+    if is_own or type(backend).client_for is not EmailBackend.client_for:
         # A client of the project's own is synchronous, and need not be tied to one thread.
         own = backend.client_for(call.client)
         return await sync_to_async(perform, thread_sensitive=False)(own, call)
@@ -140,32 +145,45 @@ def _backend(using: str | None) -> Any:
 
 MOST_CLIENTS: Final = 1_000
 
-_clients: OrderedDict[ClientSettings, AsyncPostStack] = OrderedDict()
+_clients: OrderedDict[ClientSettings, AsyncPostStack | AsyncMailer] = OrderedDict()
+_of_the_parent: list[AsyncPostStack | AsyncMailer] = []
 _transport: AsyncHttpcoreTransport | None = None
 _lock = threading.Lock()
 
 
 @sensitive_variables()
-def _client(configuration: ClientSettings) -> AsyncPostStack:
+def _client(configuration: ClientSettings) -> AsyncPostStack | AsyncMailer:
     global _transport  # noqa: PLW0603  # one for the process: its connections belong to event loops, each has its own
     with _lock:
         if _transport is None:
             _transport = AsyncHttpcoreTransport()
         client = _clients.get(configuration)
         if client is None:
-            key = configuration.api_key
-            client = _clients[configuration] = AsyncPostStack(
-                key if isinstance(key, str) else None,
-                configuration.base_url,
-                configuration.timeout,
-                configuration.max_retries,
-                deadline=configuration.deadline,
-                transport=_transport,
-            )
+            client = _clients[configuration] = _made(configuration, _transport)
             if len(_clients) > MOST_CLIENTS:
                 _clients.popitem(last=False)
         _clients.move_to_end(configuration)
         return client
+
+
+def _made(configuration: ClientSettings, transport: AsyncHttpcoreTransport) -> AsyncPostStack | AsyncMailer:
+    if (provider := configuration.provider) is not None:
+        with configured():
+            return provider.async_mailer(
+                timeout=configuration.timeout,
+                deadline=configuration.deadline,
+                max_retries=configuration.max_retries,
+                keys=default_keys(),
+            )
+    key = configuration.api_key
+    return AsyncPostStack(
+        key if isinstance(key, str) else None,
+        configuration.base_url,
+        configuration.timeout,
+        configuration.max_retries,
+        deadline=configuration.deadline,
+        transport=transport,
+    )
 
 
 _ends: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
@@ -189,12 +207,18 @@ async def _at_the_end(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
         _ends.pop(loop, None)
         if _transport is not None:
             await _transport.aclose()
+        # Each has a transport of its own, which lets go of the connections of this loop.
+        for client in list(_clients.values()):
+            if is_mailer(client):
+                await client.aclose()
 
 
 def _start_anew() -> None:
     global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
     _lock = threading.Lock()
     _ends.clear()
+    for configuration in [one for one in _clients if one.provider is not None]:
+        _of_the_parent.append(_clients.pop(configuration))
 
 
 if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.

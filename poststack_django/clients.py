@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -18,13 +19,30 @@ from django.core.signals import setting_changed
 from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStack
+from poststack.mailbridge.configured import is_mailer, provider_choice
+from poststack.mailbridge.errors import ConfigurationError, MissingSettingError
+from poststack_django import setting_values as values
+from poststack_django.database import has_tables
 from poststack_django.settings import ClientSettings, get_settings
 
 if TYPE_CHECKING:
+    from poststack.mailbridge import Mailer
+    from poststack.mailbridge.configured import ProviderChoice
     from poststack.transports.httpcore import HttpcoreTransport
     from poststack.types import SendEmail, SentEmail
+    from poststack_django.provider_keys import DatabaseKeyStore
 
-__all__ = ["EmailClient", "EmailGroup", "MissingKeyError", "get_client", "overlaid", "with_key_for", "without_retries"]
+__all__ = [
+    "EmailClient",
+    "EmailGroup",
+    "MissingKeyError",
+    "configured",
+    "default_keys",
+    "get_client",
+    "overlaid",
+    "with_key_for",
+    "without_retries",
+]
 
 
 class EmailGroup(Protocol):
@@ -36,7 +54,7 @@ class EmailGroup(Protocol):
 
 
 class EmailClient(Protocol):
-    """What `POSTSTACK["CLIENT"]` must make: a `PostStack`, or anything that sends like one."""
+    """What `POSTSTACK["CLIENT"]` must make: a `PostStack`, a `MailBridge`, or anything that sends like one."""
 
     @property
     def emails(self) -> EmailGroup:
@@ -52,6 +70,7 @@ MOST_CLIENTS: Final = 1_000
 """Clients are small; with more tenants than this, those not used for longest are made anew when they are."""
 
 _clients: OrderedDict[ClientSettings, EmailClient] = OrderedDict()
+_of_the_parent: list[EmailClient] = []
 _lock = threading.RLock()
 _transport: HttpcoreTransport | None = None
 
@@ -78,7 +97,16 @@ def overlaid(options: Mapping[str, Any]) -> ClientSettings:
     A mailer with options of its own has a client of its own: `POSTSTACK["CLIENT"]` does not apply to it.
     """
     base = get_settings().client
-    return replace(base, factory=None, **options) if options else base
+    if not options:
+        return base
+    own = dict(options)
+    named, given = own.pop("provider", None), own.pop("provider_options", None)
+    # Whoever names a key, or a provider, means it, and not what the settings say.
+    provider = None if "api_key" in own else base.provider
+    if named is not None or given is not None:
+        chosen = named if named is not None else getattr(base.provider, "provider", None)
+        provider = values.provider(lambda: provider_choice(chosen, given), "The option 'provider'")
+    return replace(base, factory=None, provider=provider, **own)
 
 
 @sensitive_variables()
@@ -87,9 +115,10 @@ def with_key_for(message: Any, configuration: ClientSettings) -> ClientSettings:
 
     Raises `ImproperlyConfigured` when that is no key: an e-mail of one tenant is never sent as another.
     """
-    if configuration.factory is not None or not callable(configuration.api_key):
+    find_key = configuration.key_for_message
+    if find_key is None:
         return configuration
-    key = cast("object", configuration.api_key(message))
+    key = cast("object", find_key(message))
     if not isinstance(key, str) or not key:
         raise ImproperlyConfigured(
             f"The function that is `api_key` returned {type(key).__name__ if key else 'nothing'} for a message. Return "
@@ -100,7 +129,9 @@ def with_key_for(message: Any, configuration: ClientSettings) -> ClientSettings:
 
 def without_retries(configuration: ClientSettings) -> ClientSettings:
     """Return the configuration of a client that fails at once: where a queue waits, and not the process."""
-    return configuration if configuration.factory is not None else replace(configuration, max_retries=0)
+    provider = configuration.provider
+    makes_its_own = configuration.factory is not None or (provider is not None and provider.is_function)
+    return configuration if makes_its_own else replace(configuration, max_retries=0)
 
 
 @sensitive_variables()
@@ -108,6 +139,8 @@ def _make(configuration: ClientSettings) -> EmailClient:
     if configuration.factory is not None:
         made: EmailClient = configuration.factory()
         return made
+    if configuration.provider is not None:
+        return _mailer(configuration, configuration.provider)
     key = configuration.api_key
     if callable(key):
         # Whoever asks for it has no message at hand, which decides the key.
@@ -130,6 +163,36 @@ def _make(configuration: ClientSettings) -> EmailClient:
         raise ImproperlyConfigured(str(error)) from error
 
 
+def _mailer(configuration: ClientSettings, provider: ProviderChoice) -> EmailClient:
+    with configured():
+        return provider.mailer(
+            timeout=configuration.timeout,
+            deadline=configuration.deadline,
+            max_retries=configuration.max_retries,
+            keys=default_keys(),
+        )
+
+
+def default_keys() -> DatabaseKeyStore | None:
+    """Return the store of keys for mailers that are given none: the database, where the app is installed."""
+    if not has_tables():
+        return None
+    from poststack_django.provider_keys import DatabaseKeyStore
+
+    return DatabaseKeyStore()
+
+
+@contextmanager
+def configured() -> Generator[None]:
+    """Turn what is wrong with a provider's settings into `ImproperlyConfigured`; a secret that a build has not, too."""
+    try:
+        yield
+    except MissingSettingError as error:
+        raise MissingKeyError(str(error)) from error
+    except ConfigurationError as error:
+        raise ImproperlyConfigured(str(error)) from error
+
+
 def _shared_transport() -> HttpcoreTransport:
     global _transport  # noqa: PLW0603  # one for the process, made when it is first needed
     if _transport is None:
@@ -142,6 +205,10 @@ def _shared_transport() -> HttpcoreTransport:
 def _unlock() -> None:
     global _lock  # noqa: PLW0603  # a thread that held it when the process was forked does not exist in the child
     _lock = threading.RLock()
+    # PostStack's opens connections of its own in the child. The others are kept: who knows what it does to the parent's
+    # connections when they are collected.
+    for configuration in [one for one in _clients if one.provider is not None]:
+        _of_the_parent.append(_clients.pop(configuration))
 
 
 if hasattr(os, "register_at_fork"):  # Not on Windows, where nothing forks.
@@ -153,6 +220,9 @@ def _forget_clients(*, setting: str, **_: Any) -> None:
     if setting != "POSTSTACK":
         return
     with _lock:
+        for client in _clients.values():
+            if is_mailer(client):
+                cast("Mailer", client).close()
         _clients.clear()
         if _transport is not None:
             _transport.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from django.views.decorators.debug import sensitive_variables
 
 from poststack import PostStackError
+from poststack.mailbridge.configured import is_mailer
 from poststack_tasks.batches import accepted, batch_answers
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Call:
     @property
     def payloads(self) -> list[SendEmail]:
         """Return what is sent."""
-        return [one.payload for one in self.messages]
+        return [one.call for one in self.messages]
 
 
 def calls(
@@ -80,8 +81,11 @@ def _size(payload: SendEmail) -> int:
 
 
 def takes_batches(client: EmailClient) -> bool:
-    """Return whether a client, which may be one of the project's own, can send several e-mails in one call."""
-    return hasattr(client.emails, "batch")
+    """Return whether a client, which may be one of the project's own, can send several e-mails in one call.
+
+    Providers other than PostStack may give all e-mails of a request the same id, by which no event finds its row.
+    """
+    return hasattr(client.emails, "batch") and not is_mailer(client)
 
 
 @sensitive_variables()

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     from django.db.models.fields.related_descriptors import RelatedManager
 
-__all__ = ["EmailContent", "EmailEvent", "EmailRecipient", "EmailRelation", "SentEmail", "Suppression"]
+__all__ = [
+    "EmailContent",
+    "EmailEvent",
+    "EmailRecipient",
+    "EmailRelation",
+    "ProviderKey",
+    "SentEmail",
+    "Suppression",
+]
 
 LONGEST_ADDRESS = 254
 """RFC 5321 §4.5.3.1.3 allows 256 with angle brackets."""
@@ -65,6 +73,9 @@ class SentEmail(models.Model):
     error: models.TextField[str, str] = models.TextField(_("error"), blank=True, default="")
     error_code: models.CharField[str, str] = models.CharField(_("error code"), max_length=255, blank=True, default="")
     test_mode: models.BooleanField[bool, bool] = models.BooleanField(_("test mode"), default=False)
+    provider: models.CharField[str, str] = models.CharField(
+        _("provider"), max_length=255, blank=True, default="", help_text=_("Who took it, if that was not PostStack.")
+    )
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
         _("created"), default=timezone.now, editable=False
     )
@@ -342,3 +353,31 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+
+class ProviderKey(models.Model):
+    """An idempotency key under which an e-mail was begun to be sent, for providers that know no keys themselves."""
+
+    key: models.CharField[str, str] = ExactCharField(_("key"), max_length=255, unique=True)
+    provider: models.CharField[str, str] = models.CharField(_("provider"), max_length=255)
+    done: models.BooleanField[bool, bool] = models.BooleanField(
+        _("accepted"), default=False, help_text=_("If not, it may have been sent, and is not sent again.")
+    )
+    message_id: models.CharField[str, str] = models.CharField(
+        _("id at the provider"), max_length=998, blank=True, default=""
+    )
+    begun_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
+        _("begun"), default=timezone.now, db_index=True
+    )
+
+    objects: ClassVar[models.Manager[ProviderKey]] = models.Manager()
+
+    class Meta:
+        """Nobody adds or changes them by hand."""
+
+        verbose_name = _("key of a provider")
+        verbose_name_plural = _("keys of providers")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from poststack_django.choices import RecipientKind
 from poststack_django.status import Status
@@ -54,6 +54,12 @@ class Outgoing:
     expires_after: timedelta | None = None
     """How long the outbox may take to send it."""
     left_out: list[LeftOut] = field(default_factory=list[LeftOut], repr=False)
+    key_is_new: bool = False
+    """Whether the key was made up for this e-mail, and not given with it."""
+    without_key: bool = False
+    """Whether the call leaves the key out: nothing repeats it, and the provider knows none."""
+    by_mailer: bool = False
+    """Whether a provider other than PostStack sends it."""
     row: SentEmail | None = None
     status: SendStatus | None = None
 
@@ -61,6 +67,13 @@ class Outgoing:
     def key(self) -> str:
         """Return the idempotency key, which is decided before anything is stored or sent."""
         return self.payload.get("idempotency_key", "")
+
+    @property
+    def call(self) -> SendEmail:
+        """Return what is sent."""
+        if not self.without_key:
+            return self.payload
+        return cast("SendEmail", {name: value for name, value in self.payload.items() if name != "idempotency_key"})
 
     @property
     def recipients(self) -> list[tuple[RecipientKind, str]]:

@@ -17,6 +17,7 @@ from poststack_django.clients import EmailClient, get_client, with_key_for
 from poststack_django.database import has_tables, logged_not_raised
 from poststack_django.extras import expires_after, is_sensitive, metadata_of, related_to
 from poststack_django.guard import guard, leave_out
+from poststack_django.other_providers import fit_to_client
 from poststack_django.outgoing import Outgoing
 from poststack_django.payload import payload_from
 from poststack_django.result import SendStatus, set_status
@@ -46,6 +47,8 @@ class Rules:
     allowed_recipients: Sequence[str] | None
     redirect_to: str | None
     client_for: Callable[[ClientSettings], EmailClient] = field(default=get_client, repr=False)
+    repeats: bool = False
+    """Whether e-mails wait in a queue, whose workers may send one twice."""
 
 
 @sensitive_variables()
@@ -84,8 +87,10 @@ def _is_to_be_sent(message: EmailMessage, sender: type) -> bool:
 
 def _outgoing(message: EmailMessage, rules: Rules) -> Outgoing:
     payload = payload_from(message, rules.defaults)
-    payload.setdefault("idempotency_key", str(uuid.uuid4()))
-    return Outgoing(
+    key_is_new = not payload.get("idempotency_key")
+    if key_is_new:
+        payload["idempotency_key"] = str(uuid.uuid4())
+    one = Outgoing(
         message,
         payload,
         rules.alias,
@@ -95,7 +100,13 @@ def _outgoing(message: EmailMessage, rules: Rules) -> Outgoing:
         is_sensitive(message, rules.defaults),
         expires_after(message, rules.defaults),
         guard(payload, rules.allowed_recipients, rules.redirect_to),
+        key_is_new=key_is_new,
     )
+    client = one.client or rules.client
+    # Only then it can be a mailer. Others are made when all messages are known to be right.
+    if payload["to"] and (client.provider is not None or client.factory is not None):
+        fit_to_client(one, rules.client_for(client), repeats=rules.repeats)
+    return one
 
 
 def leave_out_suppressed(outgoing: Sequence[Outgoing]) -> None:

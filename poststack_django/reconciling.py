@@ -17,10 +17,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from poststack import WebhookEvent
+from poststack.mailbridge.configured import is_mailer
 from poststack_django.choices import EventState
 from poststack_django.event_records import recipient_of, record_event
 from poststack_django.late_webhooks import ASKED, wait_for_turn
 from poststack_django.models import EmailEvent, EmailRecipient, SentEmail
+from poststack_django.other_providers import provider_names
 from poststack_django.privacy import stored_address
 from poststack_django.records import BEFORE_ACCEPTANCE
 from poststack_django.same_events import not_among
@@ -67,7 +69,18 @@ class AskableGroup(Protocol):
 
 def askable(email: SentEmail) -> AskableGroup:
     """Return what can be asked about an e-mail. Raises `ImproperlyConfigured` when nothing can."""
-    group: object = client_of(email).emails
+    if email.provider:
+        raise ImproperlyConfigured(
+            f"{email.provider} took the e-mail. Only PostStack can be asked about e-mails, and told to cancel them; "
+            "what became of this one is told by events."
+        )
+    client = client_of(email)
+    if is_mailer(client):
+        raise ImproperlyConfigured(
+            f"PostStack has the e-mail, and its mailer sends through {provider_names(client)} by now, so there is no "
+            "key to ask with."
+        )
+    group: object = client.emails
     if not isinstance(group, AskableGroup):
         raise ImproperlyConfigured(
             "The client that POSTSTACK['CLIENT'] makes can send and nothing else. Give its `emails` the methods `get` "

@@ -91,10 +91,13 @@ def _record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
     stored = SentEmail.objects.using(using).filter(pk__in=keys)
     ids = [When(pk=key, then=Value(email_id)) for key, email_id in email_ids.items()]
     tests = [row.pk for row, answer in accepted if answer.get("test_mode", False)]
+    providers = {row.pk: answer["provider"][:LONGEST_ID] for row, answer in accepted if "provider" in answer}
+    took = [When(pk=key, then=Value(provider)) for key, provider in providers.items()]
     with transaction.atomic(using=using):
         stored.update(
             email_id=Case(*ids),
             test_mode=Case(When(pk__in=tests, then=Value(True)), default=Value(False)) if tests else Value(False),
+            provider=Case(*took, default=Value("")) if took else "",
             sent_at=Coalesce(F("sent_at"), Value(now, output_field=DateTimeField())),
             error="",
             error_code="",
@@ -111,6 +114,7 @@ def _record_accepted(accepted: Sequence[tuple[SentEmail, Accepted]]) -> None:
     for row, answer in accepted:
         row.email_id, row.test_mode = email_ids[row.pk], bool(answer.get("test_mode", False))
         row.sent_at, row.error, row.error_code = row.sent_at or now, "", ""
+        row.provider = providers.get(row.pk, "")
         row.next_attempt_at, row.claimed_until, row.claim = None, None, ""
         if row.status in BEFORE_ACCEPTANCE:
             row.status, row.status_at = Status.QUEUED, now

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from django.views.decorators.debug import sensitive_variables
 
-from poststack import PostStackError
+from poststack import OutcomeUnknownError, PostStackError
 from poststack_django.database import is_recording, logged_not_raised
 from poststack_django.delivery import Call, Outcome, calls, takes_batches
 from poststack_django.errors import NotAllSentError, SuppressedRecipientsError
+from poststack_django.other_providers import certainly_not_sent
 from poststack_django.outgoing import Outgoing
 from poststack_django.preparing import Rules, prepared
 from poststack_django.result import SendState, SendStatus, set_status
@@ -98,7 +99,10 @@ def tell_failed(one: Outgoing, error: Exception, sender: type) -> None:
         status = SendStatus("suppressed", one.key, error=error.error, code=error.code, left_out=left_out)
     elif isinstance(error, PostStackError):
         # Over a quota nothing was accepted, although the same may be accepted next month.
-        state: SendState = "unknown" if error.transient and not error.quota_exceeded else "refused"
+        in_doubt = (error.transient and not error.quota_exceeded) or isinstance(error, OutcomeUnknownError)
+        if one.by_mailer and certainly_not_sent(error):
+            in_doubt = False
+        state: SendState = "unknown" if in_doubt else "refused"
         status = SendStatus(state, one.key, error=error.error, code=error.code, left_out=left_out)
     elif isinstance(error, ValueError):  # The client found the payload wrong, and nothing was sent.
         status = SendStatus("refused", one.key, error=str(error), left_out=left_out)

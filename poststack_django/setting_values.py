@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+
+from poststack.mailbridge.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from poststack.mailbridge.configured import ProviderChoice
 
 __all__ = [
     "api_key",
@@ -19,6 +24,7 @@ __all__ = [
     "function",
     "mapping",
     "positive_or_none",
+    "provider",
     "refuse_unknown",
     "seconds",
     "secrets",
@@ -141,6 +147,14 @@ def secrets(given: Mapping[str, object], key: str, environment: str) -> tuple[st
             raise _wrong(key, "a list of texts", secret)
     # An unset variable often arrives as "" or None; such a secret must not let anybody sign.
     return tuple(secret for secret in cast("list[str | None]", found) if secret)
+
+
+def provider(read: Callable[[], ProviderChoice | None], name: str = "") -> ProviderChoice | None:
+    """Return the provider that something reads, `None` for PostStack. `name` is that of the setting."""
+    try:
+        return read()
+    except ConfigurationError as error:
+        raise ImproperlyConfigured(f"{name}: {error}" if name else str(error)) from error
 
 
 def function(given: Mapping[str, object], key: str) -> Callable[[], Any] | None:

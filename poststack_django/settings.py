@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
+from poststack.mailbridge.configured import ProviderChoice, provider_choice, provider_of_environment
 from poststack_django import setting_values as values
 
 __all__ = ["ApiKey", "ClientSettings", "OutboxSettings", "Settings", "StoredRecipients", "TaskQueue", "get_settings"]
@@ -43,6 +44,14 @@ class ClientSettings:
     max_retries: int = DEFAULT_MAX_RETRIES
     factory: Callable[[], Any] | None = None
     """Makes the client instead of all of the above."""
+    provider: ProviderChoice | None = None
+    """Another provider, whose mailer is the client; then the key and the address above do not count."""
+
+    @property
+    def key_for_message(self) -> Callable[[Any], str] | None:
+        """The function that finds the key of each message, where keys depend on messages."""
+        other = self.factory is not None or self.provider is not None
+        return None if other or not callable(self.api_key) else self.api_key
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ def get_settings() -> Settings:
             deadline=values.seconds(given, "DEADLINE", DEFAULT_DEADLINE),
             max_retries=values.whole_number(given, "MAX_RETRIES", DEFAULT_MAX_RETRIES),
             factory=values.function(given, "CLIENT"),
+            provider=_provider(given),
         ),
         webhook_secrets=values.secrets(given, "WEBHOOK_SECRETS", os.environ.get("POSTSTACK_WEBHOOK_SECRETS", "")),
         webhook_max_age=values.seconds(given, "WEBHOOK_MAX_AGE", None),
@@ -145,6 +155,8 @@ _KEYS: Final = (
     "DEADLINE",
     "MAX_RETRIES",
     "OUTBOX",
+    "PROVIDER",
+    "PROVIDER_OPTIONS",
     "RECORD",
     "REDIRECT_TO",
     "RETENTION_DAYS",
@@ -169,6 +181,18 @@ def _given() -> Mapping[str, object]:
     given = cast("Mapping[str, object]", value)
     values.refuse_unknown(given, _KEYS, "POSTSTACK")
     return given
+
+
+def _provider(given: Mapping[str, object]) -> ProviderChoice | None:
+    if "PROVIDER" not in given and "PROVIDER_OPTIONS" not in given:
+        # Whoever names a key or a client in the settings means it.
+        if "API_KEY" in given or "CLIENT" in given:
+            return None
+        return values.provider(provider_of_environment)
+    if given.get("CLIENT") is not None and given.get("PROVIDER") is not None:
+        raise ImproperlyConfigured("POSTSTACK has both CLIENT and PROVIDER, which both say what sends. Keep one.")
+    provider, options = cast("Any", given.get("PROVIDER")), values.mapping(given, "PROVIDER_OPTIONS")
+    return values.provider(lambda: provider_choice(provider, options), "POSTSTACK['PROVIDER']")
 
 
 def _outbox(given: Mapping[str, Any]) -> OutboxSettings:

@@ -37,7 +37,8 @@ class Status(models.TextChoices):
     WAITING = "waiting", _("In the outbox")
     """The outbox will send it, or try again."""
     UNKNOWN = "unknown", _("Not confirmed")
-    """The call failed in a way that may have left the e-mail accepted. Its idempotency key makes asking again safe."""
+    """The call failed in a way that may have left the e-mail accepted. Its idempotency key makes asking again safe, but
+    not at a provider that minds no keys: what is in doubt there is for somebody to look at."""
     REFUSED = "refused", _("Refused")
     """Never accepted: sending the same again will be refused again, unless a quota was the reason."""
     GAVE_UP = "gave_up", _("Given up")

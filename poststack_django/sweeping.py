@@ -45,7 +45,7 @@ class Reconciled:
     sent_again: int = 0
     """Not confirmed before, and sent with the same key."""
     left: int = 0
-    """Not confirmed, and not sent again: no content is stored, or the key is too old."""
+    """Not confirmed, and not sent again: no content is stored, or the key is too old, or the provider minds none."""
     failed: int = 0
     retry_after: float | None = None
     """Set when PostStack asked to wait, which ended the run: for so many seconds, 0 if it did not say."""
@@ -96,7 +96,8 @@ def _failed(done: Reconciled, email: SentEmail, error: Exception) -> None:
 
 def _unsettled(older_than: float, days: float, limit: int | None) -> Iterator[SentEmail]:
     now = timezone.now()
-    under_way = Q(status__in=UNDER_WAY, email_id__isnull=False)
+    # Other providers cannot be asked.
+    under_way = Q(status__in=UNDER_WAY, email_id__isnull=False, provider="")
     unconfirmed = Q(status__in=_UNCONFIRMED, email_id=None, next_attempt_at=None)
     # A scheduled e-mail is under way from its time on.
     due = Q(scheduled_at=None) | Q(scheduled_at__lte=now - timedelta(seconds=older_than))

@@ -11,7 +11,7 @@ except ModuleNotFoundError as _error:
     raise ImportError('poststack_fastapi needs FastAPI. Install it with: pip install "poststack[fastapi]"') from _error
 
 from poststack_fastapi.background import send_in_background
-from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
+from poststack_fastapi.dependencies import get_mailer, get_poststack, get_sync_mailer, get_sync_poststack
 from poststack_fastapi.errors import ERROR_RESPONSES, add_exception_handlers, poststack_exception_handler
 from poststack_fastapi.lifespan import lifespan, make_lifespan
 from poststack_fastapi.openapi import WEBHOOK_OPENAPI, WEBHOOK_RESPONSES
@@ -20,7 +20,7 @@ from poststack_fastapi.webhooks import WebhookRoute, webhook_route
 
 if TYPE_CHECKING:
     from poststack_fastapi.addresses import Address
-    from poststack_fastapi.annotations import PostStackDep, SyncPostStackDep
+    from poststack_fastapi.annotations import MailerDep, PostStackDep, SyncMailerDep, SyncPostStackDep
     from poststack_fastapi.bodies import AttachmentBody, EmailBody, TrackingBody
     from poststack_fastapi.routers import WebhookRouter, webhook_router
     from poststack_fastapi.verified import VerifiedEvent, verified_event
@@ -32,7 +32,9 @@ __all__ = [
     "Address",
     "AttachmentBody",
     "EmailBody",
+    "MailerDep",
     "PostStackDep",
+    "SyncMailerDep",
     "SyncPostStackDep",
     "TrackingBody",
     "VerifiedEvent",
@@ -41,7 +43,9 @@ __all__ = [
     "add_exception_handlers",
     "attachment_from_upload",
     "attachments_from_uploads",
+    "get_mailer",
     "get_poststack",
+    "get_sync_mailer",
     "get_sync_poststack",
     "lifespan",
     "make_lifespan",
@@ -57,7 +61,9 @@ _NEEDING_MORE = {
     "Address": ("pydantic", "poststack_fastapi.addresses"),
     "AttachmentBody": ("pydantic", "poststack_fastapi.bodies"),
     "EmailBody": ("pydantic", "poststack_fastapi.bodies"),
+    "MailerDep": ("fastapi", "poststack_fastapi.annotations"),
     "PostStackDep": ("fastapi", "poststack_fastapi.annotations"),
+    "SyncMailerDep": ("fastapi", "poststack_fastapi.annotations"),
     "SyncPostStackDep": ("fastapi", "poststack_fastapi.annotations"),
     "TrackingBody": ("pydantic", "poststack_fastapi.bodies"),
     "VerifiedEvent": ("fastapi", "poststack_fastapi.verified"),

@@ -9,10 +9,11 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from poststack import AsyncPostStack, PostStack
+from poststack.mailbridge import AsyncMailer, Mailer
 from poststack.transports.turnstile import Turnstile
-from poststack_fastapi.dependencies import get_poststack, get_sync_poststack
+from poststack_fastapi.dependencies import get_mailer, get_poststack, get_sync_mailer, get_sync_poststack
 
-__all__ = ["PostStackDep", "SyncPostStackDep"]
+__all__ = ["MailerDep", "PostStackDep", "SyncMailerDep", "SyncPostStackDep"]
 
 Client = TypeVar("Client")
 
@@ -44,3 +45,7 @@ PostStackDep: TypeAlias = Annotated[AsyncPostStack, Depends(_OnTheLoop(get_posts
 """The application's client, for `async def` endpoints."""
 SyncPostStackDep: TypeAlias = Annotated[PostStack, Depends(_OnTheLoop(get_sync_poststack))]
 """The application's synchronous client, for `def` endpoints."""
+MailerDep: TypeAlias = Annotated[AsyncMailer, Depends(_OnTheLoop(get_mailer))]
+"""The mailer of an application that sends through another provider, for `async def` endpoints."""
+SyncMailerDep: TypeAlias = Annotated[Mailer, Depends(_OnTheLoop(get_sync_mailer))]
+"""The synchronous mailer, for `def` endpoints."""

@@ -19,11 +19,13 @@ from anyio import get_cancelled_exc_class
 from starlette.concurrency import run_in_threadpool
 
 from poststack import PostStack, PostStackError, checked_email
+from poststack.mailbridge.configured import is_mailer
 
 if TYPE_CHECKING:
     from starlette.background import BackgroundTasks
 
     from poststack import AsyncPostStack
+    from poststack.mailbridge import AsyncMailer
     from poststack.types import SendEmail
 
 __all__ = ["send_in_background"]
@@ -35,27 +37,38 @@ _PREFIX: Final = "background-"
 
 def send_in_background(
     tasks: BackgroundTasks,
-    client: AsyncPostStack,
+    client: AsyncPostStack | AsyncMailer,
     payload: SendEmail,
     *,
     on_failure: Callable[[Exception], object] | None = None,
 ) -> str:
     """Send an e-mail once the response is out, and return its idempotency key: the payload's own, or a new one.
 
-    Raises `ValueError` now for a payload that could not be sent, `TypeError` for a synchronous client. What fails later
+    Through a provider that knows no keys, by a MailBridge without a store of them, it is sent without one, and what is
+    returned is no more than its name in the log. Raises `ValueError` now for a payload that could not be sent,
+    `TypeError` for a synchronous client. What fails later
     does not keep the tasks after it from running: the logger `poststack.fastapi` tells of it, and `on_failure` gets the
     error, if it is given; `async def` or not, then in a thread. A `PostStackError` whose `may_have_taken_effect` is
     true must only be repeated with the key that this returns. A shutdown that does not wait, and tasks that never run,
     are in the log only.
     """
-    if isinstance(cast("object", client), PostStack):  # It would send, and then fail at the `await`.
-        raise TypeError("send_in_background needs an AsyncPostStack: that of PostStackDep, in `def` routes as well.")
+    given_client: object = client
+    if isinstance(given_client, PostStack) or is_mailer(given_client, asynchronous=False):
+        # It would send, and then fail at the `await`.
+        raise TypeError(
+            "send_in_background needs an AsyncPostStack or AsyncMailBridge: that of PostStackDep, also in `def` routes."
+        )
     checked = checked_email(payload)
     _check_json(checked)
     given = cast("object", checked.get("idempotency_key"))
     key = given.strip() if isinstance(given, str) and given.strip() else f"{_PREFIX}{uuid.uuid4()}"
     # A copy: the route may go on to use its own for the next e-mail.
     fixed = cast("SendEmail", {**copy.deepcopy(checked), "idempotency_key": key})
+    if is_mailer(given_client):
+        mailer = cast("AsyncMailer", given_client)
+        if key.startswith(_PREFIX) and mailer.keys is None and not mailer.minds_keys():
+            del fixed["idempotency_key"]
+        mailer.emails.check(fixed)
     tasks.add_task(_Sending(client, fixed, key, on_failure))
     return key
 
@@ -64,7 +77,11 @@ class _Sending:
     """One e-mail that waits for its turn."""
 
     def __init__(
-        self, client: AsyncPostStack, payload: SendEmail, key: str, on_failure: Callable[[Exception], object] | None
+        self,
+        client: AsyncPostStack | AsyncMailer,
+        payload: SendEmail,
+        key: str,
+        on_failure: Callable[[Exception], object] | None,
     ) -> None:
         self._client = client
         self._payload = payload

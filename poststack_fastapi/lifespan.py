@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import TYPE_CHECKING, Any, cast
 
 from poststack import AsyncPostStack, PostStack
+from poststack.mailbridge.configured import is_mailer
 from poststack.receiving import MemoryEventStore
 from poststack_fastapi.settings import ClientSettings, secrets_of
 from poststack_fastapi.state import ALL, CLIENT, SYNC_CLIENT, WEBHOOKS, WebhookDefaults, check_store, published
@@ -14,6 +15,7 @@ from poststack_fastapi.state import ALL, CLIENT, SYNC_CLIENT, WEBHOOKS, WebhookD
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from poststack.mailbridge import AsyncMailer, Mailer
     from poststack.receiving import AsyncEventStore, HiddenText, Secrets
     from poststack.transports.base import AsyncTransport, Transport
 
@@ -30,8 +32,10 @@ def make_lifespan(
     max_retries: int | None = None,
     deadline: float | None = None,
     transport: AsyncTransport | None = None,
-    client: AsyncPostStack | None = None,
-    sync_client: PostStack | None = None,
+    provider: str | Callable[[], Any] | None = None,
+    provider_options: Mapping[str, Any] | None = None,
+    client: AsyncPostStack | AsyncMailer | None = None,
+    sync_client: PostStack | Mailer | None = None,
     inner: Lifespan | None = None,
     webhook_secrets: Secrets = None,
     event_store: AsyncEventStore | None = None,
@@ -41,14 +45,17 @@ def make_lifespan(
     The settings are those of `AsyncPostStack`. What is not given is read from the environment when the application
     starts: `POSTSTACK_API_KEY`, `POSTSTACK_BASE_URL`, `POSTSTACK_TIMEOUT`, `POSTSTACK_MAX_RETRIES`,
     `POSTSTACK_DEADLINE`, and `POSTSTACK_WEBHOOK_SECRETS` with commas between them. `api_key` and `webhook_secrets` may
-    be pydantic's `SecretStr`. `client` and `sync_client` are used as they are and stay open. `inner` is the
-    application's own lifespan: it starts after the client and stops before it, and what it yields stays in the
-    lifespan state. `event_store` remembers which webhook events are dealt with, by default in memory.
+    be pydantic's `SecretStr`. `client` and `sync_client` are used as they are and stay open: clients of PostStack, or a
+    MailBridge or Failover. `provider` sends through another provider, with the arguments of its `MailBridge` as
+    `provider_options`; in the environment `POSTSTACK_PROVIDER`, and `POSTSTACK_PROVIDER_OPTIONS` as JSON.
+
+    `inner` is the application's own lifespan: it starts after the client and stops before it, and what it yields stays
+    in the lifespan state. `event_store` remembers which webhook events are dealt with, by default in memory.
 
     Raises `ValueError` for settings beside a `client`, and `TypeError` for a client or a store of the other kind; a
     wrong setting stops the start of the application.
     """
-    settings = ClientSettings(api_key, base_url, timeout, max_retries, deadline)
+    settings = ClientSettings(api_key, base_url, timeout, max_retries, deadline, provider, provider_options)
     if client is not None and (settings != ClientSettings() or transport is not None):
         raise ValueError("Give make_lifespan either a client or the settings of one, not both.")
     _check_kinds(client, sync_client)
@@ -60,17 +67,13 @@ def make_lifespan(
             present = {name: found for name in ALL if (found := getattr(app.state, name, None)) is not None}
             opened: dict[str, Any] = {}
             if CLIENT not in present:
-                opened[CLIENT] = client or await stack.enter_async_context(
-                    AsyncPostStack(**settings.arguments(), transport=transport)
-                )
+                opened[CLIENT] = client or await stack.enter_async_context(_async_client(settings, transport))
             if SYNC_CLIENT not in present:
                 if sync_client is not None:
                     opened[SYNC_CLIENT] = sync_client
                 # Beside a client from elsewhere it would speak to another account, or past the emulator of a test.
                 elif CLIENT not in present and client is None and (transport is None or hasattr(transport, "send")):
-                    opened[SYNC_CLIENT] = stack.enter_context(
-                        PostStack(**settings.arguments(), transport=cast("Transport | None", transport))
-                    )
+                    opened |= _sync_client(settings, cast("Transport | None", transport), stack)
             if WEBHOOKS not in present:
                 store = MemoryEventStore() if event_store is None else event_store
                 opened[WEBHOOKS] = WebhookDefaults(secrets_of(webhook_secrets), store)
@@ -82,12 +85,29 @@ def make_lifespan(
     return poststack_lifespan
 
 
+def _async_client(settings: ClientSettings, transport: AsyncTransport | None) -> AsyncPostStack | AsyncMailer:
+    if (provider := settings.other_provider()) is not None:
+        return provider.async_mailer(**settings.patience(), transport=transport)
+    return AsyncPostStack(**settings.arguments(), transport=transport)
+
+
+def _sync_client(settings: ClientSettings, transport: Transport | None, stack: AsyncExitStack) -> dict[str, Any]:
+    """Return the one for `def` endpoints; none where the provider's settings are for an asynchronous one only."""
+    if (provider := settings.other_provider()) is None:
+        return {SYNC_CLIENT: stack.enter_context(PostStack(**settings.arguments(), transport=transport))}
+    if provider.is_function or not provider.has_store_for(asynchronous=False):
+        return {}
+    return {SYNC_CLIENT: stack.enter_context(provider.mailer(**settings.patience(), transport=transport))}
+
+
 def _check_kinds(client: object, sync_client: object) -> None:
     # Else the e-mail would be sent, and the route fail at the `await` that follows, or lack one.
-    if isinstance(client, PostStack):
-        raise TypeError("A PostStack cannot be awaited. Give it as sync_client=PostStack(…).")
-    if isinstance(sync_client, AsyncPostStack):
-        raise TypeError("An AsyncPostStack needs `await`. Give it as client=AsyncPostStack(…).")
+    if isinstance(client, PostStack) or is_mailer(client, asynchronous=False):
+        kind = type(client).__name__
+        raise TypeError(f"A {kind} cannot be awaited. Give it as sync_client={kind}(…).")
+    if isinstance(sync_client, AsyncPostStack) or is_mailer(sync_client, asynchronous=True):
+        kind = type(sync_client).__name__
+        raise TypeError(f"An {kind} needs `await`. Give it as client={kind}(…).")
 
 
 lifespan = make_lifespan()

@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from poststack.mailbridge.configured import provider_choice, provider_of_environment
 from poststack.receiving import webhook_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from poststack.mailbridge.configured import ProviderChoice
     from poststack.receiving import HiddenText, Secrets
 
 __all__ = ["ClientSettings", "secrets_of"]
@@ -18,6 +20,8 @@ __all__ = ["ClientSettings", "secrets_of"]
 Number = TypeVar("Number", int, float)
 
 SECRETS: Final = "POSTSTACK_WEBHOOK_SECRETS"
+TIMEOUT: Final = 30.0
+MAX_RETRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,26 @@ class ClientSettings:
     timeout: float | None = None
     max_retries: int | None = None
     deadline: float | None = None
+    provider: str | Callable[[], Any] | None = None
+    provider_options: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def other_provider(self) -> ProviderChoice | None:
+        """Return what sends instead of PostStack. A key of PostStack that is given goes before the environment.
+
+        Raises `ValueError` for what cannot send.
+        """
+        if self.provider is None and self.provider_options is None:
+            return provider_of_environment() if self.api_key is None else None
+        return provider_choice(self.provider, self.provider_options)
+
+    def patience(self) -> dict[str, Any]:
+        """Return the times and the retries of a mailer, which has the client's defaults."""
+        given = self.arguments()
+        return {
+            "timeout": given.get("timeout", TIMEOUT),
+            "max_retries": given.get("max_retries", MAX_RETRIES),
+            "deadline": given.get("deadline"),
+        }
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that are given anywhere. Raises `ValueError` naming the variable that is wrong."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 from flask.cli import AppGroup
 
 from poststack import PostStackError
+from poststack.mailbridge.configured import is_mailer
 from poststack.mime import address_from
 from poststack_flask.state import app_at_work, client_of, state_of
 from poststack_flask.webhooks import mounted_webhook
 
 if TYPE_CHECKING:
     from poststack import PostStack
+    from poststack.mailbridge import Mailer
     from poststack.types import Webhook
 
 __all__ = ["commands"]
@@ -38,8 +40,11 @@ def send_test(address: str, sender: str | None, wait: float) -> None:
     from_ = sender or state_of(app_at_work()).settings.default_sender
     if not from_:
         raise click.ClickException("Nobody to send it from: give --from ADDRESS, or set POSTSTACK_DEFAULT_SENDER.")
+    client = _client()
+    if wait and is_mailer(client):
+        raise click.ClickException(f"--wait asks PostStack, and {_provider(client)} cannot be asked. Leave it out.")
     with _failures_in_words():
-        sent = _client().emails.send(
+        sent = client.emails.send(
             {
                 "from": address_from(from_, "from"),
                 "to": [address],
@@ -47,7 +52,7 @@ def send_test(address: str, sender: str | None, wait: float) -> None:
                 "text": "This e-mail was sent by flask poststack send-test.",
             }
         )
-    click.echo(f"{sent['id']} queued")
+    click.echo(f"{sent['id']} {'accepted by ' + sent['provider'] if 'provider' in sent else 'queued'}")
     if wait:
         _follow(sent["id"], wait)
 
@@ -66,7 +71,7 @@ def create(url: str, events: tuple[str, ...], quiet: bool) -> None:
     if not url.startswith(("https://", "http://")):
         raise click.ClickException("Give the full address, such as https://example.com/webhooks/poststack.")
     with _failures_in_words():
-        made = _client().webhooks.create({"url": url, "events": list(events) or ["*"]})
+        made = _poststack().webhooks.create({"url": url, "events": list(events) or ["*"]})
     if not quiet:
         click.echo(f"Webhook {made['webhook']['id']} is created. Its signing secret, shown this once:")
     click.echo(made["signingSecret"])
@@ -78,7 +83,7 @@ def create(url: str, events: tuple[str, ...], quiet: bool) -> None:
 def list_webhooks() -> None:
     """Print id, state, address and events of each webhook."""
     with _failures_in_words():
-        webhooks = _client().webhooks.list()["webhooks"]
+        webhooks = _poststack().webhooks.list()["webhooks"]
     for one in webhooks:
         click.echo(f"{one['id']}\t{_state(one)}\t{one['url']}\t{' '.join(one['events'])}")
 
@@ -95,7 +100,7 @@ def list_webhooks() -> None:
 def rotate(webhook_id: int, grace_hours: int | None, quiet: bool) -> None:
     """Replace the signing secret of a webhook. The new one is shown once."""
     with _failures_in_words():
-        made = _client().webhooks.rotate_secret(webhook_id, grace_hours=grace_hours)
+        made = _poststack().webhooks.rotate_secret(webhook_id, grace_hours=grace_hours)
     if not quiet:
         click.echo(f"The new signing secret of webhook {webhook_id}, shown this once:")
     click.echo(made["signingSecret"])
@@ -111,7 +116,7 @@ def rotate(webhook_id: int, grace_hours: int | None, quiet: bool) -> None:
 def delete(webhook_id: int) -> None:
     """Delete a webhook."""
     with _failures_in_words():
-        _client().webhooks.delete(webhook_id)
+        _poststack().webhooks.delete(webhook_id)
     click.echo(f"Webhook {webhook_id} is deleted.")
 
 
@@ -120,7 +125,7 @@ def delete(webhook_id: int) -> None:
 def test(webhook_id: int) -> None:
     """Have PostStack send a sample event."""
     with _failures_in_words():
-        _client().webhooks.test(webhook_id)
+        _poststack().webhooks.test(webhook_id)
     click.echo("PostStack sends a sample event. See its log of deliveries for the answer.")
 
 
@@ -146,7 +151,21 @@ def emulator(app_url: str | None, options: tuple[str, ...]) -> None:
     click.get_current_context().exit(main(["emulator", *webhook_options, *options]))
 
 
-def _client() -> PostStack:
+def _poststack() -> PostStack:
+    client = _client()
+    if is_mailer(client):
+        raise click.ClickException(
+            f"This application sends through {_provider(client)}, whose webhooks are set up there, and not by this "
+            "command."
+        )
+    return cast("PostStack", client)
+
+
+def _provider(client: object) -> str:
+    return " and ".join(cast("Mailer", client).providers)
+
+
+def _client() -> PostStack | Mailer:
     app = app_at_work()
     if state_of(app).outlet.suppressed:
         click.echo("TESTING or POSTSTACK_SUPPRESS_SEND is set, so nothing leaves this process.", err=True)
@@ -156,7 +175,7 @@ def _client() -> PostStack:
 def _follow(email_id: str, wait: float) -> None:
     # The client's own clock: that of the emulator, where there is one in memory.
     app = app_at_work()
-    client, clock = client_of(app), state_of(app).clock
+    client, clock = cast("PostStack", client_of(app)), state_of(app).clock
     ends_at = clock.monotonic() + wait
     seen, pause = "queued", FIRST_PAUSE
     while True:

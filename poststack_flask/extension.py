@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from poststack import AsyncPostStack, PostStack
+from poststack.mailbridge.configured import is_mailer
 from poststack.receiving import LARGEST_BODY, MAX_AGE, EventHandlers, MemoryEventStore
 from poststack.receiving import webhook_secrets as texts_of
 from poststack.transports.httpcore import AsyncHttpcoreTransport, HttpcoreTransport
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from poststack.events import EventType
+    from poststack.mailbridge import AsyncMailer, Mailer
     from poststack.providers.events import EventSource
     from poststack.receiving import EventStore, Secrets
     from poststack.transports.base import AsyncTransport, Transport
@@ -40,12 +42,15 @@ Handler = TypeVar("Handler", bound="Callable[..., Any]")
 logger = logging.getLogger("poststack.flask")
 
 
-class _Arguments(TypedDict):
-    api_key: str
-    base_url: str | None
+class _Patience(TypedDict):
     timeout: float
     max_retries: int
     deadline: float | None
+
+
+class _Arguments(_Patience):
+    api_key: str
+    base_url: str | None
 
 
 class ClientArguments(_Arguments):
@@ -76,6 +81,9 @@ class FlaskPostStack(MailMethods):
     else the arguments here. Times are in seconds. `transport` replaces the HTTP library, also while the application is
     testing; `event_store` is what several processes need to call handlers once for each event. Nothing about an
     application is kept on this object.
+
+    `provider` sends through another provider, with the arguments of its `MailBridge` as `provider_options`; `client` is
+    a MailBridge or a Failover that is there already, goes before every setting, and stays open. Then views find that.
     """
 
     def __init__(
@@ -84,6 +92,9 @@ class FlaskPostStack(MailMethods):
         *,
         api_key: str | None = None,
         base_url: str | None = None,
+        provider: str | Callable[[], Any] | None = None,
+        provider_options: Mapping[str, Any] | None = None,
+        client: Mailer | None = None,
         timeout: float = TIMEOUT,
         max_retries: int = MAX_RETRIES,
         deadline: float | None = DEADLINE,
@@ -98,6 +109,8 @@ class FlaskPostStack(MailMethods):
         self._defaults = Settings(
             api_key=api_key,
             base_url=base_url,
+            provider=provider,
+            provider_options=provider_options or {},
             timeout=timeout,
             max_retries=max_retries,
             deadline=deadline,
@@ -108,6 +121,9 @@ class FlaskPostStack(MailMethods):
             webhook_max_age=webhook_max_age,
             event_store=event_store,
         )
+        if client is not None:
+            _check_own_client(client, beside=(api_key, base_url, provider, provider_options, transport))
+        self._client = client
         self._transport = transport
         self._handlers = EventHandlers()
         if app is not None:
@@ -127,7 +143,14 @@ class FlaskPostStack(MailMethods):
         outlet = Outlet(app, settings, has_own_transport=self._transport is not None)
         transport = HttpcoreTransport() if self._transport is None else self._transport
         at_work = AppTransport(outlet, transport)
-        client = self.make_client(app, **_arguments(settings), transport=at_work)
+        mailer = self._mailer(app, settings)
+        client: PostStack | Mailer
+        if mailer is None:
+            client = self.make_client(app, **_arguments(settings), transport=at_work)
+        else:
+            from poststack_flask.mailers import at_work as mailer_at_work
+
+            client = mailer_at_work(mailer, outlet)
         if settings.webhook_secrets and settings.webhook_path is not None:
             app.register_blueprint(self.webhook_blueprint(path=settings.webhook_path))
         app.cli.add_command(commands)
@@ -140,7 +163,7 @@ class FlaskPostStack(MailMethods):
         )
         if self._transport is None:
             weakref.finalize(app, transport.close)
-        if settings.api_key is None and not outlet.suppressed:
+        if mailer is None and settings.api_key is None and not outlet.suppressed:
             logger.warning(
                 "No PostStack API key: nothing can be sent. Set POSTSTACK_API_KEY in the application's configuration "
                 "or in the environment."
@@ -152,7 +175,8 @@ class FlaskPostStack(MailMethods):
         Needed by nobody: connections are closed when the application goes, or the program ends.
         """
         state = state_of(app)
-        client_of(app).close()
+        if self._client is None:
+            client_of(app).close()
         state.outlet.forget_session()
 
     def make_client(self, app: Flask, **arguments: Unpack[ClientArguments]) -> PostStack:
@@ -171,10 +195,13 @@ class FlaskPostStack(MailMethods):
 
         Make one in each view, and leave it there: Flask runs every async view in an event loop of its own, and
         connections belong to the loop that opened them. Raises `TypeError` where the extension was given a transport
-        that cannot send asynchronously; give one that can.
+        that cannot send asynchronously; give one that can. With another provider it is an `AsyncMailBridge`, which has
+        `emails.send` and `emails.batch`; where the extension was given a MailBridge, `TypeError` says to make one.
         """
         app = app_at_work()
         state = state_of(app)
+        if is_mailer(client_of(app)):
+            return cast("AsyncPostStack", self._async_mailer(state, transport))
         is_shared = transport is None and self._transport is not None
         if is_shared:
             if not hasattr(self._transport, "asend"):
@@ -187,6 +214,30 @@ class FlaskPostStack(MailMethods):
             transport = AsyncHttpcoreTransport()
         at_work = AsyncAppTransport(state.outlet, transport, is_shared=is_shared)
         return self.make_async_client(app, **_arguments(state.settings), transport=at_work)
+
+    def _mailer(self, app: Flask, settings: Settings) -> Mailer | None:
+        """Return what sends instead of PostStack, if anything does."""
+        if self._client is not None:
+            return self._client
+        choice = settings.other_provider
+        if choice is None:
+            return None
+        mailer = choice.mailer(**_patience(settings), transport=self._transport)
+        if self._transport is None:
+            weakref.finalize(app, mailer.close)
+        return mailer
+
+    def _async_mailer(self, state: AppState, transport: AsyncTransport | None) -> AsyncMailer:
+        choice = state.settings.other_provider
+        if self._client is not None or choice is None or choice.is_function:
+            raise TypeError(
+                "The application sends through a mailer of its own, which is synchronous. Make an AsyncMailBridge of "
+                "poststack.mailbridge in the view, or name the provider: FlaskPostStack(provider='…')."
+            )
+        from poststack_flask.mailers import KeptOpen, at_work
+
+        carrier = KeptOpen(self._transport) if transport is None and self._transport is not None else transport
+        return at_work(choice.async_mailer(**_patience(state.settings), transport=carrier), state.outlet)
 
     def on(self, *types: EventType | str) -> Callable[[Handler], Handler]:
         """Decorate a handler of webhook events of these types; `"*"` means all, those that come in future too.
@@ -228,6 +279,20 @@ class FlaskPostStack(MailMethods):
     def record_messages(self, app: Flask | None = None) -> AbstractContextManager[list[SentMessage]]:
         """Yield a list that fills with what is sent inside the block; see `poststack_flask.testing.record_messages`."""
         return record_messages(app)
+
+
+def _check_own_client(client: object, beside: tuple[object, ...]) -> None:
+    if not is_mailer(client, asynchronous=False):
+        raise TypeError(
+            f"`client` is a MailBridge or a Failover of poststack.mailbridge, not {type(client).__name__}. That of "
+            "PostStack is made from settings."
+        )
+    if any(beside):
+        raise ValueError("Give FlaskPostStack either a client or the settings of one, not both.")
+
+
+def _patience(settings: Settings) -> _Patience:
+    return {"timeout": settings.timeout, "max_retries": settings.max_retries, "deadline": settings.deadline}
 
 
 def _arguments(settings: Settings) -> _Arguments:

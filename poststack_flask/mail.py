@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from poststack import PostStack
+    from poststack.mailbridge import Mailer
     from poststack.types import SentEmail
     from poststack_flask.message import Address, Attachment
     from poststack_flask.payload import AnyMessage
@@ -49,7 +50,7 @@ class Connection:
     Nothing is opened or closed: the client keeps its connections for everybody. The `with` is for the code you have.
     """
 
-    def __init__(self, client: PostStack, sender: Sender | None = None) -> None:
+    def __init__(self, client: PostStack | Mailer, sender: Sender | None = None) -> None:
         self._client = client
         self._sender = sender
 

@@ -19,13 +19,14 @@ from poststack_flask.settings import PREFIX, flag
 from poststack_flask.signals import email_sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from flask import Flask
 
     from poststack.testing import EmulatorSession
     from poststack.transports.base import AsyncTransport, HttpResponse, Transport
+    from poststack_flask.sent import SentMessage
     from poststack_flask.settings import Settings
 
 __all__ = ["STAND_IN_KEY", "SUPPRESS_SEND", "AppTransport", "AsyncAppTransport", "Outlet"]
@@ -47,6 +48,8 @@ class Outlet:
         self._has_key = settings.api_key is not None
         self._base_url = (settings.base_url or "").strip().rstrip("/")
         self._sessions: dict[str, EmulatorSession] = {}
+        self.accepted_keys: dict[str, str] = {}
+        """Of e-mails that another provider did not get, while sending is suppressed: the ids that were made up."""
         self.has_own_transport = has_own_transport
 
     @property
@@ -85,10 +88,40 @@ class Outlet:
         return session or self._sessions.setdefault("", _new_session())
 
     def forget_session(self) -> None:
-        """Let the next request find an empty emulator."""
+        """Let the next request find an empty emulator, and no idempotency key that has been used."""
+        self.accepted_keys.clear()
         session = self._sessions.pop("", None)
         if session is not None:
             session.emulator.close()
+
+    @property
+    def has_receivers(self) -> bool:
+        """Whether somebody may want to hear of an e-mail."""
+        return bool(email_sent.receivers)
+
+    def tell(self, messages: Iterable[SentMessage]) -> None:
+        """Tell the receivers of `email_sent`."""
+        if (app := self.app) is None:
+            return
+        for message in messages:
+            for receiver in email_sent.receivers_for(app):
+                try:
+                    call_and_wait(app, receiver, app, message=message, id=message.id)
+                except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
+                    _log(receiver, error)
+
+    async def atell(self, messages: Iterable[SentMessage]) -> None:
+        """Tell the receivers of `email_sent`."""
+        if (app := self.app) is None:
+            return
+        for message in messages:
+            for receiver in email_sent.receivers_for(app):
+                try:
+                    answer = receiver(app, message=message, id=message.id)
+                    if isawaitable(answer):
+                        await answer
+                except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
+                    _log(receiver, error)
 
     def for_emulator(self, request: HttpRequest) -> HttpRequest:
         """Return a request as the emulator takes it: without the real key, and with nothing before the API's path."""
@@ -123,13 +156,8 @@ class AppTransport:
         else:
             outlet.check_key()
             response = self._transport.send(request)
-        if email_sent.receivers and (app := outlet.app) is not None:
-            for message in accepted_messages(request, response):
-                for receiver in email_sent.receivers_for(app):
-                    try:
-                        call_and_wait(app, receiver, app, message=message, id=message.id)
-                    except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
-                        _log(receiver, error)
+        if outlet.has_receivers:
+            outlet.tell(accepted_messages(request, response))
         return response
 
     def close(self) -> None:
@@ -154,15 +182,8 @@ class AsyncAppTransport:
         else:
             outlet.check_key()
             response = await self._transport.asend(request)
-        if email_sent.receivers and (app := outlet.app) is not None:
-            for message in accepted_messages(request, response):
-                for receiver in email_sent.receivers_for(app):
-                    try:
-                        answer = receiver(app, message=message, id=message.id)
-                        if isawaitable(answer):
-                            await answer
-                    except Exception as error:  # noqa: BLE001  # the e-mail has left, whatever a receiver raises
-                        _log(receiver, error)
+        if outlet.has_receivers:
+            await outlet.atell(accepted_messages(request, response))
         return response
 
     async def aclose(self) -> None:

@@ -40,12 +40,13 @@ class SentMessage:
     """One e-mail that the API has accepted, as it was handed over: templates are not filled in.
 
     Addresses are text as in a header, `Ada <ada@example.com>`. `replayed` says that the API had accepted it before, and
-    that nothing is sent again.
+    that nothing is sent again. `provider` is who took it, if that is not PostStack.
     """
 
     id: str
     payload: SendEmail = field(repr=False)
     replayed: bool = False
+    provider: str | None = None
 
     @property
     def subject(self) -> str | None:

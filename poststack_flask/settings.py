@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from poststack.mailbridge.configured import options_from, provider_choice
 from poststack.receiving import MAX_AGE, webhook_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from poststack.mailbridge.configured import ProviderChoice
     from poststack.receiving import EventStore
 
 __all__ = [
@@ -50,6 +52,9 @@ class Settings:
 
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
+    provider: str | Callable[[], Any] | None = None
+    """Another provider than PostStack, or a function that makes the mailer, or its dotted path."""
+    provider_options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     timeout: float = TIMEOUT
     max_retries: int = MAX_RETRIES
     deadline: float | None = DEADLINE
@@ -63,6 +68,11 @@ class Settings:
     """`None` takes every age."""
     event_store: EventStore | None = field(default=None, repr=False)
     """`None` remembers in memory."""
+
+    @property
+    def other_provider(self) -> ProviderChoice | None:
+        """Return what sends instead of PostStack. Raises `ValueError` for what cannot."""
+        return provider_choice(self.provider, self.provider_options)
 
 
 def flag(name: str, value: object) -> bool:
@@ -201,6 +211,14 @@ def _default_sender(name: str, value: object) -> Sender:
     return _sender(PREFIX + name, value)
 
 
+def _provider(name: str, value: object) -> str | Callable[[], Any]:
+    return cast("Callable[[], Any]", value) if callable(value) else _text(name, value)
+
+
+def _options(name: str, value: object) -> Mapping[str, Any]:
+    return options_from(value, PREFIX + name)
+
+
 def _store(name: str, value: object) -> EventStore:
     if not hasattr(value, "begin"):
         raise ValueError(f"{PREFIX}{name} must be an EventStore, such as poststack.receiving.RedisEventStore(…).")
@@ -210,6 +228,8 @@ def _store(name: str, value: object) -> EventStore:
 _READERS: Final[Mapping[str, Callable[[str, object], object]]] = {
     "API_KEY": _text,
     "BASE_URL": _text,
+    "PROVIDER": _provider,
+    "PROVIDER_OPTIONS": _options,
     "TIMEOUT": _number,
     "MAX_RETRIES": _whole_number,
     "DEADLINE": _number_or_none,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from poststack import PostStack
+    from poststack.mailbridge import Mailer
     from poststack.receiving import EventStore
     from poststack.transports.base import Clock
     from poststack_flask.outlet import Outlet
@@ -45,10 +46,10 @@ def app_at_work() -> Flask:
     return proxy._get_current_object()  # pyright: ignore[reportPrivateUsage]  # what Werkzeug documents
 
 
-def client_of(app: Flask) -> PostStack:
-    """Return the application's client. Raises `RuntimeError` when it has none."""
+def client_of(app: Flask) -> PostStack | Mailer:
+    """Return the application's client, or the mailer of another provider. Raises `RuntimeError` when it has none."""
     try:
-        return cast("PostStack", app.extensions[CLIENT])
+        return cast("PostStack | Mailer", app.extensions[CLIENT])
     except KeyError:
         raise _unregistered() from None
 
@@ -66,4 +67,7 @@ def _unregistered() -> RuntimeError:
 
 
 current_poststack = cast("PostStack", LocalProxy(lambda: client_of(app_at_work())))
-"""The client of the application that is at work. Raises `RuntimeError` where there is none."""
+"""The client of the application that is at work. Raises `RuntimeError` where there is none.
+
+With another provider it is that provider's mailer, which has `emails.send` and `emails.batch`, and no other group.
+"""

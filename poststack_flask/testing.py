@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
+from poststack.mailbridge.configured import is_mailer
 from poststack.testing import webhook_call
 from poststack_flask.outlet import SUPPRESS_SEND
 from poststack_flask.recording import record_messages
 from poststack_flask.sent import SentAttachment, SentMessage
-from poststack_flask.state import state_of
+from poststack_flask.state import client_of, state_of
 from poststack_flask.webhooks import mounted_webhook
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ def emulator_session(app: Flask, *, fresh: bool = False) -> EmulatorSession:
     while sending is not suppressed.
     """
     outlet = state_of(app).outlet
+    if is_mailer(client_of(app)):
+        raise RuntimeError(
+            "This application sends through another provider, which the emulator does not stand in for. "
+            "`record_messages` has what it sends."
+        )
     if not outlet.suppressed:
         raise RuntimeError(
             "This application sends for real, or through a transport of its own, so no emulator has its e-mails. Set "

@@ -87,7 +87,8 @@ _FIRST_KEPT: Final = 14 * 86_400
 async def startup(ctx: MutableMapping[Any, Any]) -> None:
     """Open one client for all jobs of the worker: `on_startup`. The key comes from the environment or `configure`.
 
-    Raises `ValueError` when there is no key, or the deadline is not below the timeout of the functions.
+    Raises `ValueError` when there is no key, the settings of a provider cannot work, or the deadline is not below the
+    timeout of the functions.
     """
     settings = current_settings()
     if settings.deadline is None or settings.deadline > TIMEOUT - 5:

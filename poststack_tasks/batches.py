@@ -49,6 +49,11 @@ def _element(result: object) -> Mapping[str, Any] | PostStackError:
     code = code if isinstance(code, str) else None
     if code == "rate_limit_exceeded":
         return PostStackError(429, text, code, retry_after=0.0)  # Without the last, it would be taken for a quota.
+    from poststack.mailbridge.outgoing import error_of_result
+
+    # A MailBridge has codes of its own; they say what `emails.send` would have raised.
+    if (known := error_of_result(text, code)) is not None:
+        return known
     # What is none of these would be refused again (poststack-api §3.4).
     status = 429 if code in _QUOTA_CODES else 409 if code and "progress" in code else _OWN_FAULTS.get(code or "", 422)
     return PostStackError(status, text, code)

@@ -1,7 +1,7 @@
 """One client for each process and configuration, so that connections are reused over all jobs of a worker.
 
 A `PostStack` may be shared by threads, and opens connections of its own after a fork; so there is nothing to do when a
-worker process begins. A client from a factory of one's own is made again in the child. Connections are closed when the
+worker process begins. Other clients are made again in the child. Connections are closed when the
 process ends, or by `close_clients`.
 """
 
@@ -14,8 +14,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from poststack import AsyncPostStack, PostStack
+from poststack.mailbridge.configured import provider_choice, provider_of_environment
 
 if TYPE_CHECKING:
+    from poststack.mailbridge import AsyncMailer
+    from poststack.mailbridge.configured import ProviderChoice
     from poststack_tasks.configuration import EmailClient, TaskSettings
 
 __all__ = ["async_client", "close_clients", "get_client"]
@@ -40,11 +43,13 @@ def get_client(settings: TaskSettings) -> EmailClient:
     return client
 
 
-def async_client(settings: TaskSettings) -> AsyncPostStack:
+def async_client(settings: TaskSettings) -> AsyncPostStack | AsyncMailer:
     """Return a new client for the event loop of a worker, which closes it at the end.
 
-    Raises `ValueError` when there is no key.
+    Raises `ValueError` when there is no key, or the provider's settings cannot work.
     """
+    if (provider := _provider(settings)) is not None:
+        return provider.async_mailer(timeout=settings.timeout, deadline=settings.deadline, max_retries=0)
     return AsyncPostStack(
         settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline
     )
@@ -68,12 +73,21 @@ def _key(settings: TaskSettings) -> _Key:
     # Without a key in the settings it is that of the environment, which tests change.
     api_key = settings.api_key or os.environ.get("POSTSTACK_API_KEY")
     base_url = settings.base_url or os.environ.get("POSTSTACK_BASE_URL")
-    return (api_key, base_url, settings.timeout, settings.deadline)
+    return (api_key, base_url, settings.timeout, settings.deadline, _provider(settings))
+
+
+def _provider(settings: TaskSettings) -> ProviderChoice | None:
+    """Return the provider of the settings, else that of the environment unless the settings have a key of PostStack."""
+    if settings.provider is None and settings.api_key is None:
+        return provider_of_environment()
+    return provider_choice(settings.provider, settings.provider_options)
 
 
 def _make(settings: TaskSettings) -> EmailClient:
     if settings.client is not None:
         return settings.client()
+    if (provider := _provider(settings)) is not None:
+        return provider.mailer(timeout=settings.timeout, deadline=settings.deadline, max_retries=0)
     return PostStack(settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline)
 
 

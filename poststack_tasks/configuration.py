@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+from poststack.mailbridge.configured import provider_choice
 from poststack_tasks.payload import LARGEST_JOB
 from poststack_tasks.policy import Limits
 
@@ -74,8 +75,13 @@ class TaskSettings:
     deadline: float | None = 30.0
     """For a whole attempt. Keep it below the time limits of the worker."""
     client: Callable[[], EmailClient] | None = field(default=None, repr=False)
-    """Makes the client, once in each process; then the four settings above do not count. It should not retry by itself,
-    as `PostStack(max_retries=0)` does not: the queue waits, and the worker is free meanwhile."""
+    """Makes the client, which may be a MailBridge, once in each process; then the four settings above do not count. It
+    should not retry by itself, as `PostStack(max_retries=0)` does not: the queue waits, and the worker is free."""
+    provider: str | Callable[[], Any] | None = None
+    """Another provider, by its name in `poststack.mailbridge`, or a function that makes the mailer, or its dotted path.
+    `None`: from the environment variable `POSTSTACK_PROVIDER`, then PostStack."""
+    provider_options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """The arguments of its `MailBridge`: its key, and for most providers `keys`, a store of idempotency keys."""
     limits: Limits = field(default_factory=Limits)
     largest_job: int = LARGEST_JOB
     """Characters of a job; larger ones are refused when they are enqueued."""
@@ -99,6 +105,9 @@ class TaskSettings:
             raise ValueError("The setting `given_up_queue` is the name of a queue; keep_given_up=False keeps nothing.")
         if self.client is not None and not callable(self.client):
             raise ValueError("The setting `client` is a function that returns a client, such as lambda: PostStack(…).")
+        if self.client is not None and self.provider is not None:
+            raise ValueError("The settings `client` and `provider` both say what sends. Give one of them.")
+        provider_choice(self.provider, self.provider_options)  # Raises what is wrong with them.
         if self.event_store is not None and not hasattr(self.event_store, "begin"):
             raise ValueError("The setting `event_store` has no method `begin`, as poststack.receiving.EventStore has.")
 
@@ -109,12 +118,15 @@ _KINDS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("timeout", (int, float), "a number of seconds"),
     ("deadline", (int, float), "a number of seconds, or None"),
     ("limits", (Limits,), "a poststack_tasks.Limits, or a dictionary of its fields"),
+    ("provider_options", (Mapping,), "a dictionary"),
     ("largest_job", (int,), "a number of characters"),
     ("keep_given_up", (bool,), "True or False"),
     ("given_up_queue", (str,), "text"),
 )
 
 PREFIX: Final = "poststack_"
+# Whoever names one of them means it, and not what somebody else has set for the others.
+_SENDERS: Final = ("api_key", "client", "provider")
 
 _explicit: dict[str, Any] = {}
 _defaults: dict[str, Any] = {}
@@ -141,16 +153,21 @@ def current_settings(conf: Mapping[str, Any] | None = None) -> TaskSettings:
     merged = dict(_defaults)
     if conf is not None:
         found = {name: value for name in _NAMES if (value := _get(conf, PREFIX + name)) is not None}
-        if "api_key" in found or "client" in found:  # Whoever names a key means it, and not somebody else's client.
-            merged.pop("client", None)
-        merged |= found
-    if "api_key" in _explicit:
-        merged.pop("client", None)
-    merged |= _explicit
+        merged = _over(merged, found)
+    merged = _over(merged, _explicit)
     if isinstance(limits := merged.get("limits"), Mapping):
         # Settings files are easier to write without an import.
         merged["limits"] = _limits(cast("Mapping[str, Any]", limits))
     return replace(TaskSettings(), **merged)
+
+
+def _over(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with others that go before them."""
+    kept = dict(settings)
+    if any(name in own for name in _SENDERS):
+        for name in ("client", "provider", "provider_options"):
+            kept.pop(name, None)
+    return kept | dict(own)
 
 
 def _limits(values: Mapping[str, Any]) -> Limits:

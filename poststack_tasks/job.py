@@ -15,6 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poststack import PostStackConnectionError, PostStackError, PostStackTimeoutError
+from poststack.mailbridge.configured import is_mailer, key_problem
+from poststack.mailbridge.errors import ConfigurationError
 from poststack_tasks.admission import Settled, admitted
 from poststack_tasks.batches import accepted, batch_answers
 from poststack_tasks.clients import get_client
@@ -87,7 +89,7 @@ async def asend_email(
     """
     attempt = _Attempt(job, settings, time_limits)
     try:
-        if attempt.begin_email(payload, idempotency_key):
+        if attempt.begin_email(payload, idempotency_key) and attempt.may_use(client, asynchronous=True):
             attempt.email_answered(await attempt.in_time(client.emails.send(attempt.to_send[0])))
     except Exception as error:  # noqa: BLE001  # as above
         attempt.failed(error)
@@ -106,7 +108,7 @@ async def asend_batch(
     """Do as `send_batch`, with an asynchronous client."""
     attempt = _Attempt(job, settings, time_limits)
     try:
-        if attempt.begin_batch(payloads, idempotency_key):
+        if attempt.begin_batch(payloads, idempotency_key) and attempt.may_use(client, asynchronous=True):
             group: Any = client.emails
             attempt.batch_answered(await attempt.in_time(group.batch({"emails": attempt.to_send})))
     except Exception as error:  # noqa: BLE001  # as above
@@ -170,17 +172,25 @@ class _Attempt:
     def client(self) -> EmailClient | None:
         """Return the client, `None` when there is none: a deployment can mend that, so the job is tried again."""
         try:
-            return get_client(self.settings)
+            client = get_client(self.settings)
         except self._time_limits:
             raise
         except Exception as error:  # noqa: BLE001  # the project's own factory may raise anything
-            # The text of our own client is known to have no key in it.
-            told = str(error).rstrip(".") if self.settings.client is None else type(error).__name__
-            ours = PostStackConnectionError(0, f"The worker has no client for the API: {told}")
-            ours.__cause__ = error
-            self._answer([ours] * len(self.to_send))
-            self._reason = f"the worker has no client for the API: {told}"
+            # The texts of our own clients are known to have no key in them.
+            ours = self.settings.client is None or isinstance(error, ConfigurationError)
+            self._no_client(str(error).rstrip(".") if ours else type(error).__name__, error)
             return None
+        return client if self.may_use(client, asynchronous=False) else None
+
+    def may_use(self, client: object, *, asynchronous: bool) -> bool:
+        """Return whether jobs may be sent through a client. If not, the job is tried again, as without a client."""
+        problem = key_problem(client)
+        if problem is None and is_mailer(client, asynchronous=not asynchronous):
+            how = "awaits its client" if asynchronous else "does not await its client"
+            problem = f"{type(client).__name__} is of the other kind, and this worker {how}"
+        if problem is not None:
+            self._no_client(problem)
+        return problem is None
 
     def email_answered(self, answer: object) -> None:
         """Note what the API said of the e-mail."""
@@ -231,6 +241,12 @@ class _Attempt:
             reason = f"{len(errors)} of {len(self._answers)} e-mails were not accepted"
             return self._outcome(GiveUp(reason), BatchNotAllSentError([_element(answer) for answer in self._answers]))
         return self._outcome(*decisions[0])
+
+    def _no_client(self, why: str, cause: Exception | None = None) -> None:
+        ours = PostStackConnectionError(0, f"The worker has no client for the API: {why}")
+        ours.__cause__ = cause
+        self._answer([ours] * len(self.to_send))
+        self._reason = f"the worker has no client for the API: {why}"
 
     def _begin(self, payloads: list[SendEmail]) -> bool:
         self.payloads = payloads
@@ -306,4 +322,4 @@ def _element(answer: Answer) -> dict[str, Any]:
     """Return what a queue's result backend keeps: small, and without addresses."""
     if isinstance(answer, Exception):
         return {"error": masked(str(answer)), "code": getattr(answer, "code", None)}
-    return {name: answer[name] for name in ("id", "status", "replayed", "reason") if name in answer}
+    return {name: answer[name] for name in ("id", "status", "replayed", "reason", "provider") if name in answer}

@@ -6,6 +6,7 @@
     409 while an earlier attempt is running    retry later
     429 or 5xx with Retry-After                retry later, after that or the longest delay
     429 because a quota is used up             give up, unless the limits say to wait for the quota
+    another provider's that may have sent it   give up: it knows no keys by which to tell a repetition
     every other refusal                        give up: it would be refused again
     anything, past `expires` or the horizon    give up: late mail can be worse than none
 
@@ -18,10 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from poststack.errors import OutcomeUnknownError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poststack import PostStackError
+    from poststack.errors import PostStackError
 
 __all__ = ["Decision", "GiveUp", "Limits", "RetryLater", "Sent", "decide", "too_late"]
 
@@ -106,9 +109,7 @@ def decide(
     limits = limits or Limits()
     what = f"status {error.status_code}" if error.status_code else "no answer"
     if not error.transient:
-        if error.status_code == 401:
-            return GiveUp(f"refused with {what}: the API does not know the worker's key")
-        return GiveUp(f"refused with {what}; it would be refused again")
+        return GiveUp(_why_not_again(error, what))
     if error.quota_exceeded and not limits.wait_for_quota:
         return GiveUp("the sending quota is used up")
     # The exponent is bounded so that a job of a thousand attempts cannot overflow.
@@ -118,3 +119,11 @@ def decide(
         if limit is not None and age + delay > limit:
             return GiveUp(f"{what}, and the next attempt would come after {name}")
     return RetryLater(delay, f"{what} at attempt {attempt}")
+
+
+def _why_not_again(error: PostStackError, what: str) -> str:
+    if isinstance(error, OutcomeUnknownError):
+        return "it may have been sent, and the provider cannot tell a repetition"
+    if error.status_code == 401:
+        return f"refused with {what}: the API does not know the worker's key"
+    return f"refused with {what}; it would be refused again"

@@ -87,6 +87,9 @@ class AsyncDelivery(Generic[RequestT, AnswerT]):
         perform: Callable[[Call[RequestT], _Attempts], Awaitable[list[Outcome]]],
     ) -> list[Outcome]:
         calls = self._provider.plan(messages)
+        planned = sum(len(call.messages) for call in calls)
+        if planned != len(messages):
+            raise TypeError(f"{self._provider!r} plans calls for {planned} of {len(messages)} e-mails.")
 
         async def performed(call: Call[RequestT]) -> list[Outcome]:
             return await perform(call, attempts)
@@ -182,13 +185,12 @@ class AsyncDelivery(Generic[RequestT, AnswerT]):
         request = cast("Any", call.request)._replace(timeout=attempts.timeout, deadline=ends_at)
         attempts.at_risk.update(map(id, call.messages))
         try:
-            outcomes = self._provider.outcomes(call, await self._transport.asend(request), self._clock.time())
-            if len(outcomes) != len(call.messages):
-                raise ValueError("An adapter returns one outcome for each message.")
+            outcomes = self._outcomes(call, await self._transport.asend(request))
         except TransportError as error:
             outcomes = self._all_failed(call, self._provider.failure(error))
         except Exception as error:  # noqa: BLE001  # such a defect must not cost other e-mails their outcomes
-            outcomes = self._all_failed(call, _defect(self._provider.title, error))
+            text = f"{self._provider.title}: {type(error).__name__}, and no answer. The e-mail may have been sent."
+            outcomes = self._all_failed(call, Failure("ambiguous", text, cause=error))
         for message, outcome in zip(call.messages, outcomes, strict=True):
             failure = outcome.failure
             if failure is None:
@@ -200,6 +202,19 @@ class AsyncDelivery(Generic[RequestT, AnswerT]):
             if failure.kind == "rate_limited" and failure.retry_after is not None:
                 self._held_until = max(self._held_until, self._clock.monotonic() + min(failure.retry_after, 60.0))
         return outcomes
+
+    def _outcomes(self, call: Call[RequestT], answer: AnswerT) -> list[Outcome]:
+        """Return what the adapter makes of an answer. A mistake in it hides no e-mail that was sent."""
+        cause: Exception | None = None
+        try:
+            outcomes = self._provider.outcomes(call, answer, self._clock.time())
+            if len(outcomes) == len(call.messages):
+                return outcomes
+            problem = f"tells of {len(outcomes)} e-mails instead of {len(call.messages)}"
+        except Exception as error:  # noqa: BLE001  # whatever it raises, the request has been answered
+            cause, problem = error, f"raised {type(error).__name__}"
+        text = f"{self._provider.title} has answered, and its adapter {problem}. The e-mail may have been sent."
+        return self._all_failed(call, Failure("ambiguous", text, cause=cause))
 
     def _end_of_doubt(self, call: Call[RequestT], began: float, ends_at: float | None) -> float | None:
         """Return until when a request that began then may be repeated: as long as the provider remembers its key."""
@@ -283,11 +298,6 @@ def _merged(before: Sequence[Outcome], now: list[Outcome]) -> list[Outcome]:
 def _as_before(outcome: Outcome) -> Outcome:
     """Return the outcome of an e-mail whose key was that of another one in the same list."""
     return replace(outcome, replayed=outcome.failure is None)
-
-
-def _defect(title: str, error: Exception) -> Failure:
-    text = f"{title}: {type(error).__name__} instead of an answer. The e-mail may have been sent."
-    return Failure("ambiguous", text, cause=error)
 
 
 def _log_retry(provider: str, failed: int, failure: Failure, delay: float) -> None:

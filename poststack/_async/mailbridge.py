@@ -12,11 +12,12 @@ from poststack._async.mailer import AsyncMailer
 from poststack._config import checked_timeout
 from poststack.mailbridge.dto import EmailMessageDto, EmailResponseDTO
 from poststack.mailbridge.errors import ConfigurationError, InvalidMessageError
-from poststack.mailbridge.incoming import aread_files, fitting, message_from
+from poststack.mailbridge.incoming import aread_files, fitting, message_from, read_files
 from poststack.mailbridge.outgoing import refused_response, response_from
 from poststack.mailbridge.registry import PROVIDERS, make_provider, register, unregister
 from poststack.providers._retrying import DeliveryOptions
 from poststack.providers.base import Provider
+from poststack.providers.message import make_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from poststack.mailbridge.keys import AsyncKeyStore
     from poststack.mailbridge.registry import AnyProvider, ProviderClass
-    from poststack.providers.message import Message
+    from poststack.providers.message import Attachment, Message
 
 __all__ = ["AsyncMailBridge"]
 
@@ -71,19 +72,24 @@ class AsyncMailBridge(AsyncMailer):
     ) -> None:
         if unsupported not in {"raise", "drop"}:
             raise ConfigurationError("`unsupported` is 'raise' or 'drop'.")
-        if concurrency < 1 or max_retries < 0 or (deadline is not None and not deadline > 0):
-            raise ConfigurationError("`concurrency` is at least 1, `max_retries` at least 0, `deadline` more than 0.")
         try:
-            options = DeliveryOptions(checked_timeout(timeout), max_retries, deadline, concurrency, allow_duplicates)
+            options = DeliveryOptions.checked(timeout, max_retries, deadline, concurrency, allow_duplicates)
+            if from_email:
+                make_address(from_email, "from_email")
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
-        self.provider_name: str = provider.strip().lower()
         self.provider: AnyProvider = make_provider(provider, config, from_email=from_email)
+        self.provider_name: str = provider.strip().lower()
         self._from_email = from_email
+        self._keys = keys
         self._drop = unsupported == "drop"
         self._delivery: AsyncDelivery[Any, Any] | None = None
         self._custom: AsyncCustomDelivery | None = None
         self._keeping: AsyncKeeping | None = None
+        if keys is not None and not hasattr(keys, "abegin"):
+            raise ConfigurationError(
+                f"`keys` is a store with a method `abegin`, such as AsyncRedisKeyStore; {type(keys).__name__} has none."
+            )
         if isinstance(self.provider, Provider):
             carrier = self.provider.async_transport() if transport is None else self.provider.async_carrier(transport)
             if keys is not None and not self.minds_keys():
@@ -98,6 +104,18 @@ class AsyncMailBridge(AsyncMailer):
     def providers(self) -> tuple[str, ...]:
         """Return the name of the provider, alone."""
         return (self.provider_name,)
+
+    @property
+    def from_email(self) -> str | None:
+        """Return the sender of e-mails that have none."""
+        if self._from_email is None and isinstance(self.provider, Provider):
+            return self.provider.default_sender
+        return self._from_email
+
+    @property
+    def keys(self) -> AsyncKeyStore | None:
+        """Return the store of idempotency keys that it was given."""
+        return self._keys
 
     def minds_keys(self) -> bool:
         """Return whether the provider itself tells a repetition by its idempotency key, for a day at least."""
@@ -117,6 +135,20 @@ class AsyncMailBridge(AsyncMailer):
         if isinstance(self.provider, Provider):
             return self.provider.capabilities.batches
         return self.provider.supports_bulk_sending()
+
+    def problem(self, message: EmailMessageDto, *, keys_kept: bool = False) -> InvalidMessageError | None:
+        """Return what `respond` would find wrong with an e-mail before it sends it, `None` if nothing is. Reads files.
+
+        `keys_kept` is for a store that is not this MailBridge's own.
+        """
+        if self._custom is not None:
+            return self._custom.problem(message)
+        try:
+            self._check_kind(message)
+            self._fitting(message, read_files(message), keys_kept=keys_kept or self._keeping is not None)
+        except InvalidMessageError as error:
+            return error
+        return None
 
     async def respond(
         self,
@@ -180,13 +212,19 @@ class AsyncMailBridge(AsyncMailer):
         return list(PROVIDERS)
 
     async def _message(self, given: EmailMessageDto, *, keys_kept: bool) -> Message:
-        if not isinstance(cast("object", given), EmailMessageDto):
-            raise InvalidMessageError(f"A message is an EmailMessageDto, not {type(given).__name__}.")
-        provider = cast("Provider[Any, Any]", self.provider)
+        self._check_kind(given)
         files = await aread_files(given) if given.attachments else []
+        return self._fitting(given, files, keys_kept=keys_kept)
+
+    def _fitting(self, given: EmailMessageDto, files: Sequence[Attachment], *, keys_kept: bool) -> Message:
+        provider = cast("Provider[Any, Any]", self.provider)
         sender = self._from_email or provider.default_sender
         message = message_from(given, files, default_sender=sender, provider=self.provider_name)
         return fitting(message, provider, drop=self._drop, keys_kept=keys_kept)
+
+    def _check_kind(self, given: object) -> None:
+        if not isinstance(given, EmailMessageDto):
+            raise InvalidMessageError(f"A message is an EmailMessageDto, not {type(given).__name__}.")
 
     def _keeping_in(self, keys: AsyncKeyStore, *, allow_duplicates: bool = False) -> AsyncKeeping:
         return AsyncKeeping(keys, self.provider_name, minds_keys=self.minds_keys(), allow_duplicates=allow_duplicates)

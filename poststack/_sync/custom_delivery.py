@@ -32,13 +32,23 @@ class CustomDelivery:
         refused: dict[int, EmailResponseDTO] = {}
         to_send: list[EmailMessageDto] = []
         for index, message in enumerate(messages):
-            error = self._problem(message)
+            error = self.problem(message)
             if error is None:
                 to_send.append(message)
             else:
                 refused[index] = refused_response(error, self._name)
         sent = iter(self._sent(to_send))
         return [refused[index] if index in refused else next(sent) for index in range(len(messages))]
+
+    def problem(self, message: EmailMessageDto) -> InvalidMessageError | None:
+        """Return what the provider does not say that it can say, `None` if it can say all of the e-mail."""
+        if not isinstance(cast("object", message), EmailMessageDto):
+            return InvalidMessageError(f"A message is an EmailMessageDto, not {type(message).__name__}.")
+        for field in _BEYOND:
+            if getattr(message, field) not in (None, "") and field not in self._provider.supported_fields:
+                text = f"`{field}`: {self._name} does not list it in `supported_fields`. Nothing was sent."
+                return UnsupportedFieldError(text, field, self._name)
+        return None
 
     def close(self) -> None:
         """Release connections."""
@@ -63,15 +73,6 @@ class CustomDelivery:
             return response
         text = f"{self._name} answered with {type(response).__name__}, so it is unknown whether the e-mail was sent."
         return self._failed(EmailSendError(text, self._name))
-
-    def _problem(self, message: EmailMessageDto) -> InvalidMessageError | None:
-        if not isinstance(cast("object", message), EmailMessageDto):
-            return InvalidMessageError(f"A message is an EmailMessageDto, not {type(message).__name__}.")
-        for field in _BEYOND:
-            if getattr(message, field) not in (None, "") and field not in self._provider.supported_fields:
-                text = f"`{field}`: {self._name} does not list it in `supported_fields`. Nothing was sent."
-                return UnsupportedFieldError(text, field, self._name)
-        return None
 
     def _failed(self, error: Exception) -> EmailResponseDTO:
         if isinstance(error, InvalidMessageError):

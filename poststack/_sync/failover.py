@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from poststack.mailbridge.dto import EmailMessageDto
+    from poststack.mailbridge.errors import InvalidMessageError
     from poststack.mailbridge.keys import KeyStore
 
 __all__ = ["Failover"]
@@ -63,6 +64,10 @@ class Failover(Mailer):
             if keys is not None and not isinstance(bridge.provider, Provider):
                 # It sends by itself, so nobody would know that it had begun when the next one is asked.
                 raise ConfigurationError(f"`keys` is for adapters; {bridge.provider_name!r} sends by itself.")
+        if keys is not None and not hasattr(keys, "begin"):
+            raise ConfigurationError(
+                f"`keys` is a store with a method `begin`, such as RedisKeyStore; {type(keys).__name__} has none."
+            )
         self._allow_duplicates = allow_duplicates
         self._keys = keys
         self._circuits = [Circuit(threshold=threshold, rest=rest, clock=clock) for _ in self._bridges]
@@ -73,6 +78,16 @@ class Failover(Mailer):
         return tuple(bridge.provider_name for bridge in self._bridges)
 
     @property
+    def from_email(self) -> str | None:
+        """Return the sender that the first provider has for e-mails that have none."""
+        return self._bridges[0].from_email
+
+    @property
+    def keys(self) -> KeyStore | None:
+        """Return the store of idempotency keys that it was given."""
+        return self._keys
+
+    @property
     def circuits(self) -> list[Circuit]:
         """Return the state of each provider, in the same order."""
         return list(self._circuits)
@@ -80,6 +95,11 @@ class Failover(Mailer):
     def minds_keys(self) -> bool:
         """Return false: a repetition may reach another provider, which knows nothing of the key."""
         return False
+
+    def problem(self, message: EmailMessageDto) -> InvalidMessageError | None:
+        """Return what the first provider finds wrong with an e-mail, `None` if one of them can send it. Reads files."""
+        problems = [bridge.problem(message, keys_kept=self._keys is not None) for bridge in self._bridges]
+        return None if None in problems else problems[0]
 
     def respond(self, messages: Sequence[EmailMessageDto], *, timeout: float | None = None) -> list[EmailResponseDTO]:
         """Send each e-mail and return one response for each, in order. What goes wrong is a response, never raised."""

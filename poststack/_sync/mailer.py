@@ -12,14 +12,16 @@ from poststack.mailbridge.closing import Closable
 from poststack.mailbridge.dto import BulkEmailDTO, BulkEmailResponseDTO, EmailMessageDto, EmailResponseDTO
 from poststack.mailbridge.errors import BulkInterruptedError
 from poststack.mailbridge.incoming import Windows
-from poststack.mailbridge.outgoing import batch_result, dto_from, sent_email
+from poststack.mailbridge.outgoing import batch_result, dto_from, refused_result, sent_email
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from poststack.mailbridge.dto import FileLike
-    from poststack.types import BatchAnswer, BatchEmails, SendEmail, SentEmail
+    from poststack.mailbridge.errors import InvalidMessageError
+    from poststack.mailbridge.keys import KeyStore
+    from poststack.types import BatchAnswer, BatchEmails, BatchResult, SendEmail, SentEmail
 
 __all__ = ["Mailer", "MailerEmails"]
 
@@ -35,6 +37,20 @@ class Mailer(Closable, ABC):
     @abstractmethod
     def providers(self) -> tuple[str, ...]:
         """Return the names of the providers that it sends through."""
+
+    @property
+    @abstractmethod
+    def from_email(self) -> str | None:
+        """Return the sender of e-mails that have none."""
+
+    @property
+    @abstractmethod
+    def keys(self) -> KeyStore | None:
+        """Return the store of idempotency keys that it was given."""
+
+    @abstractmethod
+    def problem(self, message: EmailMessageDto) -> InvalidMessageError | None:
+        """Return what `respond` would find wrong with an e-mail before it sends it, `None` if nothing. Reads files."""
 
     @abstractmethod
     def minds_keys(self) -> bool:
@@ -101,8 +117,9 @@ class Mailer(Closable, ABC):
         `BulkInterruptedError`, with the responses so far, when the iterable raises.
         """
         responses: list[EmailResponseDTO] = []
+        answered = self.send_each(messages, default_from, tags, timeout=timeout)
         try:
-            for response in self.send_each(messages, default_from, tags, timeout=timeout):
+            for response in answered:
                 responses.append(response)
         except Exception as error:
             text = f"The messages of the bulk ended with {type(error).__name__}; {len(responses)} were dealt with."
@@ -152,22 +169,35 @@ class MailerEmails:
     def __init__(self, mailer: Mailer) -> None:
         self._mailer = mailer
 
+    def check(self, input: SendEmail) -> None:
+        """Raise what `send` would raise before it sends anything: a `ValueError`."""
+        if (error := self._mailer.problem(dto_from(input, self._mailer.providers))) is not None:
+            raise error
+
     def send(self, input: SendEmail, *, timeout: float | None = None) -> SentEmail:
-        """Send one e-mail and return its id at the provider.
+        """Send one e-mail and return its id at the provider, or one made up here if that gave none.
 
         Raises `ValueError` before anything is sent, `PostStackError` when the provider does not accept it:
         `OutcomeUnknownError` if it may have been sent and no key would keep a repetition from doubling it.
         """
         message = dto_from(input, self._mailer.providers)
         (response,) = self._mailer.respond([message], timeout=timeout)
-        return sent_email(response, repeatable=self._repeatable(message))
+        return sent_email(response, message, repeatable=self._repeatable(message))
 
     def batch(self, input: BatchEmails, *, timeout: float | None = None) -> BatchAnswer:
         """Send 1 to 100 e-mails. Each succeeds or fails alone, in order."""
-        messages = [dto_from(email, self._mailer.providers) for email in checked_batch(input)["emails"]]
-        responses = self._mailer.respond(messages, timeout=timeout)
-        pairs = zip(messages, responses, strict=True)
-        return {"data": [batch_result(response, repeatable=self._repeatable(message)) for message, response in pairs]}
+        emails = checked_batch(input)["emails"]
+        results: dict[int, BatchResult] = {}
+        messages: dict[int, EmailMessageDto] = {}
+        for index, email in enumerate(emails):
+            try:
+                messages[index] = dto_from(email, self._mailer.providers)
+            except ValueError as error:
+                results[index] = refused_result(error)
+        responses = self._mailer.respond(list(messages.values()), timeout=timeout) if messages else []
+        for (index, message), response in zip(messages.items(), responses, strict=True):
+            results[index] = batch_result(response, message, repeatable=self._repeatable(message))
+        return {"data": [results[index] for index in range(len(emails))]}
 
     def _repeatable(self, message: EmailMessageDto) -> bool:
         return message.idempotency_key is not None and self._mailer.minds_keys()

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from poststack._async.failover import AsyncFailover
     from poststack._async.mailbridge import AsyncMailBridge
+    from poststack._async.mailer import AsyncMailer
     from poststack._sync.failover import Failover
     from poststack._sync.mailbridge import MailBridge
+    from poststack._sync.mailer import Mailer
     from poststack.mailbridge.circuit import Circuit
     from poststack.mailbridge.dto import BulkEmailDTO, BulkEmailResponseDTO, EmailMessageDto, EmailResponseDTO
     from poststack.mailbridge.errors import (
@@ -52,6 +54,7 @@ __all__ = [
     "AsyncFailover",
     "AsyncKeyStore",
     "AsyncMailBridge",
+    "AsyncMailer",
     "AsyncRedisKeyStore",
     "AttachmentError",
     "BaseEmailProvider",
@@ -70,6 +73,7 @@ __all__ = [
     "KeyStore",
     "MailBridge",
     "MailBridgeError",
+    "Mailer",
     "MemoryKeyStore",
     "ProviderNotFoundError",
     "RedisKeyStore",
@@ -83,6 +87,7 @@ _HOMES = {
     "AsyncFailover": "poststack._async.failover",
     "AsyncKeyStore": "poststack.mailbridge.keys",
     "AsyncMailBridge": "poststack._async.mailbridge",
+    "AsyncMailer": "poststack._async.mailer",
     "AsyncRedisKeyStore": "poststack.mailbridge.keys",
     "AttachmentError": "poststack.mailbridge.errors",
     "BaseEmailProvider": "poststack.mailbridge.providers.base_email_provider",
@@ -101,6 +106,7 @@ _HOMES = {
     "KeyStore": "poststack.mailbridge.keys",
     "MailBridge": "poststack._sync.mailbridge",
     "MailBridgeError": "poststack.mailbridge.errors",
+    "Mailer": "poststack._sync.mailer",
     "MemoryKeyStore": "poststack.mailbridge.keys",
     "ProviderNotFoundError": "poststack.mailbridge.errors",
     "RedisKeyStore": "poststack.mailbridge.keys",

@@ -28,6 +28,7 @@ __all__ = [
     "EmailSendError",
     "InvalidMessageError",
     "MailBridgeError",
+    "MissingSettingError",
     "ProviderNotFoundError",
     "UnsupportedFieldError",
     "UnsupportedFieldWarning",
@@ -40,6 +41,10 @@ class MailBridgeError(Exception):
 
 class ConfigurationError(MailBridgeError, ValueError):
     """A setting is missing, unknown, or cannot work. The text names it and never shows its value."""
+
+
+class MissingSettingError(ConfigurationError):
+    """A setting that the provider needs is not given: perhaps this is a build, which has no secrets."""
 
 
 class ProviderNotFoundError(MailBridgeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
 import mimetypes
 import os
 import warnings
@@ -12,8 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from poststack.mailbridge.dto import BulkEmailDTO, EmailMessageDto
-from poststack.mailbridge.dto.bulk_email_dto import with_defaults
-from poststack.mailbridge.dto.email_message_dto import addressees
+from poststack.mailbridge.dto.bulk_email_dto import checked_tags, with_defaults
 from poststack.mailbridge.errors import (
     AttachmentError,
     InvalidMessageError,
@@ -46,7 +46,7 @@ def message_from(
             to=given.to,
             cc=given.cc or (),
             bcc=given.bcc or (),
-            reply_to=addressees(given.reply_to) if given.reply_to else (),
+            reply_to=[given.reply_to] if isinstance(given.reply_to, str) else given.reply_to or (),
             subject=given.subject,
             text=given.text or (None if given.html else given.body),
             html=given.body if given.html else None,
@@ -81,7 +81,7 @@ def fitting(message: Message, provider: Provider[Any, Any], *, drop: bool, keys_
         text = f"`{problem.field}`: {provider.spoken_of} {problem.reason}."
         if not drop or problem.without is None:
             raise UnsupportedFieldError(f"{text} Nothing was sent.", problem.field, provider.name)
-        warnings.warn(f"{text} It was left out.", UnsupportedFieldWarning, stacklevel=2)
+        warnings.warn(f"{text} It was left out.", UnsupportedFieldWarning, stacklevel=_level_of_the_caller())
         message = problem.without
     return message
 
@@ -98,8 +98,7 @@ def read_files(given: EmailMessageDto) -> list[Attachment]:
 
 async def aread_files(given: EmailMessageDto) -> list[Attachment]:
     """Do the same; files on disk are read in a thread, so that the event loop goes on."""
-    files = cast("object", given.attachments)
-    if isinstance(files, Sequence) and any(isinstance(item, os.PathLike) for item in cast("Sequence[object]", files)):
+    if any(isinstance(item, os.PathLike) for item in _items(given.attachments)):
         from anyio import to_thread
 
         return await to_thread.run_sync(read_files, given)
@@ -115,9 +114,9 @@ class Windows:
         default_from: str | None,
         tags: Sequence[str] | None,
     ) -> None:
-        self._messages = iter(messages.messages if isinstance(messages, BulkEmailDTO) else messages)
+        self._messages = iter(messages.messages if isinstance(messages, BulkEmailDTO) else _checked(messages))
         self._default_from = default_from
-        self._tags = tags
+        self._tags = checked_tags(tags)
         self._failed: Exception | None = None
 
     def take(self) -> list[EmailMessageDto]:
@@ -144,7 +143,7 @@ class AsyncWindows:
         tags: Sequence[str] | None,
     ) -> None:
         self._default_from = default_from
-        self._tags = tags
+        self._tags = checked_tags(tags)
         self._failed: Exception | None = None
         self._messages: AsyncIterator[EmailMessageDto] | None = None
         self._windows: Windows | None = None
@@ -175,6 +174,15 @@ def _end_of_messages(failed: Exception | None) -> list[EmailMessageDto]:
     return []
 
 
+def _level_of_the_caller() -> int:
+    """Return the level of the first frame outside this package: a warning is shown once for each place in the code."""
+    here = inspect.currentframe()
+    level, frame = 1, here and here.f_back
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("poststack."):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 class _Window:
     def __init__(self) -> None:
         self.messages: list[EmailMessageDto] = []
@@ -193,11 +201,20 @@ def _size(message: object) -> int:
     """Return about how many bytes a message has; what is no message is dealt with later."""
     if not isinstance(message, EmailMessageDto):
         return 0
-    files = cast("object", message.attachments)
-    texts = (text for text in cast("tuple[object, ...]", (message.body, message.text)) if isinstance(text, str))
-    return sum(map(len, texts)) + (
-        sum(map(_file_size, cast("Sequence[object]", files))) if isinstance(files, Sequence) else 0
-    )
+    bodies = sum(len(text) for text in (message.body, message.text) if isinstance(text, str))
+    return bodies + sum(_file_size(item) for item in _items(message.attachments))
+
+
+def _items(attachments: object) -> Sequence[object]:
+    """Return what is in a list of files. What is no list is dealt with later."""
+    return cast("Sequence[object]", attachments) if isinstance(attachments, Sequence) else ()
+
+
+def _checked(messages: Iterable[EmailMessageDto]) -> Iterable[EmailMessageDto]:
+    if not isinstance(cast("object", messages), Iterable):
+        given = type(messages).__name__
+        raise InvalidMessageError(f"A bulk is a list of EmailMessageDto, or another iterable of them, not {given}.")
+    return messages
 
 
 def _file_size(item: object) -> int:
@@ -217,12 +234,11 @@ def _file_size(item: object) -> int:
 def _options_of(given: EmailMessageDto, provider: str) -> Mapping[str, Any] | None:
     if not given.options:
         return None
+    if not isinstance(cast("object", given.options), Mapping):
+        raise InvalidMessageError(f"`options` is a dictionary of providers, not {type(given.options).__name__}.")
     from poststack.mailbridge.registry import PROVIDERS
 
-    options_given = cast("object", given.options)
-    if not isinstance(options_given, Mapping):
-        raise InvalidMessageError(f"`options` is a dictionary, not {type(options_given).__name__}.")
-    for name, options in cast("Mapping[object, object]", options_given).items():
+    for name, options in cast("Mapping[object, object]", given.options).items():
         if name not in list(PROVIDERS) or not isinstance(options, Mapping):
             raise InvalidMessageError(
                 "`options` is a dictionary of providers and what only they have, such as "

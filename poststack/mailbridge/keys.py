@@ -6,6 +6,7 @@ note of it. Nothing is sent under such a key again, unless duplicates are allowe
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -14,8 +15,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 from uuid import uuid4
 
+from poststack.mailbridge.errors import ConfigurationError
+
 if TYPE_CHECKING:
-    import os
     from collections.abc import Awaitable
 
 __all__ = [
@@ -133,7 +135,8 @@ class MemoryKeyStore:
 class SqliteKeyStore:
     """Remembers in a file: for all processes of one machine, and over crashes and restarts.
 
-    The file must be on a local disk. Keys are forgotten `retention` seconds after they were begun.
+    The file must be on a local disk. Keys are forgotten `retention` seconds after they were begun. Raises
+    `ConfigurationError` when the file cannot be used.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, retention: float = RETENTION) -> None:
@@ -141,6 +144,12 @@ class SqliteKeyStore:
             raise ValueError("retention must be a number of seconds, more than 0.")
         self._path = path
         self._retention = retention
+        try:
+            self._create()
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"The key store {os.fspath(path)!r} cannot be used: {error}.") from error
+
+    def _create(self) -> None:
         with closing(self._connected()) as database:
             # Readers and the one writer do not wait for each other; each commit is on disk before it is answered.
             _switch_to_wal(database)

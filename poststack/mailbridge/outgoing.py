@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,7 +16,16 @@ from poststack.providers.outcome import Failure, FailureKind, Outcome
 if TYPE_CHECKING:
     from poststack.types import BatchResult, SendEmail, SentEmail
 
-__all__ = ["batch_result", "dto_from", "refused_response", "response_from", "sent_email"]
+__all__ = [
+    "OUTCOME_UNKNOWN",
+    "batch_result",
+    "dto_from",
+    "error_of_result",
+    "refused_response",
+    "refused_result",
+    "response_from",
+    "sent_email",
+]
 
 # What the client's errors, and all that judge by them, know these by. A quota's code tells it from throttling.
 _STATUSES: Final[Mapping[FailureKind, tuple[int, str | None]]] = {
@@ -29,6 +39,13 @@ _STATUSES: Final[Mapping[FailureKind, tuple[int, str | None]]] = {
     "rate_limited": (429, None),
     "unavailable": (503, "unavailable"),
     "ambiguous": (0, None),
+}
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
+"""The code of an `OutcomeUnknownError`."""
+_STATUS_OF_CODE: Final[Mapping[str | None, int]] = {
+    code or kind: status
+    for kind, (status, code) in _STATUSES.items()
+    if kind in {"auth", "sender_not_verified", "payload_too_large", "rate_limited", "unavailable", "ambiguous"}
 }
 _ONLY_POSTSTACK: Final = frozenset({"unsubscribe", "signature"})
 _KNOWN: Final = frozenset(
@@ -95,24 +112,48 @@ def dto_from(payload: SendEmail, providers: tuple[str, ...]) -> EmailMessageDto:
     )
 
 
-def sent_email(response: EmailResponseDTO, *, repeatable: bool) -> SentEmail:
-    """Return the client's answer, or raise the client's error. `repeatable` as in `error_from`."""
+def sent_email(response: EmailResponseDTO, message: EmailMessageDto, *, repeatable: bool) -> SentEmail:
+    """Return the client's answer, or raise the client's error. `repeatable` as in `error_from`.
+
+    Whoever judges by the client's answers takes one without an id for none, so an e-mail that was given none gets one.
+    """
     if not response.success:
         raise error_from(response, repeatable=repeatable) from response.original_error
-    answer: SentEmail = {"id": response.message_id or ""}
+    provider = response.provider or "unknown"
+    answer: SentEmail = {
+        "id": response.message_id or f"{provider}-{message.idempotency_key or uuid.uuid4().hex}",
+        "provider": provider,
+    }
     if response.replayed:
         answer["replayed"] = True
     return answer
 
 
-def batch_result(response: EmailResponseDTO, *, repeatable: bool) -> BatchResult:
-    """Return the client's answer for one e-mail of a batch."""
+def batch_result(response: EmailResponseDTO, message: EmailMessageDto, *, repeatable: bool) -> BatchResult:
+    """Return the client's answer for one e-mail of a batch. `error_of_result` makes an error of it again."""
     if response.success:
-        return cast("BatchResult", sent_email(response, repeatable=repeatable))
+        return cast("BatchResult", sent_email(response, message, repeatable=repeatable))
     error = error_from(response, repeatable=repeatable)
     if isinstance(error, PostStackError):
         return {"error": error.error, "code": error.code or response.kind or "failed"}
+    return refused_result(error)
+
+
+def refused_result(error: Exception) -> BatchResult:
+    """Return the client's answer for one e-mail of a batch that never left, because something is wrong with it."""
     return {"error": str(error), "code": "validation_error"}
+
+
+def error_of_result(text: str, code: str | None) -> PostStackError | None:
+    """Return the error that an e-mail of a batch failed with, `None` for a code that is the API's own."""
+    if code == OUTCOME_UNKNOWN:
+        return OutcomeUnknownError(0, text, code)
+    if code not in _STATUS_OF_CODE:
+        return None
+    # Throttling without a hint, and with a code, would be taken for a used-up quota.
+    throttled = 0.0 if code == "rate_limited" else None
+    in_doubt = code == "ambiguous"
+    return PostStackError(_STATUS_OF_CODE[code], text, code, retry_after=throttled, may_have_taken_effect=in_doubt)
 
 
 def error_from(response: EmailResponseDTO, *, repeatable: bool) -> Exception:
@@ -128,8 +169,9 @@ def error_from(response: EmailResponseDTO, *, repeatable: bool) -> Exception:
     if failure.kind != "ambiguous":
         retry_after = failure.retry_after
         return PostStackError(status, text, code, failure.request_id, None, retry_after, may_have_taken_effect=False)
-    kind = PostStackError if repeatable else OutcomeUnknownError
-    return kind(status, text, code, failure.request_id, None, None, may_have_taken_effect=True)
+    if not repeatable:
+        return OutcomeUnknownError(status, text, OUTCOME_UNKNOWN, failure.request_id, may_have_taken_effect=True)
+    return PostStackError(status, text, code, failure.request_id, may_have_taken_effect=True)
 
 
 def _moment(text: object) -> datetime | None:

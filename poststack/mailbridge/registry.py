@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final, cast
 
-from poststack.mailbridge.errors import ConfigurationError, ProviderNotFoundError
+from poststack.mailbridge.errors import ConfigurationError, MissingSettingError, ProviderNotFoundError
 from poststack.mailbridge.providers.base_email_provider import BaseEmailProvider
 from poststack.providers.base import Provider
 
@@ -77,6 +77,9 @@ def register(name: str, provider: ProviderClass, *, replace: bool = False) -> No
     given = cast("object", provider)
     if not inspect.isclass(given) or not issubclass(given, (Provider, BaseEmailProvider)):
         raise TypeError("A provider is a subclass of poststack.providers.Provider or of BaseEmailProvider.")
+    for attribute in ("name", "title") if issubclass(provider, Provider) else ():
+        if not isinstance(getattr(provider, attribute, None), str):
+            raise TypeError(f"{provider.__name__} has no `{attribute}`, which says in errors whose they are.")
     PROVIDERS.add(name.strip().lower(), provider, replace=replace)
 
 
@@ -91,6 +94,8 @@ def make_provider(name: str, config: Mapping[str, Any], *, from_email: str | Non
     Raises `ProviderNotFoundError`, and `ConfigurationError` for settings that are missing, unknown or wrong, or when
     what the provider needs is not installed.
     """
+    if not isinstance(cast("object", name), str):
+        raise ConfigurationError(f"The first argument is the name of a provider, not {type(name).__name__}.")
     folded = name.strip().lower()
     if folded not in list(PROVIDERS):
         raise ProviderNotFoundError(f"There is no provider {name!r}. There are: {', '.join(PROVIDERS)}.")
@@ -122,4 +127,4 @@ def _check_names(name: str, kind: Callable[..., object], given: Mapping[str, Any
             raise ConfigurationError(f"The provider {name!r} has no setting {setting!r}.{meant} It has: {has}.")
     missing = [p.name for p in parameters if p.default is p.empty and p.name not in given]
     if missing:
-        raise ConfigurationError(f"The provider {name!r} needs the setting {', '.join(map(repr, missing))}.")
+        raise MissingSettingError(f"The provider {name!r} needs the setting {', '.join(map(repr, missing))}.")

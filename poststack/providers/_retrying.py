@@ -11,7 +11,9 @@ everything else                              no: it would be refused again
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from poststack._config import checked_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,21 @@ class DeliveryOptions(NamedTuple):
     """How many requests of a bulk are under way at the same time."""
     allow_duplicates: bool = False
     """Whether an e-mail that may have been sent is sent again."""
+
+    @classmethod
+    def checked(
+        cls, timeout: float, max_retries: int, deadline: float | None, concurrency: int, allow_duplicates: bool
+    ) -> DeliveryOptions:
+        """Return them. Raises `ValueError` for what cannot work, such as a number that is still a text."""
+        wholes = {"max_retries": max_retries, "concurrency": concurrency}
+        numbers = {"timeout": timeout, **({} if deadline is None else {"deadline": deadline})}
+        for name, value in cast("dict[str, object]", {**wholes, **numbers}).items():
+            if not isinstance(value, int if name in wholes else (int, float)) or isinstance(value, bool):
+                kind = "a whole number" if name in wholes else "a number of seconds"
+                raise ValueError(f"`{name}` is {kind}, not {type(value).__name__}.")
+        if concurrency < 1 or max_retries < 0 or (deadline is not None and not deadline > 0):
+            raise ValueError("`concurrency` is at least 1, `max_retries` at least 0, `deadline` more than 0.")
+        return cls(checked_timeout(timeout), max_retries, deadline, concurrency, allow_duplicates)
 
     def may_be_repeated(self, failure: Failure, *, repeatable: bool) -> bool:
         """Return whether trying again can help and does no harm."""

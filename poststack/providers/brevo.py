@@ -20,7 +20,7 @@ from uuid import UUID, uuid4, uuid5
 from poststack.mime.addresses import refuse_line_breaks
 from poststack.providers._brevo_files import unsupported_files
 from poststack.providers._grouping import grouped
-from poststack.providers._http import failure_from, json_bytes, json_object
+from poststack.providers._http import checked_endpoint, failure_from, json_bytes, json_object
 from poststack.providers._substitution import SUBSTITUTIONS, filled_in, texts_of
 from poststack.providers.base import Call, HttpProvider, SecretHeaders, required
 from poststack.providers.capabilities import Capabilities, Unsupported, taken_options
@@ -104,7 +104,7 @@ class Brevo(HttpProvider):
             raise ValueError("Brevo's `tags` is a list of texts.")
         for tag in tags:
             refuse_line_breaks(tag, "tags")
-        self._url = endpoint or ENDPOINT
+        self._url = ENDPOINT if endpoint is None else checked_endpoint(endpoint, self.title, ENDPOINT)
         self._tags = tuple(tags)
         self._sandbox: dict[str, str] = {"X-Sib-Sandbox": "drop"} if sandbox else {}
         self.capabilities = replace(self.capabilities, text_alone=text_as_html)

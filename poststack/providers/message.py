@@ -172,16 +172,16 @@ def make_message(
         subject=_line(subject, "subject"),
         text=_body(text, "text"),
         html=_body(html, "html"),
-        headers=_headers(_mapping(headers, "headers")) if headers else (),
+        headers=_headers(headers) if headers else (),
         tags=_tags(tags) if tags else (),
-        metadata=_metadata(_mapping(metadata, "metadata")) if metadata else {},
+        metadata=_metadata(metadata) if metadata else {},
         attachments=_attachments(attachments) if attachments else (),
         template_id=_template_id(template_id),
         variables=_json_object(variables, "template_data") if variables else {},
         scheduled_at=_moment(scheduled_at),
         idempotency_key=_line(idempotency_key, "idempotency_key") or None,
-        track_opens=_truth(track_opens, "track_opens"),
-        track_clicks=_truth(track_clicks, "track_clicks"),
+        track_opens=_switch(track_opens, "track_opens"),
+        track_clicks=_switch(track_clicks, "track_clicks"),
         options=_json_object(options, "options") if options else {},
     )
     if not message.to:
@@ -220,8 +220,7 @@ _PLAIN_LOCAL_PART: Final = re.compile(r"[^\s\x00-\x1f()<>\[\]:;@\\,\"]+")
 
 
 def _recipients(values: Iterable[object], name: str, taken: set[str]) -> tuple[Address, ...]:
-    if isinstance(values, (str, bytes)):
-        raise ValueError(f"`{name}` is a list of addresses, not {type(values).__name__}.")
+    _refuse_no_list(values, name, "addresses")
     found: list[Address] = []
     for index, value in enumerate(values):
         address = make_address(value, f"{name}[{index}]")
@@ -231,6 +230,17 @@ def _recipients(values: Iterable[object], name: str, taken: set[str]) -> tuple[A
             taken.add(same)
             found.append(address)
     return tuple(found)
+
+
+def _refuse_no_list(values: object, name: str, of: str) -> None:
+    given = values
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise ValueError(f"`{name}` is a list of {of}, not {type(given).__name__}.")
+
+
+def _refuse_no_dictionary(values: object, name: str) -> None:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"`{name}` is a dictionary, not {type(values).__name__}.")
 
 
 def _text(value: object, name: str) -> str:
@@ -253,19 +263,8 @@ def _body(value: object, name: str) -> str | None:
     return _text(value, name) if value else None
 
 
-def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    if not isinstance(cast("object", values), Mapping):
-        raise ValueError(f"`{name}` is a dictionary, not {type(values).__name__}.")
-    return values
-
-
-def _truth(value: bool | None, name: str) -> bool | None:
-    if not isinstance(cast("object", value), (bool, type(None))):
-        raise ValueError(f"`{name}` is True, False or None, not {type(value).__name__}.")
-    return value
-
-
 def _headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    _refuse_no_dictionary(headers, "headers")
     found: dict[str, tuple[str, str]] = {}
     for name, value in cast("Mapping[object, object]", headers).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
@@ -286,8 +285,7 @@ def _headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _tags(tags: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(tags, (str, bytes)):
-        raise ValueError(f"`tags` is a list of texts, not {type(tags).__name__}.")
+    _refuse_no_list(tags, "tags", "texts")
     found = [_line(tag, f"tags[{index}]") for index, tag in enumerate(tags)]
     if not all(found):
         raise ValueError("`tags` has an empty tag.")
@@ -295,6 +293,7 @@ def _tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    _refuse_no_dictionary(metadata, "metadata")
     for key, value in cast("Mapping[object, object]", metadata).items():
         if not isinstance(key, str) or not key:
             raise ValueError("`metadata` has a key that is no text.")
@@ -329,7 +328,8 @@ def _template_id(template_id: object) -> str | None:
 
 
 def _json_object(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if not all(isinstance(key, str) for key in cast("Sequence[object]", list(_mapping(values, name)))):
+    _refuse_no_dictionary(values, name)
+    if not all(isinstance(key, str) for key in cast("Sequence[object]", list(values))):
         raise ValueError(f"`{name}` has a name that is no text.")
     # Found here, one wrong value cannot keep others from being written into the same request.
     try:
@@ -345,10 +345,14 @@ def _json_object(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _moment(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    if not isinstance(cast("object", moment), datetime):
-        raise ValueError(f"`scheduled_at` is a datetime, not {type(moment).__name__}.")
-    if moment.utcoffset() is None:
+    if not isinstance(cast("object", moment), (datetime, type(None))):
+        raise ValueError(f"`scheduled_at` is a datetime with a time zone, not {type(moment).__name__}.")
+    if moment is not None and moment.tzinfo is None:
         raise ValueError("`scheduled_at` has no time zone. Give datetime(…, tzinfo=timezone.utc), or another zone.")
     return moment
+
+
+def _switch(value: bool | None, name: str) -> bool | None:
+    if not isinstance(cast("object", value), (bool, type(None))):
+        raise ValueError(f"`{name}` is True, False or None, not {type(value).__name__}.")
+    return value

@@ -106,6 +106,8 @@ class SentEmail(TypedDict):
     replayed: NotRequired[bool]
     """True when the idempotency key matched an earlier send: nothing was sent again."""
     test_mode: NotRequired[bool]
+    provider: NotRequired[str]
+    """Which provider took it, when it was sent by a `poststack.mailbridge.MailBridge`."""
 
 
 class BatchEmails(TypedDict):
@@ -120,6 +122,7 @@ class BatchResult(TypedDict, total=False):
     id: str
     replayed: bool
     test_mode: bool
+    provider: str
     error: str
     code: str
 

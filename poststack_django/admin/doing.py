@@ -21,7 +21,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from poststack import PostStackError
+from poststack import OutcomeUnknownError, PostStackError
 from poststack_django import actions
 from poststack_django.admin.common import badge, has_permission
 from poststack_django.admin.question import Row, is_confirmed, question
@@ -63,7 +63,7 @@ class Doing:
 def _can_cancel(email: SentEmail) -> bool:
     if email.email_id is None:
         return email.next_attempt_at is not None
-    return email.scheduled_at is not None and email.status in UNDER_WAY
+    return email.scheduled_at is not None and email.status in UNDER_WAY and not email.provider
 
 
 def _can_resend(email: SentEmail) -> bool:
@@ -77,7 +77,7 @@ DOINGS: Final = {
         Doing(
             "refresh",
             actions.refresh,
-            lambda email: email.email_id is not None,
+            lambda email: email.email_id is not None and not email.provider,
             gettext_lazy("Refresh"),
             gettext_lazy("Ask PostStack what became of this?"),
             gettext_lazy("Events that no webhook has brought are stored, and this project's receivers hear of them."),
@@ -240,6 +240,8 @@ def explained(error: Exception) -> str:
     """Return an error as people can use it. What the API says itself is left out: it may name addresses."""
     if not isinstance(error, PostStackError):
         return str(error)
+    if isinstance(error, OutcomeUnknownError):
+        return _("It may have been sent, and the provider cannot tell a repetition. Look for it there.")
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _("PostStack does not have it, or no longer.")
     if error.status_code == HTTPStatus.TOO_MANY_REQUESTS:

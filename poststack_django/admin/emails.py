@@ -122,6 +122,7 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
         about += ["next_attempt_at"] if obj.next_attempt_at else []
         tags = ["tag_line"] if obj.tags else []
         metadata = ["metadata_text"] if obj.metadata else []
+        provider = ["provider"] if obj.provider else []
         return (
             (None, {"fields": ("status_badge", "status_at", *about, "from_email", *tags)}),
             (
@@ -129,6 +130,7 @@ class SentEmailAdmin(ActionPages, ContentPages, ReadOnly, EmailAdminBase):
                 {
                     "fields": (
                         "email_id",
+                        *provider,
                         "idempotency_key",
                         "mailer",
                         "test_mode",

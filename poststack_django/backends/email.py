@@ -7,7 +7,7 @@ a warning: own options are taken out, everything else goes to the base class, an
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
@@ -45,6 +45,8 @@ class EmailBackend(BaseEmailBackend):
     alias: str | None = None
     sends_by_calls: bool = True
     """Whether `send_messages` calls the API, so that asynchronous code can make the calls in its own way."""
+    repeats: bool = False
+    """Whether e-mails wait in a queue, whose workers may send one twice."""
 
     # Django's error reports show no variables of what this decorates, nor of what that calls.
     @sensitive_variables()
@@ -53,6 +55,8 @@ class EmailBackend(BaseEmailBackend):
         *,
         api_key: ApiKey = None,
         base_url: str | None = None,
+        provider: str | Callable[[], Any] | None = None,
+        provider_options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
         deadline: float | None = _AS_IN_THE_SETTINGS,
         max_retries: int | None = None,
@@ -71,7 +75,14 @@ class EmailBackend(BaseEmailBackend):
             kwargs.update({name: value for name, value in given.items() if value is not None})
         super().__init__(**kwargs)
         self.fail_silently = fail_silently
-        options = {"api_key": api_key, "base_url": base_url, "timeout": timeout, "max_retries": max_retries}
+        options = {
+            "api_key": api_key,
+            "base_url": base_url,
+            "provider": provider,
+            "provider_options": provider_options,
+            "timeout": timeout,
+            "max_retries": max_retries,
+        }
         self._options: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         if deadline is not _AS_IN_THE_SETTINGS:
             self._options["deadline"] = deadline
@@ -100,6 +111,7 @@ class EmailBackend(BaseEmailBackend):
             allowed_recipients=checked_patterns(self._guard.get("allowed_recipients", settings.allowed_recipients)),
             redirect_to=checked_redirect(self._guard.get("redirect_to", settings.redirect_to)),
             client_for=self.client_for,
+            repeats=self.repeats,
         )
 
     @sensitive_variables()
@@ -110,7 +122,7 @@ class EmailBackend(BaseEmailBackend):
                 return False
             try:
                 rules = self.rules
-                if not callable(rules.client.api_key) or rules.client.factory is not None:
+                if rules.client.key_for_message is None:
                     self.client_for(rules.client)
             except ImproperlyConfigured as error:
                 named = _with_alias(error, self.alias)

@@ -39,6 +39,7 @@ class OutboxEmailBackend(EmailBackend):
     """
 
     sends_by_calls = False
+    repeats = True
 
     def refuse_in_event_loop(self) -> None:
         """Allow it: storing a row takes no call to the API, and happens in a thread."""

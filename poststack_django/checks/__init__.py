@@ -9,6 +9,7 @@
 | `poststack.E005` | `OUTBOX` has `TASKS`, and what they need is not installed: Django Tasks, Celery or RQ |
 | `poststack.E006` | the tasks of `OUTBOX` have nowhere to go: no such backend or queue, or no Celery application |
 | `poststack.E007` | a mailer of `poststack_django.testing`: nothing is sent (with `--deploy`) |
+| `poststack.E008` | the outbox is sent through a provider that minds no idempotency keys, without a store of them |
 | `poststack.W001` | the webhook address is mounted, and no signing secret is configured: every call is refused |
 | `poststack.W002` | a signing secret is so short that it can be guessed |
 | `poststack.W003` | `MAILERS` is set, and this version of Django ignores it |

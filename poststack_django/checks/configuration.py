@@ -25,6 +25,8 @@ _OPTIONS: Final = (
     "block_event_loop",
     "deadline",
     "max_retries",
+    "provider",
+    "provider_options",
     "redirect_to",
     "timeout",
 )
@@ -72,7 +74,10 @@ def _problem(mailer: Mailer) -> checks.CheckMessage | None:
     except Exception as error:  # noqa: BLE001  # what a project's own client or backend raises
         # Its text may be anything, also a key.
         text = f"Making the mailer raised {type(error).__name__}."
-        hint = "Call the function in POSTSTACK['CLIENT'], or make the backend, in `manage.py shell` to see why."
+        hint = (
+            "Call the function in POSTSTACK['CLIENT'] or POSTSTACK['PROVIDER'], or make the backend, in `manage.py "
+            "shell` to see why."
+        )
         return checks.Error(text, hint=hint, obj=mailer.name, id="poststack.E002")
     return None
 
@@ -87,6 +92,10 @@ def _without_effect(given: Mapping[str, Any], mailers: list[Mailer]) -> Iterator
                 f"POSTSTACK[{key!r}] has no effect on mail: every mailer that sends through PostStack has an option "
                 f"{option!r} with another value."
             )
+    if given.get("PROVIDER"):
+        for key in ("API_KEY", "BASE_URL"):
+            if given.get(key):
+                yield f"POSTSTACK[{key!r}] is of PostStack, and has no effect beside POSTSTACK['PROVIDER']."
     for key in _ENVIRONMENT:
         variable, value = os.environ.get(f"POSTSTACK_{key}"), given.get(key)
         if variable and value and not callable(value) and _texts(value) != _texts(variable):

@@ -13,6 +13,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from poststack.mailbridge.configured import key_problem
 from poststack_django.checks.mailers import Mailer, own_mailers, readable_settings
 from poststack_django.settings import OutboxSettings, Settings
 
@@ -31,7 +32,7 @@ def check_outbox(**_: Any) -> list[checks.CheckMessage]:
     mailers = [mailer for mailer in own_mailers() if mailer.uses_outbox]
     if not mailers:
         return []
-    found = [*_table(known, mailers), *_times(known, mailers)]
+    found = [*_table(known, mailers), *_times(known, mailers), *_keys(mailers)]
     if known.outbox.tasks:
         found += _tasks(known.outbox)
     return found
@@ -48,6 +49,23 @@ def _table(known: Settings, mailers: list[Mailer]) -> Iterator[checks.CheckMessa
             obj=mailer.name,
             id="poststack.E003",
         )
+
+
+def _keys(mailers: list[Mailer]) -> Iterator[checks.CheckMessage]:
+    for mailer in mailers:
+        try:
+            backend = mailer.make()
+            client = backend.client_for(backend.configuration)
+        except Exception:  # noqa: BLE001, S112  # another check says why there is none
+            continue
+        if (problem := key_problem(client)) is not None:
+            yield checks.Error(
+                f"The outbox sends nothing through this mailer: {problem}.",
+                hint="Without a function of your own, name the PROVIDER: its keys are then kept in the database. In a "
+                "function, give keys=poststack_django.provider_keys.DatabaseKeyStore().",
+                obj=mailer.name,
+                id="poststack.E008",
+            )
 
 
 def _times(known: Settings, mailers: list[Mailer]) -> Iterator[checks.CheckMessage]:

@@ -15,6 +15,7 @@ from poststack import PostStackConnectionError, PostStackError
 from poststack_django.borrowing import borrowed_connection
 from poststack_django.clients import with_key_for, without_retries
 from poststack_django.delivery import Outcome, calls, perform, takes_batches
+from poststack_django.other_providers import refuse_repeating
 from poststack_django.outgoing import Outgoing
 from poststack_django.stored import mailer_of_jobs, message_from
 
@@ -65,6 +66,8 @@ def _outcomes(payloads: list[SendEmail]) -> list[Outcome]:
             base = without_retries(backend.configuration)
             outgoing = [_outgoing(payload, backend.configuration) for payload in payloads]
             clients = {client: backend.client_for(client) for client in {one.client or base for one in outgoing}}
+            for client in clients.values():
+                refuse_repeating(client)
     except ImproperlyConfigured as error:
         # A deployment can mend it, so the job is to be tried again. These texts are our own, and have no key in them.
         logger.warning("The worker has no client for the API: %s", error)
@@ -78,7 +81,7 @@ def _outcomes(payloads: list[SendEmail]) -> list[Outcome]:
 
 def _outgoing(payload: SendEmail, configuration: Any) -> Outgoing:
     client = None
-    if callable(configuration.api_key) and configuration.factory is None:
+    if configuration.key_for_message is not None:
         client = without_retries(with_key_for(message_from(payload), configuration))
     # Of the rest of a message nothing is needed for a call.
     return Outgoing(cast("Any", None), payload, client=client)

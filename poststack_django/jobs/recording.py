@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.views.decorators.debug import sensitive_variables
 
-from poststack import PostStackError
+from poststack import OutcomeUnknownError, PostStackError
 from poststack_django.borrowing import borrowed_connection
 from poststack_django.database import is_recording, logged_not_raised
 from poststack_django.jobs.preparing import on_the_way, outgoing_from
@@ -85,7 +85,8 @@ def _tell_failed(one: Outgoing, error: Exception, reason: str | None, sender: ty
     text = error.error if isinstance(error, PostStackError) else str(error)
     # Over a quota nothing was accepted, and an expired job may have been tried before it expired.
     doubtful = (transient and not cast("PostStackError", error).quota_exceeded) or isinstance(error, JobExpiredError)
-    state: SendState = "unknown" if reason is None or doubtful else "refused"
+    unknown = isinstance(error, OutcomeUnknownError)
+    state: SendState = "unknown" if reason is None or doubtful or unknown else "refused"
     told = f"{text} ({reason})" if reason else text
     status = SendStatus(state, one.key, error=told, code=_code(error), left_out=len(one.left_out))
     set_status(one.message, status)

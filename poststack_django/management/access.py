@@ -12,9 +12,11 @@ from django.core.management.base import CommandError
 from django.utils.module_loading import import_string
 
 from poststack import PostStackError
+from poststack.mailbridge.configured import is_mailer
 from poststack_django.clients import get_client
 from poststack_django.database import is_recording
 from poststack_django.muted import muted_deprecations
+from poststack_django.other_providers import provider_names
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -64,6 +66,11 @@ def client_called(alias: str | None) -> PostStack:
     """
     with failures_in_words():
         client = get_client(None if alias is None else mailer_called(alias).configuration)
+    if is_mailer(client):
+        raise CommandError(
+            f"This project sends through {provider_names(client)}, and this command is about an account at PostStack. "
+            "Choose a mailer of that with --mailer."
+        )
     if not hasattr(client, "webhooks"):
         raise CommandError(
             "The client that POSTSTACK['CLIENT'] makes can only send. For this command, let it make a "

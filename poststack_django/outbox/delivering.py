@@ -15,11 +15,12 @@ from django.db.models.functions import Length
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from poststack import PostStackConnectionError, PostStackError
+from poststack import OutcomeUnknownError, PostStackConnectionError, PostStackError
 from poststack_django.backends.email import EmailBackend
 from poststack_django.clients import with_key_for, without_retries
 from poststack_django.delivery import Call, Outcome, calls, perform, takes_batches
 from poststack_django.models import EmailContent, EmailRecipient, SentEmail
+from poststack_django.other_providers import refuse_repeating
 from poststack_django.outbox.claims import claim_due, release
 from poststack_django.outbox.pauses import Pauses
 from poststack_django.outgoing import Outgoing
@@ -93,6 +94,7 @@ def deliver(
             continue
         try:
             backend = backend_of(part[0])
+            _refuse_repeating(backend)
         except ImproperlyConfigured as error:
             # A deployment in between can cause this, and the next one can mend it: nothing is given up for it at once.
             drained += _failed(part, PostStackConnectionError(0, str(error)), EmailBackend)
@@ -101,6 +103,12 @@ def deliver(
         drained += broken
         drained += _deliver(outgoing, backend, stopping, pauses)
     return drained
+
+
+def _refuse_repeating(backend: EmailBackend) -> None:
+    configuration = without_retries(backend.configuration)
+    if configuration.provider is not None or configuration.factory is not None:
+        refuse_repeating(backend.client_for(configuration))
 
 
 def _parts(rows: Sequence[SentEmail]) -> Iterator[list[SentEmail]]:
@@ -131,7 +139,7 @@ def _deliver(
     one_by_one = {client for client in clients if not takes_batches(backend.client_for(client))}
     for call in calls(outgoing, base, get_settings().outbox.batch_size, one_by_one=one_by_one):
         rows = [cast("SentEmail", one.row) for one in call.messages]
-        if interruption is not None or stopping():
+        if interruption is not None or stopping() or _outlasts_the_claim(rows, call.client):
             release(rows)
             continue
         if (error := down.get(call.client)) is not None:
@@ -146,13 +154,23 @@ def _deliver(
         elif not failure.quota_exceeded:
             down[call.client] = failure
             # Being throttled is one tenant's own affair; no answer, or a broken one, is everybody's.
-            if failure.status_code != 429 or not callable(backend.configuration.api_key):
+            if failure.status_code != 429 or backend.configuration.key_for_message is None:
                 pauses.failed(rows[0].mailer, failure.retry_after)
         unexpected = (one for one in outcomes if isinstance(one, Exception))
         interruption = next((one for one in unexpected if not isinstance(one, (PostStackError, ValueError))), None)
     if interruption is not None:  # Such as the time limit of the task that this runs in. The rows are put off.
         raise interruption
     return drained
+
+
+def _outlasts_the_claim(rows: Sequence[SentEmail], client: ClientSettings) -> bool:
+    """Return whether the call might still be under way when somebody else may send these: those before took long."""
+    until = rows[0].claimed_until
+    if until is None or client.deadline is None:
+        return False
+    left = (until - timezone.now()).total_seconds()
+    # With a lease that is shorter than a call, which a check warns of, nothing would ever be sent.
+    return left < client.deadline < get_settings().outbox.lease
 
 
 def _record(call: Call, outcomes: Sequence[Outcome], sender: type) -> Drained:
@@ -185,8 +203,7 @@ def _failed(rows: Iterable[SentEmail], error: Exception, sender: type, *, tried:
             counted["put_off"] += 1
         else:
             reason = decision.reason if isinstance(decision, GiveUp) else ""
-            transient = known is not None and known.transient
-            counted["given_up"] += _give_up(row, error, reason, transient=transient, sender=sender)
+            counted["given_up"] += _give_up(row, error, reason, _state_after(known), sender=sender)
     return Drained(put_off=counted["put_off"], given_up=counted["given_up"])
 
 
@@ -204,9 +221,15 @@ def _put_off(row: SentEmail, decision: RetryLater, error: Exception, *, tried: b
     )
 
 
-def _give_up(row: SentEmail, error: Exception, reason: str, *, transient: bool, sender: type) -> bool:
+def _state_after(error: PostStackError | None) -> Status:
+    """Return what a row is that is given up. One in doubt is sent again by nobody, and says so."""
+    if isinstance(error, OutcomeUnknownError):
+        return Status.UNKNOWN
+    return Status.GAVE_UP if error is not None and error.transient else Status.REFUSED
+
+
+def _give_up(row: SentEmail, error: Exception, reason: str, state: Status, *, sender: type) -> bool:
     """Take a row out of the outbox, visibly. Returns whether it was still there, and this process's own."""
-    state = Status.GAVE_UP if transient else Status.REFUSED
     changed = _update(
         row,
         claim="",
@@ -225,7 +248,10 @@ def _give_up(row: SentEmail, error: Exception, reason: str, *, transient: bool, 
     if row.sensitive:
         EmailContent.objects.using(database()).filter(pk=row.pk).delete()
     status = SendStatus(
-        "unknown" if transient else "refused", row.idempotency_key, error=_text(error), code=row.error_code or None
+        "refused" if state is Status.REFUSED else "unknown",
+        row.idempotency_key,
+        error=_text(error),
+        code=row.error_code or None,
     )
     try:
         message = message_of(row, stored_payload(row))
@@ -252,7 +278,7 @@ def _outgoing(rows: Sequence[SentEmail], backend: EmailBackend) -> tuple[list[Ou
     for row in rows:
         if (reason := _too_late(row)) is not None:
             error = PostStackError(0, "It was not sent.")
-            broken.given_up += _give_up(row, error, reason, transient=True, sender=type(backend))
+            broken.given_up += _give_up(row, error, reason, Status.GAVE_UP, sender=type(backend))
             continue
         try:
             payload = cast("SendEmail", payload_of(contents[row.pk]))

@@ -66,6 +66,8 @@ def emulated_settings(
     poststack: dict[str, Any] = dict(getattr(django_settings, "POSTSTACK", None) or {})
     deadline = get_settings().client.deadline
     # Its clients are the emulator's, so that the key and the address of the real service are out of reach.
+    for name in ("PROVIDER", "PROVIDER_OPTIONS"):
+        poststack.pop(name, None)
     poststack["CLIENT"] = lambda: session.client(max_retries=max_retries, deadline=deadline)
     if webhook:
         address = path or mounted_path()

@@ -20,7 +20,7 @@ TEST_BACKEND: Final = "poststack_django.testing.EmailBackend"
 
 TestClass = TypeVar("TestClass", bound=type)
 
-_OF_THE_CLIENT: Final = frozenset(one.name for one in fields(ClientSettings)) - {"factory"}
+_OF_THE_CLIENT: Final = (frozenset(one.name for one in fields(ClientSettings)) - {"factory"}) | {"provider_options"}
 _OF_THE_SETTING: Final = (frozenset(one.name for one in fields(Settings)) - {"client"}) | _OF_THE_CLIENT
 
 
@@ -86,6 +86,9 @@ def mailer_settings(backend: str, alias: str | None, options: Mapping[str, Any])
     if options.keys() & _OF_THE_CLIENT:
         # As in MAILERS: a mailer with options of its own has a client of its own.
         poststack.pop("CLIENT", None)
+    if "api_key" in options:
+        for name in ("PROVIDER", "PROVIDER_OPTIONS"):
+            poststack.pop(name, None)
     for name, value in options.items():
         before = poststack.get(name.upper())
         both = isinstance(before, Mapping) and isinstance(value, Mapping)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,7 @@ from poststack.mailbridge.errors import InvalidMessageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BulkEmailDTO", "with_defaults"]
+__all__ = ["BulkEmailDTO", "checked_tags", "with_defaults"]
 
 
 @dataclass
@@ -27,7 +27,15 @@ class BulkEmailDTO:
     def __post_init__(self) -> None:
         if not self.messages:
             raise InvalidMessageError("A bulk needs at least one message.")
+        checked_tags(self.tags)
         self.messages = [with_defaults(message, self.default_from, self.tags) for message in self.messages]
+
+
+def checked_tags(tags: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the common tags. Raises `InvalidMessageError` for a text, which would be a tag for each letter."""
+    if tags is not None and not _is_list(tags):
+        raise InvalidMessageError(f"`tags` is a list of texts, not {type(tags).__name__}.")
+    return tags
 
 
 def with_defaults(message: EmailMessageDto, sender: str | None, tags: Sequence[str] | None) -> EmailMessageDto:
@@ -37,10 +45,9 @@ def with_defaults(message: EmailMessageDto, sender: str | None, tags: Sequence[s
     changes: dict[str, Any] = {}
     if sender and not message.from_email:
         changes["from_email"] = sender
-    own = cast("object", message.tags or ())
-    # What is no list of tags is left as it is, and refused later.
-    if tags and isinstance(own, Iterable) and not isinstance(own, (str, bytes)):
-        changes["tags"] = list(dict.fromkeys([*cast("Iterable[str]", own), *tags]))
+    # What is no list is told of when this message's turn comes.
+    if tags and (not message.tags or _is_list(message.tags)):
+        changes["tags"] = list(dict.fromkeys([*(message.tags or ()), *tags]))
     if not changes:
         return message
     # Not by way of its class: that may be somebody's own, made of other arguments.
@@ -48,3 +55,7 @@ def with_defaults(message: EmailMessageDto, sender: str | None, tags: Sequence[s
     for name, value in changes.items():
         setattr(changed, name, value)
     return changed
+
+
+def _is_list(tags: object) -> bool:
+    return isinstance(tags, Iterable) and not isinstance(tags, (str, bytes, Mapping))

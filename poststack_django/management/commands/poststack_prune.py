@@ -72,6 +72,11 @@ class Command(BaseCommand):
                 self.stderr.write(f"{done.protected} e-mails stay: rows of this project's own protect them.")
             if done.unfinished and verbosity:
                 self.stderr.write(f"{done.unfinished} old e-mails of no known end stay. See --also-unfinished.")
+        if not dry_run:
+            # Notes of their own: how long e-mails are kept says nothing of how long their keys may be used.
+            from poststack_django.provider_keys import prune_keys
+
+            prune_keys()
         if verbosity:
             self.stdout.write(f"{' and '.join(said)} {'would be' if dry_run else 'were'} deleted.")
 

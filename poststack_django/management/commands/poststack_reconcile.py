@@ -55,8 +55,9 @@ class Command(BaseCommand):
         self.stdout.write(_counts(done))
         if done.left:
             self.stdout.write(
-                f"{done.left} unconfirmed left alone: without stored content (POSTSTACK['STORE_BODIES']), or older "
-                "than OUTBOX['HORIZON'], they cannot be sent again without the risk of doubling them."
+                f"{done.left} unconfirmed left alone: without stored content (POSTSTACK['STORE_BODIES']), older than "
+                "OUTBOX['HORIZON'], or at a provider that minds no keys, they cannot be sent again without the risk of "
+                "doubling them."
             )
         if done.failed:
             self.stderr.write(f"{done.failed} failed; the log says which, and why.")

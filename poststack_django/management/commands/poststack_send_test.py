@@ -44,6 +44,8 @@ class Command(BaseCommand):
     def handle(self, *_: Any, address: str, mailer: str | None, wait: float, verbosity: int, **options: Any) -> None:
         """Run."""
         backend = mailer_called(mailer)
+        if wait and backend.configuration.provider is not None:
+            raise CommandError("--wait asks PostStack, and another provider cannot be asked. Leave it out.")
         message = EmailMessage(
             "PostStack works", "This e-mail was sent by manage.py poststack_send_test.", to=[address]
         )

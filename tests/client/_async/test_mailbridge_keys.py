@@ -11,6 +11,7 @@ from poststack.errors import OutcomeUnknownError
 from poststack.mailbridge import (
     AsyncFailover,
     AsyncMailBridge,
+    ConfigurationError,
     EmailMessageDto,
     EmailSendError,
     MemoryKeyStore,
@@ -131,6 +132,11 @@ async def test_a_failover_that_died_at_its_second_provider_does_not_begin_at_the
             await mailer.send("ada@example.net", "Hi", "x", idempotency_key="order-17")
         assert caught.value.may_have_been_sent
     assert (len(first.requests), len(second.requests)) == (1, 1)
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"The key store '.*missing/keys\.db' cannot be used"):
+        SqliteKeyStore(tmp_path / "missing" / "keys.db")
 
 
 async def test_a_key_is_forgotten_in_time(tmp_path: Path) -> None:

@@ -195,9 +195,10 @@ def test_what_a_provider_cannot_say_names_the_field_and_the_provider() -> None:
 def test_told_to_drop_it_is_left_out_with_a_warning() -> None:
     transport = Answering(lambda body: ACCEPTED)
     mailer = bridge(transport, unsupported="drop")
-    with pytest.warns(UnsupportedFieldWarning, match=r"`tags`: .* It was left out"):
+    with pytest.warns(UnsupportedFieldWarning, match=r"`tags`: .* It was left out") as warned:
         mailer.send("ada@example.net", "Hi", "x", tags=[str(n) for n in range(11)])
     assert len(transport.bodies[0]["categories"]) == 10
+    assert warned[0].filename == __file__
 
 
 def test_options_that_have_an_argument_of_their_own_are_refused() -> None:
@@ -421,7 +422,7 @@ def test_it_stands_where_a_client_is_expected() -> None:
             "tracking": {"opens": False},
         }
     )
-    assert sent == {"id": "id1"}
+    assert sent == {"id": "id1", "provider": "sendgrid"}
     (body,) = transport.bodies
     assert body["reply_to"] == {"email": "help@example.org"}
     assert [part["value"] for part in body["content"]] == ["Hi", "<p>Hi</p>"]
@@ -458,7 +459,7 @@ def test_a_batch_answers_for_each() -> None:
     email: Any = {"from": SENDER, "to": ["ada@example.net"], "text": "x"}
     emails = [email | {"subject": "good", "text": "1"}, email | {"subject": "bad", "text": "2"}]
     answered = bridge(Answering(answer)).emails.batch({"emails": emails})
-    assert answered["data"][0] == {"id": "id1"}
+    assert answered["data"][0] == {"id": "id1", "provider": "sendgrid"}
     assert answered["data"][1].get("code") == "validation_error"
 
 
@@ -471,5 +472,5 @@ def test_what_only_poststack_knows_is_refused_for_others(extra: dict[str, Any]) 
     assert transport.requests == []
     through_poststack = Answering(lambda body: HttpResponse(202, {}, b'{"id":"em_1"}'))
     mailer = MailBridge("poststack", api_key="sk_x", transport=through_poststack)
-    assert (mailer.emails.send(payload)) == {"id": "em_1"}
+    assert (mailer.emails.send(payload)) == {"id": "em_1", "provider": "poststack"}
     assert extra.items() <= through_poststack.bodies[0].items()

@@ -109,6 +109,7 @@ class FakeProvider(ABC):
         self.delivered: list[Delivered] = []
         self.faults: deque[Fault] = deque()
         self.connections = 0
+        self.open_connections = 0
         self.in_flight = 0
         self.most_in_flight = 0
         self.latency = 0.0
@@ -178,7 +179,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.fake = cast("_Server", self.server).fake
         with self.fake.lock:
             self.fake.connections += 1
+            self.fake.open_connections += 1
             self.number = self.fake.connections
+
+    def finish(self) -> None:
+        with self.fake.lock:
+            self.fake.open_connections -= 1
+        super().finish()
 
     def do_POST(self) -> None:
         self._serve()

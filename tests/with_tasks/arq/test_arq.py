@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from types import SimpleNamespace
@@ -14,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from poststack import PostStackError, WebhookEvent
+from poststack import OutcomeUnknownError, PostStackError, WebhookEvent
 from poststack_tasks import BatchNotAllSentError, JobError, JobExpiredError, configure
+from tests.providers.fakes.base import Fault
+from tests.providers.fakes.sendgrid import FakeSendGrid
 from tests.with_tasks.proving import EMAIL, Api, Worker, Workers, wait_for
 
 pytestmark = [
@@ -23,6 +26,12 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="kills processes"),
     pytest.mark.slow,
 ]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeSendGrid]:
+    with FakeSendGrid() as server:
+        yield server
 
 
 class Queue:
@@ -338,3 +347,38 @@ def test_a_killed_worker_is_gone(queue: Queue) -> None:
     worker.kill()
 
     assert worker.process.returncode == -signal.SIGKILL
+
+
+def through(fake: FakeSendGrid, keys: str | None) -> dict[str, str]:
+    options = {**fake.settings(), **({"keys": keys} if keys else {})}
+    return {"POSTSTACK_PROVIDER": "sendgrid", "POSTSTACK_PROVIDER_OPTIONS": json.dumps(options)}
+
+
+def test_another_provider_sends_once_although_a_worker_is_killed(
+    queue: Queue, redis_url: str, fake: FakeSendGrid
+) -> None:
+    fake.faults.append(Fault(taken=True, stall=60, reset=True))
+    first = queue.worker(**through(fake, redis_url))
+    job_id = queue.enqueue()
+    wait_for("the provider has the e-mail", lambda: fake.delivered, first)
+    first.kill()
+    second = queue.worker(**through(fake, redis_url))
+
+    found = queue.result(job_id, second)
+
+    assert (found.success, isinstance(found.result, OutcomeUnknownError)) == (False, True)
+    other = queue.enqueue()
+    assert queue.result(other, second).result["provider"] == "sendgrid"
+    assert len(fake.delivered) == 2
+
+
+def test_without_a_store_of_keys_the_job_waits_for_one(queue: Queue, redis_url: str, fake: FakeSendGrid) -> None:
+    first = queue.worker(**through(fake, None))
+    job_id = queue.enqueue()
+    wait_for("the job is tried again", lambda: "store of idempotency keys" in first.log, first)
+    first.stop()
+    assert fake.requests == []
+
+    second = queue.worker(**through(fake, redis_url))
+    assert queue.result(job_id, second).success
+    assert len(fake.delivered) == 1

@@ -30,6 +30,8 @@ class CeleryStand:
         self.holds = folder / "holds"
         self.holds.mkdir()
         self.workers: list[Process] = []
+        self.environment: dict[str, str] = {}
+        """What workers have beside what tells them of the API."""
         self._folder = folder
         self._conf = {
             "broker_url": broker.url,
@@ -71,6 +73,7 @@ class CeleryStand:
         """Start a worker; it takes jobs when it is ready."""
         environment = {
             **self.api.environment,
+            **self.environment,
             celery_app.CONF: json.dumps(self._conf),
             holding.FOLDER: str(self.holds),
             **({celery_app.WARM: warm} if warm else {}),

@@ -36,6 +36,8 @@ class RqStand:
         self.holds = folder / "holds"
         self.holds.mkdir()
         self.workers: list[Process] = []
+        self.environment: dict[str, str] = {}
+        """What workers have beside what tells them of the API."""
         self._folder = folder
         self._rq: Any = import_module("rq")
         self.queue = self._rq.Queue("mail", connection=broker.client)
@@ -59,6 +61,7 @@ class RqStand:
         """Start a worker of a class of `rq_worker`, or with `RQ_WORKER` one of RQ itself."""
         environment = {
             **self.api.environment,
+            **self.environment,
             holding.FOLDER: str(self.holds),
             **({"STAND_WARM": warm} if warm else {}),
         }
