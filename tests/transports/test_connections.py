@@ -251,7 +251,8 @@ def test_a_cancelled_call_leaves_the_client_usable_and_no_connection_behind() ->
         async with AsyncPostStack(KEY, server.url) as client:
             for expected in range(1, 4):
                 task = asyncio.create_task(client.emails.send(EMAIL))
-                await asyncio.to_thread(until, lambda: gate.waiting >= 1 and server.connections == expected)  # noqa: B023  # called at once
+                # All of them wait: the gate is closed. Only then is it sure that this call has been sent.
+                await asyncio.to_thread(until, lambda: gate.waiting == server.connections == expected)  # noqa: B023  # called at once
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
