@@ -152,7 +152,7 @@ async def test_it_stands_where_a_client_is_expected() -> None:
     second, _ = poststack(AT_POSTSTACK)
     mailer = AsyncFailover([first, second])
     sent = await mailer.emails.send({"from": SENDER, "to": ["ada@example.net"], "subject": "Hi", "text": "x"})
-    assert sent == {"id": "em_1"}
+    assert sent == {"id": "em_1", "provider": "poststack"}
     assert mailer.providers == ("sendgrid", "poststack")
 
 

@@ -153,7 +153,7 @@ def test_it_stands_where_a_client_is_expected() -> None:
     second, _ = poststack(AT_POSTSTACK)
     mailer = Failover([first, second])
     sent = mailer.emails.send({"from": SENDER, "to": ["ada@example.net"], "subject": "Hi", "text": "x"})
-    assert sent == {"id": "em_1"}
+    assert sent == {"id": "em_1", "provider": "poststack"}
     assert mailer.providers == ("sendgrid", "poststack")
 
 
