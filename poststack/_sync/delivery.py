@@ -184,12 +184,13 @@ class Delivery(Generic[RequestT, AnswerT]):
         request = cast("Any", call.request)._replace(timeout=attempts.timeout, deadline=ends_at)
         attempts.at_risk.update(map(id, call.messages))
         try:
-            outcomes = self._outcomes(call, self._transport.send(request))
+            answer = self._transport.send(request)
         except TransportError as error:
             outcomes = self._all_failed(call, self._provider.failure(error))
         except Exception as error:  # noqa: BLE001  # such a defect must not cost other e-mails their outcomes
-            text = f"{self._provider.title}: {type(error).__name__}, and no answer. The e-mail may have been sent."
-            outcomes = self._all_failed(call, Failure("ambiguous", text, cause=error))
+            outcomes = self._all_failed(call, _defect(self._provider.title, error))
+        else:
+            outcomes = self._outcomes(call, answer)
         for message, outcome in zip(call.messages, outcomes, strict=True):
             failure = outcome.failure
             if failure is None:
@@ -297,6 +298,11 @@ def _merged(before: Sequence[Outcome], now: list[Outcome]) -> list[Outcome]:
 def _as_before(outcome: Outcome) -> Outcome:
     """Return the outcome of an e-mail whose key was that of another one in the same list."""
     return replace(outcome, replayed=outcome.failure is None)
+
+
+def _defect(title: str, error: Exception) -> Failure:
+    text = f"{title}: {type(error).__name__} instead of an answer. The e-mail may have been sent."
+    return Failure("ambiguous", text, cause=error)
 
 
 def _log_retry(provider: str, failed: int, failure: Failure, delay: float) -> None:

@@ -347,7 +347,7 @@ def _json_object(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _moment(moment: datetime | None) -> datetime | None:
     if not isinstance(cast("object", moment), (datetime, type(None))):
         raise ValueError(f"`scheduled_at` is a datetime with a time zone, not {type(moment).__name__}.")
-    if moment is not None and moment.tzinfo is None:
+    if moment is not None and moment.utcoffset() is None:
         raise ValueError("`scheduled_at` has no time zone. Give datetime(…, tzinfo=timezone.utc), or another zone.")
     return moment
 

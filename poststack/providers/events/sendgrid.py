@@ -19,6 +19,7 @@ from poststack.providers.events._cryptography import elliptic_key, is_signed_wit
 from poststack.providers.events._reading import (
     Fields,
     Kind,
+    bare_id,
     codes_in,
     decoded,
     digest,
@@ -119,7 +120,7 @@ def message_id_of(sg_message_id: str | None) -> str | None:
         return None
     if found := _ID_OF_TODAY.match(sg_message_id):
         return found[1]
-    return _APPENDED.split(sg_message_id, maxsplit=1)[0] or None
+    return bare_id(_APPENDED.split(sg_message_id, maxsplit=1)[0])
 
 
 def _event(fields: Fields) -> WebhookEvent:

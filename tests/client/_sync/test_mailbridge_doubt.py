@@ -157,7 +157,7 @@ def test_who_did_not_begin_a_key_does_not_forget_that_it_is_done() -> None:
 
 
 WRONG: list[dict[str, Any]] = [
-    {"headers": 5}, {"metadata": ["a"]}, {"options": "x"}, {"scheduled_at": "2030-01-01"}, {"track_opens": object()},
+    {"headers": 5}, {"metadata": ["a"]}, {"options": "x"}, {"scheduled_at": "2030-01-01"}, {"track_opens": ["yes"]},
     {"attachments": 5}, {"tags": 5}, {"tags": "news"}, {"body": 5}, {"text": 5}, {"idempotency_key": 5},
     {"reply_to": 5}, {"template_id": "d-1", "template_data": 5},
 ]  # fmt: skip
