@@ -11,7 +11,8 @@ from typing import cast
 
 BODY = b'{"id":"em_8Zk2v0Qm1pT4c7Ra9x"}'
 ANSWER = (
-    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nX-Request-Id: req_1\r\nContent-Length: %d\r\n\r\n%b"
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nX-Request-Id: req_1\r\n"
+    b"X-Message-Id: 1\r\nContent-Length: %d\r\n\r\n%b"
 ) % (len(BODY), BODY)
 
 
