@@ -97,14 +97,15 @@ def from_bytes(
     attachment: Attachment = {
         "filename": filename,
         "content": base64.b64encode(content).decode("ascii"),
-        "content_type": content_type or _guessed_type(filename),
+        "content_type": content_type or guessed_type(filename),
     }
     if content_id is not None:
         attachment["content_id"] = _bare_content_id(content_id)
     return attachment
 
 
-def _guessed_type(filename: str) -> str:
+def guessed_type(filename: str) -> str:
+    """Return the media type that a file's name suggests."""
     guessed, encoding = mimetypes.guess_type(filename)
     # For x.tar.gz the guess is the type inside; what travels is the compressed file.
     return guessed if guessed and not encoding else DEFAULT_TYPE

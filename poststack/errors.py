@@ -32,7 +32,7 @@ __all__ = [
 
 
 # Sent by the API, or known to other clients of it (poststack-api §7).
-_QUOTA_CODES = frozenset(
+QUOTA_CODES = frozenset(
     {
         "quota_exceeded",
         "monthly_limit_exceeded",
@@ -105,7 +105,7 @@ class PostStackError(Exception):
         """
         if self.status_code != 429:
             return False
-        return self.code in _QUOTA_CODES or (self.code is not None and self.retry_after is None)
+        return self.code in QUOTA_CODES or (self.code is not None and self.retry_after is None)
 
     def _leaves_doubt(self) -> bool:
         if self.status_code == 503:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncMailer", "AsyncMailerEmails"]
 
 
-class AsyncMailer(AsyncClosable, ABC):
+class AsyncMailer(AsyncClosable):
     """Sends e-mails."""
 
     @abstractmethod

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Mailer", "MailerEmails"]
 
 
-class Mailer(Closable, ABC):
+class Mailer(Closable):
     """Sends e-mails."""
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClosable", "Closable"]
 
 
-class Closable:
+class Closable(ABC):
     """Closed at the end of a `with` block."""
 
+    @abstractmethod
     def close(self) -> None:
         """Release connections. Calling it again is harmless."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
@@ -28,12 +29,12 @@ class Closable:
         self.close()
 
 
-class AsyncClosable:
+class AsyncClosable(ABC):
     """Closed at the end of an `async with` block."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Release connections. Calling it again is harmless."""
-        raise NotImplementedError
 
     async def aclose(self) -> None:
         """Do the same, under the name that `AsyncPostStack` has for it."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import inspect
-import mimetypes
 import os
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from poststack.attachments import guessed_type
 from poststack.mailbridge.dto import BulkEmailDTO, EmailMessageDto
 from poststack.mailbridge.dto.bulk_email_dto import checked_tags, with_defaults
 from poststack.mailbridge.errors import (
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncWindows", "Windows", "aread_files", "fitting", "message_from", "read_files"]
 
-BINARY: Final = "application/octet-stream"
 MOST_AT_ONCE: Final = 1000
 """Messages of a bulk that are in memory at the same time."""
 LARGEST_AT_ONCE: Final = 32 * 2**20
@@ -258,7 +257,7 @@ def _read(item: object, name: str) -> Attachment:
         except OSError as error:
             raise AttachmentError(f"`{name}` cannot be read: {error.strerror or type(error).__name__}.") from error
         filename = os.path.basename(os.fspath(path))
-        return Attachment(filename, content, _guessed_type(filename))
+        return Attachment(filename, content, guessed_type(filename))
     if isinstance(item, Mapping):
         return _from_api(cast("Mapping[str, object]", item), name)
     if isinstance(item, tuple) and len(cast("tuple[object, ...]", item)) == 3:
@@ -285,12 +284,6 @@ def _from_api(item: Mapping[str, object], name: str) -> Attachment:
     return Attachment(
         filename,
         data,
-        kind if isinstance(kind, str) and kind else _guessed_type(filename),
+        kind if isinstance(kind, str) and kind else guessed_type(filename),
         content_id if isinstance(content_id, str) and content_id else None,
     )
-
-
-def _guessed_type(filename: str) -> str:
-    guessed, encoding = mimetypes.guess_type(filename)
-    # For x.tar.gz the guess is the type inside; what travels is the compressed file.
-    return guessed if guessed and not encoding else BINARY

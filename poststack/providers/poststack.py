@@ -10,6 +10,7 @@ from uuid import uuid4
 from poststack import _wire
 from poststack._checks import LARGEST_ATTACHMENT, LARGEST_BATCH, LARGEST_EMAIL
 from poststack._config import Config
+from poststack.errors import QUOTA_CODES
 from poststack.providers._grouping import grouped
 from poststack.providers._http import json_bytes, json_object, text_of
 from poststack.providers.base import Call, HttpProvider, SecretHeaders
@@ -118,7 +119,7 @@ class PostStackProvider(HttpProvider):
         if not error and not isinstance(code, str):
             failure = Failure("ambiguous", f"{self.title} answered without an id and without an error.", answer.status)
             return Outcome(failure=failure, request_id=request_id)
-        kind = _kind(422, code if isinstance(code, str) else "", error, quota=str(code) in _QUOTA_CODES)
+        kind = _kind(422, code if isinstance(code, str) else "", error, quota=str(code) in QUOTA_CODES)
         failure = Failure(
             kind, f"{self.title} refused it: {error or code}", 422, code if isinstance(code, str) else None, None,
             request_id, answer.body[:10_000],
@@ -136,11 +137,6 @@ class PostStackProvider(HttpProvider):
             kind, f"{self.title} answered {error.status_code}: {error.error}", error.status_code, error.code,
             error.retry_after, error.request_id, answer.body[:10_000],
         )  # fmt: skip
-
-
-_QUOTA_CODES: Final = frozenset(
-    {"quota_exceeded", "monthly_limit_exceeded", "daily_limit_exceeded", "daily_cap_exceeded", "send_limit_exceeded"}
-)
 
 
 def _kind(status: int, code: str, text: str, *, quota: bool) -> FailureKind:

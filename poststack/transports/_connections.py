@@ -7,10 +7,8 @@ left until the deadline at most.
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -21,6 +19,7 @@ import httpcore
 from poststack.transports._deadline import connect
 from poststack.transports._environment import default_ssl_context, environment_proxy
 from poststack.transports._http1 import READ_SIZE, Conversation
+from poststack.transports._sockets import is_readable
 from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:
@@ -183,7 +182,7 @@ class AsyncConnection:
     @property
     def stale(self) -> bool:
         """Whether it is too old, or closed by the other side meanwhile. Asks the system, so only when taking it."""
-        return time.monotonic() > self._expires_at or bool(self._socket and _is_readable(self._socket))
+        return time.monotonic() > self._expires_at or bool(self._socket and is_readable(self._socket))
 
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever httpcore and h11 raise; the caller closes the connection then."""
@@ -218,15 +217,3 @@ class AsyncConnection:
         # Kept, because anyio asks the system for both addresses whenever it is asked for the socket.
         self._socket = stream.get_extra_info("socket")
         return stream
-
-
-def _is_readable(connected: socket.socket) -> bool:
-    """Whether something came that nobody waits for: the end, most likely. True for a socket that is closed already."""
-    number = connected.fileno()
-    if number < 0:
-        return True
-    if sys.platform == "win32":
-        return bool(select.select([number], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(number, select.POLLIN)
-    return bool(poll.poll(0))

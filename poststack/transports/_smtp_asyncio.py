@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import aiosmtplib
 
 from poststack.transports._smtp_dialogue import Content, SmtpAnswer, SmtpReply, Step, opening, transaction
-from poststack.transports._smtp_session import is_readable, smtp_error
+from poststack.transports._smtp_session import smtp_error
 from poststack.transports._smtp_settings import PART, QUIT_PATIENCE, patience
+from poststack.transports._sockets import is_readable
 from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:

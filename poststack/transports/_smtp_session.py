@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import smtplib
 import socket
 import ssl
-import sys
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from poststack.transports._smtp_dialogue import Content, SmtpAnswer, SmtpReply, Step, opening, transaction
 from poststack.transports._smtp_settings import PART, QUIT_PATIENCE, patience
+from poststack.transports._sockets import is_readable
 from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:
     from poststack.transports._smtp_dialogue import Credentials, Dialogue, SmtpRequest
     from poststack.transports._smtp_settings import SmtpServer
 
-__all__ = ["SmtpSession", "is_readable", "smtp_error"]
+__all__ = ["SmtpSession", "smtp_error"]
 
 Result = TypeVar("Result")
 LONGEST_REPLY: Final = 64 * 2**10
@@ -245,15 +244,3 @@ def smtp_error(error: Exception, *, request_sent: bool) -> TransportError:
     failure = kind(text, request_sent=request_sent)
     failure.__cause__ = error
     return failure
-
-
-def is_readable(connected: socket.socket) -> bool:
-    """Whether something came that nobody waits for. True for a socket that is closed already."""
-    number = connected.fileno()
-    if number < 0:
-        return True
-    if sys.platform == "win32":
-        return bool(select.select([number], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(number, select.POLLIN)
-    return bool(poll.poll(0))
