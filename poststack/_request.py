@@ -8,9 +8,10 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NO_BODY", "Encoded", "Request", "segment"]
+__all__ = ["NO_BODY", "Encoded", "Listing", "Request", "segment"]
 
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 NO_BODY: Final = object()
 """Marks a request without a body; `None` would be the JSON value null."""
@@ -55,6 +56,28 @@ class Request(Generic[Answer]):
     def group(self) -> str:
         """The first part of the path: safe to log, whereas the rest can hold an address."""
         return self.path.split("/", 2)[1]
+
+
+class Listing(Request["dict[str, object]"], Generic[Item]):
+    """A list that comes in pages: what to call for each, and under which keys an answer has items and place.
+
+    The place is the object with `totalPages`. `of` is what the items are, for type checkers alone.
+    """
+
+    __slots__ = ("items", "meta")
+
+    def __init__(
+        self,
+        path: str,
+        of: type[Item],
+        *,
+        query: Mapping[str, object] | None = None,
+        items: str = "data",
+        meta: str = "meta",
+    ) -> None:
+        super().__init__("GET", path, dict[str, object], query=query)
+        self.items: str = items
+        self.meta: str = meta
 
 
 def segment(value: str | int) -> str:

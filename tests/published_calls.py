@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import operator
 import sys
 from pathlib import Path
 
@@ -22,17 +23,17 @@ import poststack
 def main(address: str) -> None:
     """Call everything, one after another, on the synchronous client."""
     with poststack.PostStack("sk_test_compare", address, max_retries=0) as client:
-        for call in every_call.CALLS.values():
+        for call in every_call.CALLS:
             with contextlib.suppress(poststack.PostStackError):
-                call(client)
+                operator.attrgetter(call.method)(client)(*call.arguments, **call.options)
 
 
 async def async_main(address: str) -> None:
     """Call everything, one after another, on the asynchronous client."""
     async with poststack.AsyncPostStack("sk_test_compare", address, max_retries=0) as client:
-        for call in every_call.CALLS.values():
+        for call in every_call.CALLS:
             with contextlib.suppress(poststack.PostStackError):
-                await call(client)
+                await operator.attrgetter(call.method)(client)(*call.arguments, **call.options)
 
 
 if __name__ == "__main__":

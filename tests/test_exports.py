@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -56,10 +59,36 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
 
 
 def test_types_of_all_groups_are_in_one_place() -> None:
-    for group in ("common", "emails", "suppressions", "templates", "webhooks"):
-        module = importlib.import_module(f"poststack.types.{group}")
-        own = {name for name in module.__all__ if getattr(module, name).__module__ == module.__name__}
-        assert own <= set(poststack.types.__all__)
+    found: list[str] = []
+    for path in Path(poststack.types.__file__).parent.glob("[a-z]*.py"):
+        module = importlib.import_module(f"poststack.types.{path.stem}")
+        own = set(module.__all__) - {"NotRequired", "TypedDict"}
+        assert all(getattr(poststack.types, name) is getattr(module, name) for name in own)
+        found += own
+
+    assert sorted(found) == sorted(poststack.types.__all__)
+    assert set(poststack.types.__all__) <= set(dir(poststack.types))
+
+
+def test_a_type_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'SentEmial'"):
+        getattr(poststack.types, "SentEmial")  # noqa: B009  # spelt this way for the type checkers
+
+
+def test_groups_are_imported_when_they_are_used() -> None:
+    program = """
+import sys
+from poststack import PostStack
+client = PostStack("sk_test_x")
+def loaded():
+    return {name for name in sys.modules if name.endswith((".contacts", ".domains", ".webhooks", "_sync.bulk"))}
+assert not loaded(), loaded()
+assert client.contacts is client.contacts
+print(sorted(loaded()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.stdout.strip() == "['poststack._sync.contacts', 'poststack.types.contacts']", done.stderr
 
 
 def test_clients_report_their_public_path() -> None:

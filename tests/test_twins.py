@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+GROUPS = sorted(path.stem for path in (ROOT / "poststack/types").glob("[a-z]*.py") if path.stem != "common")
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +55,15 @@ class AsyncStamps:
     async def get(self, id: int, *, timeout: float | None = None) -> Stamp:
         """Return one stamp."""
         return await self._session.call(Request("GET", f"/stamps/{id:d}", Stamp), timeout)
+'''
+
+PROPERTY = '''    @cached_property
+    def stamps(self) -> AsyncStamps:
+        """Stamps."""
+        from poststack._async.stamps import AsyncStamps
+
+        return AsyncStamps(self._session)
+
 '''
 
 
@@ -111,11 +121,11 @@ def test_a_new_group_is_a_types_file_an_async_file_and_its_name_in_the_client(co
     client = copy / "poststack/_async/client.py"
     source = client.read_text()
     for before, line in (
-        ("from poststack._async.suppressions", "from poststack._async.stamps import AsyncStamps\n"),
-        ("    templates: AsyncTemplates", "    stamps: AsyncStamps\n"),
-        ("        self.templates =", "        self.stamps = AsyncStamps(session)\n"),
+        ("    from poststack._async.suppressions", "    from poststack._async.stamps import AsyncStamps\n"),
+        ("    @cached_property\n    def subscription_topics", PROPERTY),
     ):
-        source = source.replace(before, line + before)
+        assert source.count("\n" + before) == 1
+        source = source.replace("\n" + before, "\n" + line + before)
     client.write_text(source)
 
     assert unasync(copy).returncode == 0
@@ -141,7 +151,7 @@ print(poststack.__file__, poststack.PostStack("sk_test_x", transport=Transport()
     assert typed.returncode == 0, typed.stdout
 
 
-@pytest.mark.parametrize("group", ["client", "emails", "suppressions", "templates", "webhooks"])
+@pytest.mark.parametrize("group", ["client", *GROUPS])
 def test_both_clients_have_the_same_methods_with_the_same_arguments(group: str) -> None:
     pair = [importlib.import_module(f"poststack.{folder}.{group}") for folder in ("_async", "_sync")]
     classes = [getattr(module, module.__all__[0]) for module in pair]

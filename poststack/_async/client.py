@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from poststack._async.emails import AsyncEmails
 from poststack._async.session import AsyncSession
-from poststack._async.suppressions import AsyncSuppressions
-from poststack._async.templates import AsyncTemplates
-from poststack._async.webhooks import AsyncWebhooks
 from poststack._config import Config
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from poststack._async.api_keys import AsyncApiKeys
+    from poststack._async.broadcasts import AsyncBroadcasts
+    from poststack._async.contact_properties import AsyncContactProperties
+    from poststack._async.contacts import AsyncContacts
+    from poststack._async.domains import AsyncDomains
+    from poststack._async.email_validations import AsyncEmailValidations
+    from poststack._async.inbound_emails import AsyncInboundEmails
+    from poststack._async.mailboxes import AsyncMailboxes
+    from poststack._async.notification_channels import AsyncNotificationChannels
+    from poststack._async.segments import AsyncSegments
+    from poststack._async.signup_forms import AsyncSignupForms
+    from poststack._async.subscription_topics import AsyncSubscriptionTopics
+    from poststack._async.suppressions import AsyncSuppressions
+    from poststack._async.templates import AsyncTemplates
+    from poststack._async.webhooks import AsyncWebhooks
+    from poststack._async.workflows import AsyncWorkflows
     from poststack.throttling import AsyncRateLimiter
     from poststack.transports.base import AsyncTransport
 
@@ -37,9 +51,7 @@ class AsyncPostStack:
     __module__ = "poststack"
 
     emails: AsyncEmails
-    suppressions: AsyncSuppressions
-    templates: AsyncTemplates
-    webhooks: AsyncWebhooks
+    """Send e-mails and follow them."""
 
     def __init__(
         self,
@@ -60,11 +72,122 @@ class AsyncPostStack:
 
             transport = AsyncHttpcoreTransport()
         self._base_url = config.base_url
-        self._session = session = AsyncSession(config, transport, limiter)
-        self.emails = AsyncEmails(session)
-        self.suppressions = AsyncSuppressions(session)
-        self.templates = AsyncTemplates(session)
-        self.webhooks = AsyncWebhooks(session)
+        self._session: AsyncSession = AsyncSession(config, transport, limiter)
+        self.emails = AsyncEmails(self._session)
+
+    # Most programs send. The other groups are imported when they are first used: all of them take as long as the rest.
+
+    @cached_property
+    def api_keys(self) -> AsyncApiKeys:
+        """Make, replace and withdraw keys."""
+        from poststack._async.api_keys import AsyncApiKeys
+
+        return AsyncApiKeys(self._session)
+
+    @cached_property
+    def broadcasts(self) -> AsyncBroadcasts:
+        """Write to all contacts of a segment."""
+        from poststack._async.broadcasts import AsyncBroadcasts
+
+        return AsyncBroadcasts(self._session)
+
+    @cached_property
+    def contact_properties(self) -> AsyncContactProperties:
+        """Define which properties contacts have."""
+        from poststack._async.contact_properties import AsyncContactProperties
+
+        return AsyncContactProperties(self._session)
+
+    @cached_property
+    def contacts(self) -> AsyncContacts:
+        """Keep the people that broadcasts and workflows write to."""
+        from poststack._async.contacts import AsyncContacts
+
+        return AsyncContacts(self._session)
+
+    @cached_property
+    def domains(self) -> AsyncDomains:
+        """Set up the domains that e-mails are sent from."""
+        from poststack._async.domains import AsyncDomains
+
+        return AsyncDomains(self._session)
+
+    @cached_property
+    def email_validations(self) -> AsyncEmailValidations:
+        """Look at addresses before writing to them."""
+        from poststack._async.email_validations import AsyncEmailValidations
+
+        return AsyncEmailValidations(self._session)
+
+    @cached_property
+    def inbound_emails(self) -> AsyncInboundEmails:
+        """Read received e-mails, answer and forward them."""
+        from poststack._async.inbound_emails import AsyncInboundEmails
+
+        return AsyncInboundEmails(self._session)
+
+    @cached_property
+    def mailboxes(self) -> AsyncMailboxes:
+        """Manage mailboxes on your domains."""
+        from poststack._async.mailboxes import AsyncMailboxes
+
+        return AsyncMailboxes(self._session)
+
+    @cached_property
+    def notification_channels(self) -> AsyncNotificationChannels:
+        """Have events told in a chat."""
+        from poststack._async.notification_channels import AsyncNotificationChannels
+
+        return AsyncNotificationChannels(self._session)
+
+    @cached_property
+    def segments(self) -> AsyncSegments:
+        """Group contacts for broadcasts."""
+        from poststack._async.segments import AsyncSegments
+
+        return AsyncSegments(self._session)
+
+    @cached_property
+    def signup_forms(self) -> AsyncSignupForms:
+        """Make forms and take what people fill in."""
+        from poststack._async.signup_forms import AsyncSignupForms
+
+        return AsyncSignupForms(self._session)
+
+    @cached_property
+    def subscription_topics(self) -> AsyncSubscriptionTopics:
+        """Let contacts decline some mail and get the rest."""
+        from poststack._async.subscription_topics import AsyncSubscriptionTopics
+
+        return AsyncSubscriptionTopics(self._session)
+
+    @cached_property
+    def suppressions(self) -> AsyncSuppressions:
+        """Read and edit the suppression list."""
+        from poststack._async.suppressions import AsyncSuppressions
+
+        return AsyncSuppressions(self._session)
+
+    @cached_property
+    def templates(self) -> AsyncTemplates:
+        """Keep templates at the API."""
+        from poststack._async.templates import AsyncTemplates
+
+        return AsyncTemplates(self._session)
+
+    @cached_property
+    def webhooks(self) -> AsyncWebhooks:
+        """Manage webhook endpoints."""
+        from poststack._async.webhooks import AsyncWebhooks
+
+        return AsyncWebhooks(self._session)
+
+    @cached_property
+    def workflows(self) -> AsyncWorkflows:
+        """Build workflows and send contacts through them."""
+        from poststack._async.workflows import AsyncWorkflows
+
+        return AsyncWorkflows(self._session)
 
     async def aclose(self) -> None:
         """Release connections. Calling it again is harmless."""

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._async.bulk import AsyncBulk
 from poststack._checks import checked_batch, checked_email
-from poststack._request import Request, segment
-from poststack.types import (
+from poststack._request import Listing, Request, segment
+from poststack.types.common import Page, Success
+from poststack.types.emails import (
     BatchAnswer,
-    BatchEmails,
     Email,
     EmailAnswer,
     EmailEvents,
     EmailInsights,
     EmailPreview,
-    EmailQuery,
-    Page,
-    PreviewEmail,
-    SendEmail,
     SentEmail,
     SpamReport,
-    Success,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +23,7 @@ if TYPE_CHECKING:
 
     from poststack._async.session import AsyncSession
     from poststack.bulk import BulkProgress, BulkResult
+    from poststack.types.emails import BatchEmails, EmailQuery, PreviewEmail, SendEmail
 
 __all__ = ["AsyncEmails"]
 
@@ -91,6 +86,10 @@ class AsyncEmails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
+        from poststack._async.bulk import (
+            AsyncBulk,  # Threads and queues are half of the package, and few send this way.
+        )
+
         return AsyncBulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)
 
     async def get(self, id: str, *, timeout: float | None = None) -> EmailAnswer:
@@ -106,7 +105,7 @@ class AsyncEmails:
 
         Pages are counted, not anchored: while new mail arrives an e-mail can come twice. Add `date_to` to hold still.
         """
-        return self._session.iterate(Request("GET", "/emails", Page[Email], query=params), timeout)
+        return self._session.iterate(Listing("/emails", Email, query=params), timeout)
 
     async def reschedule(self, id: str, scheduled_at: str, *, timeout: float | None = None) -> Success:
         """Move a scheduled e-mail to another time, ISO 8601 in UTC. Raises `PostStackError` once it is being sent."""

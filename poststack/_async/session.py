@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poststack import _wire
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from poststack._config import Config
-    from poststack._request import Request
+    from poststack._request import Listing, Request
     from poststack.throttling import AsyncRateLimiter
     from poststack.transports.base import AsyncTransport
-    from poststack.types import Page
 
 __all__ = ["AsyncSession"]
 
@@ -48,14 +46,14 @@ class AsyncSession:
         """
         return _wire.decode(request, await self._response(request, timeout, clock or self.clock))
 
-    async def iterate(self, request: Request[Page[Item]], timeout: float | None = None) -> AsyncIterator[Item]:
+    async def iterate(self, listing: Listing[Item], timeout: float | None = None) -> AsyncIterator[Item]:
         """Yield the items of all pages, fetching each page when its first item is wanted."""
-        query = dict(request.query or {})
+        query = dict(listing.query or {})
         number = int(str(query.get("page") or 1))
         while True:
-            request.query = {**query, "page": number}
-            page = cast("dict[str, Any]", await self.call(request, timeout))
-            items, last = _page(page)
+            listing.query = {**query, "page": number}
+            page: dict[str, object] = await self.call(listing, timeout)
+            items, last = _page(listing, page)
             for item in items:
                 yield item
             if not items or number >= last:
@@ -97,7 +95,7 @@ class AsyncSession:
             # A refusal says nothing of the attempts before it, and one of them may have been accepted.
             in_doubt = failure.may_have_taken_effect = failure.may_have_taken_effect or in_doubt
             failed_attempts += 1
-            delay = config.retries.delay_before_retry(failure, failed_attempts, random.random)
+            delay = config.retries.delay_before_retry(failure, failed_attempts, _random)
             if delay is not None and ends_at is not None and clock.monotonic() + delay >= ends_at:
                 delay = None  # The wait would outlast the deadline, so the caller hears of the failure now.
             if delay is None:
@@ -120,7 +118,13 @@ class AsyncSession:
         return headers
 
 
-# The two modules below are imported with their first use: together they take as long to load as this package does.
+# The modules below are imported with their first use: together they take as long to load as this package does.
+def _random() -> float:
+    from random import random
+
+    return random()  # noqa: S311  # spreads waits, guards nothing
+
+
 def _new_key() -> str:
     from uuid import uuid4
 
@@ -146,9 +150,9 @@ def _no_answer(error: TransportError, base_url: str) -> PostStackConnectionError
     )
 
 
-def _page(page: dict[str, Any]) -> tuple[Sequence[Any], int]:
-    items, meta = cast("tuple[object, object]", (page["data"], page["meta"]))
-    last = cast("dict[str, object]", meta).get("totalPages") if isinstance(meta, dict) else None
+def _page(listing: Listing[Item], page: Mapping[str, object]) -> tuple[Sequence[Item], int]:
+    items, place = page.get(listing.items), page.get(listing.meta)
+    last = cast("dict[str, object]", place).get("totalPages") if isinstance(place, dict) else None
     if not isinstance(items, list) or not isinstance(last, int):
         raise PostStackResponseError(200, "The API answered with a page that is no page. Ask it again later.")
-    return cast("Sequence[Any]", items), last
+    return cast("Sequence[Item]", items), last

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._request import Request, segment
-from poststack.types import AddSuppression, Page, PageQuery, Success, Suppression
+from poststack._request import Listing, Request, segment
+from poststack.types.common import Page, Success
+from poststack.types.suppressions import Suppression
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from poststack._async.session import AsyncSession
+    from poststack.types.common import PageQuery
+    from poststack.types.suppressions import AddSuppression
 
 __all__ = ["AsyncSuppressions"]
 
@@ -27,7 +30,7 @@ class AsyncSuppressions:
 
     def iterate(self, params: PageQuery | None = None, *, timeout: float | None = None) -> AsyncIterator[Suppression]:
         """Yield the suppressed addresses of all pages."""
-        return self._session.iterate(Request("GET", "/suppressions", Page[Suppression], query=params), timeout)
+        return self._session.iterate(Listing("/suppressions", Suppression, query=params), timeout)
 
     async def add(self, input: AddSuppression, *, timeout: float | None = None) -> Success:
         """Stop sending to an address."""

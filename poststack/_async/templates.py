@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._request import Request, segment
-from poststack.types import (
-    CreateTemplate,
-    Page,
-    RenderedTemplate,
-    Success,
-    Template,
-    TemplateAnswer,
-    TemplatePresets,
-    TemplateQuery,
-    UpdateTemplate,
-)
+from poststack._request import Listing, Request, segment
+from poststack.types.common import Page, Success
+from poststack.types.templates import RenderedTemplate, Template, TemplateAnswer, TemplatePresets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from poststack._async.session import AsyncSession
+    from poststack.types.templates import CreateTemplate, TemplateQuery, UpdateTemplate
 
 __all__ = ["AsyncTemplates"]
 
@@ -45,7 +37,7 @@ class AsyncTemplates:
 
     def iterate(self, params: TemplateQuery | None = None, *, timeout: float | None = None) -> AsyncIterator[Template]:
         """Yield the templates of all pages."""
-        return self._session.iterate(Request("GET", "/templates", Page[Template], query=params), timeout)
+        return self._session.iterate(Listing("/templates", Template, query=params), timeout)
 
     async def get(self, id: str, *, timeout: float | None = None) -> TemplateAnswer:
         """Return one template."""

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._request import NO_BODY, Request, segment
-from poststack.types import (
-    BatchReplay,
+from poststack._request import NO_BODY, Listing, Request, segment
+from poststack.types.common import Success
+from poststack.types.webhooks import (
     BatchReplayed,
-    CreateWebhook,
-    PageQuery,
-    Success,
-    UpdateWebhook,
     WebhookAnswer,
     WebhookDeliveries,
+    WebhookDelivery,
     WebhookList,
     WebhookWithSecret,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from poststack._async.session import AsyncSession
+    from poststack.types.common import PageQuery
+    from poststack.types.webhooks import BatchReplay, CreateWebhook, UpdateWebhook
 
 __all__ = ["AsyncWebhooks"]
 
@@ -78,6 +79,15 @@ class AsyncWebhooks:
         """Return one page of deliveries, newest first."""
         return await self._session.call(
             Request("GET", f"/webhooks/{segment(id)}/deliveries", WebhookDeliveries, query=params), timeout
+        )
+
+    def iterate_deliveries(
+        self, id: int, params: PageQuery | None = None, *, timeout: float | None = None
+    ) -> AsyncIterator[WebhookDelivery]:
+        """Yield the deliveries of all pages, newest first."""
+        path = f"/webhooks/{segment(id)}/deliveries"
+        return self._session.iterate(
+            Listing(path, WebhookDelivery, query=params, items="deliveries", meta="pagination"), timeout
         )
 
     async def replay(self, id: int, delivery_id: int, *, timeout: float | None = None) -> Success:

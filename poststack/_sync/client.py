@@ -3,18 +3,32 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from poststack._config import Config
 from poststack._sync.emails import Emails
 from poststack._sync.session import Session
-from poststack._sync.suppressions import Suppressions
-from poststack._sync.templates import Templates
-from poststack._sync.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from poststack._sync.api_keys import ApiKeys
+    from poststack._sync.broadcasts import Broadcasts
+    from poststack._sync.contact_properties import ContactProperties
+    from poststack._sync.contacts import Contacts
+    from poststack._sync.domains import Domains
+    from poststack._sync.email_validations import EmailValidations
+    from poststack._sync.inbound_emails import InboundEmails
+    from poststack._sync.mailboxes import Mailboxes
+    from poststack._sync.notification_channels import NotificationChannels
+    from poststack._sync.segments import Segments
+    from poststack._sync.signup_forms import SignupForms
+    from poststack._sync.subscription_topics import SubscriptionTopics
+    from poststack._sync.suppressions import Suppressions
+    from poststack._sync.templates import Templates
+    from poststack._sync.webhooks import Webhooks
+    from poststack._sync.workflows import Workflows
     from poststack.throttling import RateLimiter
     from poststack.transports.base import Transport
 
@@ -38,9 +52,7 @@ class PostStack:
     __module__ = "poststack"
 
     emails: Emails
-    suppressions: Suppressions
-    templates: Templates
-    webhooks: Webhooks
+    """Send e-mails and follow them."""
 
     def __init__(
         self,
@@ -61,11 +73,122 @@ class PostStack:
 
             transport = HttpcoreTransport()
         self._base_url = config.base_url
-        self._session = session = Session(config, transport, limiter)
-        self.emails = Emails(session)
-        self.suppressions = Suppressions(session)
-        self.templates = Templates(session)
-        self.webhooks = Webhooks(session)
+        self._session: Session = Session(config, transport, limiter)
+        self.emails = Emails(self._session)
+
+    # Most programs send. The other groups are imported when they are first used: all of them take as long as the rest.
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """Make, replace and withdraw keys."""
+        from poststack._sync.api_keys import ApiKeys
+
+        return ApiKeys(self._session)
+
+    @cached_property
+    def broadcasts(self) -> Broadcasts:
+        """Write to all contacts of a segment."""
+        from poststack._sync.broadcasts import Broadcasts
+
+        return Broadcasts(self._session)
+
+    @cached_property
+    def contact_properties(self) -> ContactProperties:
+        """Define which properties contacts have."""
+        from poststack._sync.contact_properties import ContactProperties
+
+        return ContactProperties(self._session)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """Keep the people that broadcasts and workflows write to."""
+        from poststack._sync.contacts import Contacts
+
+        return Contacts(self._session)
+
+    @cached_property
+    def domains(self) -> Domains:
+        """Set up the domains that e-mails are sent from."""
+        from poststack._sync.domains import Domains
+
+        return Domains(self._session)
+
+    @cached_property
+    def email_validations(self) -> EmailValidations:
+        """Look at addresses before writing to them."""
+        from poststack._sync.email_validations import EmailValidations
+
+        return EmailValidations(self._session)
+
+    @cached_property
+    def inbound_emails(self) -> InboundEmails:
+        """Read received e-mails, answer and forward them."""
+        from poststack._sync.inbound_emails import InboundEmails
+
+        return InboundEmails(self._session)
+
+    @cached_property
+    def mailboxes(self) -> Mailboxes:
+        """Manage mailboxes on your domains."""
+        from poststack._sync.mailboxes import Mailboxes
+
+        return Mailboxes(self._session)
+
+    @cached_property
+    def notification_channels(self) -> NotificationChannels:
+        """Have events told in a chat."""
+        from poststack._sync.notification_channels import NotificationChannels
+
+        return NotificationChannels(self._session)
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Group contacts for broadcasts."""
+        from poststack._sync.segments import Segments
+
+        return Segments(self._session)
+
+    @cached_property
+    def signup_forms(self) -> SignupForms:
+        """Make forms and take what people fill in."""
+        from poststack._sync.signup_forms import SignupForms
+
+        return SignupForms(self._session)
+
+    @cached_property
+    def subscription_topics(self) -> SubscriptionTopics:
+        """Let contacts decline some mail and get the rest."""
+        from poststack._sync.subscription_topics import SubscriptionTopics
+
+        return SubscriptionTopics(self._session)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        """Read and edit the suppression list."""
+        from poststack._sync.suppressions import Suppressions
+
+        return Suppressions(self._session)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """Keep templates at the API."""
+        from poststack._sync.templates import Templates
+
+        return Templates(self._session)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Manage webhook endpoints."""
+        from poststack._sync.webhooks import Webhooks
+
+        return Webhooks(self._session)
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """Build workflows and send contacts through them."""
+        from poststack._sync.workflows import Workflows
+
+        return Workflows(self._session)
 
     def close(self) -> None:
         """Release connections. Calling it again is harmless."""

@@ -6,23 +6,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poststack._checks import checked_batch, checked_email
-from poststack._request import Request, segment
-from poststack._sync.bulk import Bulk
-from poststack.types import (
+from poststack._request import Listing, Request, segment
+from poststack.types.common import Page, Success
+from poststack.types.emails import (
     BatchAnswer,
-    BatchEmails,
     Email,
     EmailAnswer,
     EmailEvents,
     EmailInsights,
     EmailPreview,
-    EmailQuery,
-    Page,
-    PreviewEmail,
-    SendEmail,
     SentEmail,
     SpamReport,
-    Success,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +24,7 @@ if TYPE_CHECKING:
 
     from poststack._sync.session import Session
     from poststack.bulk import BulkProgress, BulkResult
+    from poststack.types.emails import BatchEmails, EmailQuery, PreviewEmail, SendEmail
 
 __all__ = ["Emails"]
 
@@ -90,6 +85,10 @@ class Emails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
+        from poststack._sync.bulk import (
+            Bulk,  # Threads and queues are half of the package, and few send this way.
+        )
+
         return Bulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)
 
     def get(self, id: str, *, timeout: float | None = None) -> EmailAnswer:
@@ -105,7 +104,7 @@ class Emails:
 
         Pages are counted, not anchored: while new mail arrives an e-mail can come twice. Add `date_to` to hold still.
         """
-        return self._session.iterate(Request("GET", "/emails", Page[Email], query=params), timeout)
+        return self._session.iterate(Listing("/emails", Email, query=params), timeout)
 
     def reschedule(self, id: str, scheduled_at: str, *, timeout: float | None = None) -> Success:
         """Move a scheduled e-mail to another time, ISO 8601 in UTC. Raises `PostStackError` once it is being sent."""

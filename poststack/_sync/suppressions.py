@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._request import Request, segment
-from poststack.types import AddSuppression, Page, PageQuery, Success, Suppression
+from poststack._request import Listing, Request, segment
+from poststack.types.common import Page, Success
+from poststack.types.suppressions import Suppression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poststack._sync.session import Session
+    from poststack.types.common import PageQuery
+    from poststack.types.suppressions import AddSuppression
 
 __all__ = ["Suppressions"]
 
@@ -28,7 +31,7 @@ class Suppressions:
 
     def iterate(self, params: PageQuery | None = None, *, timeout: float | None = None) -> Iterator[Suppression]:
         """Yield the suppressed addresses of all pages."""
-        return self._session.iterate(Request("GET", "/suppressions", Page[Suppression], query=params), timeout)
+        return self._session.iterate(Listing("/suppressions", Suppression, query=params), timeout)
 
     def add(self, input: AddSuppression, *, timeout: float | None = None) -> Success:
         """Stop sending to an address."""

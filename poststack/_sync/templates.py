@@ -5,23 +5,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._request import Request, segment
-from poststack.types import (
-    CreateTemplate,
-    Page,
-    RenderedTemplate,
-    Success,
-    Template,
-    TemplateAnswer,
-    TemplatePresets,
-    TemplateQuery,
-    UpdateTemplate,
-)
+from poststack._request import Listing, Request, segment
+from poststack.types.common import Page, Success
+from poststack.types.templates import RenderedTemplate, Template, TemplateAnswer, TemplatePresets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poststack._sync.session import Session
+    from poststack.types.templates import CreateTemplate, TemplateQuery, UpdateTemplate
 
 __all__ = ["Templates"]
 
@@ -46,7 +38,7 @@ class Templates:
 
     def iterate(self, params: TemplateQuery | None = None, *, timeout: float | None = None) -> Iterator[Template]:
         """Yield the templates of all pages."""
-        return self._session.iterate(Request("GET", "/templates", Page[Template], query=params), timeout)
+        return self._session.iterate(Listing("/templates", Template, query=params), timeout)
 
     def get(self, id: str, *, timeout: float | None = None) -> TemplateAnswer:
         """Return one template."""

@@ -46,7 +46,8 @@ class CreateTemplate(TypedDict):
     text: NotRequired[str]
     variables: NotRequired[list[str]]
     builder_type: NotRequired[Literal["html", "visual"]]
-    builder_blocks: NotRequired[dict[str, Any]]
+    builder_blocks: NotRequired[dict[str, Any] | None]
+    """The document of the visual builder: an object with a list `blocks`."""
 
 
 class UpdateTemplate(TypedDict, total=False):
@@ -58,7 +59,7 @@ class UpdateTemplate(TypedDict, total=False):
     text: str
     variables: list[str]
     builder_type: Literal["html", "visual"]
-    builder_blocks: dict[str, Any]
+    builder_blocks: dict[str, Any] | None
 
 
 class TemplateQuery(PageQuery, total=False):

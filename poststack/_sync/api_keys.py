@@ -1,0 +1,51 @@
+# Written by tools/unasync.py from poststack/_async/api_keys.py. Do not edit.
+"""Keys of the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poststack._request import Request, segment
+from poststack.types.api_keys import ApiKey, ApiKeyList, NewApiKey
+from poststack.types.common import Success
+
+if TYPE_CHECKING:
+    from poststack._sync.session import Session
+    from poststack.types.api_keys import CreateApiKey
+    from poststack.types.common import PageQuery
+
+__all__ = ["ApiKeys"]
+
+
+class ApiKeys:
+    """Make, replace and withdraw keys. Ids are integers; answers are the keys themselves.
+
+    Only sends honour idempotency keys: a `create` that failed without an answer may have made a key that nobody has
+    seen, and its retries can make more. A `rotate` that failed so may have ended the old key: look with `list`.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session: Session = session
+
+    def create(self, input: CreateApiKey, *, timeout: float | None = None) -> NewApiKey:
+        """Make a key. Keep its `key`: it is shown this once.
+
+        To make one with `full_access` by means of a key, say `allow_full_access` too; it is refused otherwise.
+        """
+        return self._session.call(Request("POST", "/api-keys", NewApiKey, body=input), timeout)
+
+    def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> ApiKeyList:
+        """Return all keys, without their secrets. The API ignores `params`."""
+        return self._session.call(Request("GET", "/api-keys", ApiKeyList, query=params), timeout)
+
+    def get(self, id: int, *, timeout: float | None = None) -> ApiKey:
+        """Return one key, without its secret."""
+        return self._session.call(Request("GET", f"/api-keys/{segment(id)}", ApiKey), timeout)
+
+    def revoke(self, id: int, *, timeout: float | None = None) -> Success:
+        """Withdraw a key: calls with it are refused with 401 from now on."""
+        return self._session.call(Request("DELETE", f"/api-keys/{segment(id)}", Success), timeout)
+
+    def rotate(self, id: int, *, timeout: float | None = None) -> NewApiKey:
+        """Replace a key and return the new one, which is shown this once. The old one ends at once, without grace."""
+        return self._session.call(Request("POST", f"/api-keys/{segment(id)}/rotate", NewApiKey), timeout)

@@ -1,0 +1,69 @@
+# Written by tools/unasync.py from poststack/_async/contacts.py. Do not edit.
+"""People to write to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poststack._request import Listing, Request, segment
+from poststack.types.common import Page, Success
+from poststack.types.contacts import Contact, ContactAnswer, ImportedContacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poststack._sync.session import Session
+    from poststack.types.contacts import ContactQuery, CreateContact, ImportContacts, UpdateContact
+
+__all__ = ["Contacts"]
+
+
+class Contacts:
+    """Keep the people that broadcasts and workflows write to. Every `id` is a `con_…` id.
+
+    Only sends honour idempotency keys, but an address is there once: repeating a `create` is refused with 409, and
+    repeating an import skips what it had added.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session: Session = session
+
+    def create(self, input: CreateContact, *, timeout: float | None = None) -> ContactAnswer:
+        """Add a contact. Refused with 409 when there is one with this address."""
+        return self._session.call(Request("POST", "/contacts", ContactAnswer, body=input), timeout)
+
+    def list(self, params: ContactQuery | None = None, *, timeout: float | None = None) -> Page[Contact]:
+        """Return one page of contacts."""
+        return self._session.call(Request("GET", "/contacts", Page[Contact], query=params), timeout)
+
+    def iterate(self, params: ContactQuery | None = None, *, timeout: float | None = None) -> Iterator[Contact]:
+        """Yield the contacts of all pages."""
+        return self._session.iterate(Listing("/contacts", Contact, query=params), timeout)
+
+    def get(self, id: str, *, timeout: float | None = None) -> ContactAnswer:
+        """Return one contact."""
+        return self._session.call(Request("GET", f"/contacts/{segment(id)}", ContactAnswer), timeout)
+
+    def get_by_email(self, email: str, *, timeout: float | None = None) -> ContactAnswer:
+        """Return the contact with an address. Refused with 404 when there is none."""
+        return self._session.call(Request("GET", f"/contacts/by-email/{segment(email)}", ContactAnswer), timeout)
+
+    def update(self, id: str, input: UpdateContact, *, timeout: float | None = None) -> ContactAnswer:
+        """Change the given fields of a contact."""
+        return self._session.call(Request("PATCH", f"/contacts/{segment(id)}", ContactAnswer, body=input), timeout)
+
+    def delete(self, id: str, *, timeout: float | None = None) -> Success:
+        """Remove a contact."""
+        return self._session.call(Request("DELETE", f"/contacts/{segment(id)}", Success), timeout)
+
+    def unsubscribe(self, id: str, *, timeout: float | None = None) -> ContactAnswer:
+        """Leave a contact out of all broadcasts. Harmless to repeat; `update` takes it back."""
+        return self._session.call(Request("POST", f"/contacts/{segment(id)}/unsubscribe", ContactAnswer), timeout)
+
+    def import_(self, input: ImportContacts, *, timeout: float | None = None) -> ImportedContacts:
+        """Add 1 to 10,000 contacts. Addresses that are there already are skipped, not updated."""
+        return self._session.call(Request("POST", "/contacts/import", ImportedContacts, body=input), timeout)
+
+    def export_csv(self, *, segment_id: str | None = None, timeout: float | None = None) -> str:
+        """Return all contacts, or those of a segment, as CSV. Refused with 404 when there is no such segment."""
+        return self._session.call(Request("GET", "/contacts/export", str, query={"segment_id": segment_id}), timeout)
