@@ -46,10 +46,12 @@ lint: $(READY) ## Check style, and that generated code is up to date
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python tools/unasync.py --check
 	@$(BIN)/python -m tools.can_say --check
+	@$(BIN)/python -m tools.reference --check
 
 format: $(READY) ## Write the sync twins, sort imports, format
 	@$(BIN)/python tools/unasync.py
 	@$(BIN)/python -m tools.can_say
+	@$(BIN)/python -m tools.reference
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 
