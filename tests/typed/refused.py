@@ -47,6 +47,39 @@ def wrong_type(client: PostStack, payload: dict[str, Any]) -> None:
         pass
 
 
+def other_groups(client: PostStack) -> None:
+    client.contact.get("con_1")  # refused
+    client.contacts.create({"email": "a@example.com", "firstname": "Ada"})  # refused
+    client.contacts.create({"first_name": "Ada"})  # refused
+    client.contacts.list({"unsubscribed": True})  # refused
+    client.contacts.export_csv("seg_1")  # refused
+    client.contact_properties.create({"name": "size", "label": "Size", "type": "string"})  # refused
+    client.segments.create({"name": "s", "rules": {"operator": "not", "conditions": []}})  # refused
+    client.segments.add_contacts("seg_1", ["con_1"])  # refused
+    client.broadcasts.create({"segment_id": "seg_1", "subject": "s"})  # refused
+    client.broadcasts.list({"status": "done"})  # refused
+    client.broadcasts.non_openers("br_1", 10)  # refused
+    client.domains.create({"name": "example.com", "region": "mars"})  # refused
+    client.domains.get("dom_1")  # refused
+    client.domains.activate_dkim_rotation(7, True)  # refused
+    client.api_keys.create({"name": "k", "permission": "all"})  # refused
+    print(client.api_keys.get(7)["key"])  # refused
+    client.mailboxes.create({"domain_id": 7, "localPart": "a", "password": "b"})  # refused
+    client.mailboxes.grant_share("mb_1", "mb_2", "owner")  # refused
+    client.mailboxes.set_filters("mb_1", [{"name": "n"}])  # refused
+    client.inbound_emails.forward(7, {"from": "a@example.com"})  # refused
+    client.inbound_emails.draft_reply(7, {"tone": "rude"})  # refused
+    client.subscription_topics.subscribe("con_1")  # refused
+    client.workflows.create({"name": "w", "trigger_type": "email.opened"})  # refused
+    client.workflows.trigger("wf_1", "con_1")  # refused
+    client.signup_forms.create({"name": "f", "fields": [{"name": "a", "type": "date", "label": "A"}]})  # refused
+    client.signup_forms.submit("sf_1", "a@example.com")  # refused
+    client.email_validations.validate_batch("a@example.com")  # refused
+    client.notification_channels.create({"type": "slack", "name": "c", "events": [], "config": {}})  # refused
+    client.workflows.iterate()  # refused
+    client.domains.iterate()  # refused
+
+
 async def missing_await(client: AsyncPostStack, payload: SendEmail) -> None:
     sent = client.emails.send(payload)
     print(sent["id"])  # refused
