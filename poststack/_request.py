@@ -88,5 +88,7 @@ def segment(value: str | int) -> str:
     given = cast("object", value)  # Not everybody runs a type checker.
     text = quote(str(given), safe="") if isinstance(given, (str, int)) else ""
     if text in {"", ".", ".."}:
-        raise ValueError(f"{given!r} is not an id. Pass the id that the API returned, such as 'em_…' or 17.")
+        # Some methods take an address here, which is not for error reports.
+        what = repr(given) if isinstance(given, str) else f"A value of type {type(given).__name__}"
+        raise ValueError(f"{what} is not an id. Pass the id that the API returned, such as 'em_…' or 17.")
     return text

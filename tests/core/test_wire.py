@@ -97,6 +97,15 @@ def test_an_id_cannot_name_another_address(value: Any) -> None:
         segment(value)
 
 
+def test_an_address_of_the_wrong_type_stays_out_of_the_error() -> None:
+    address: Any = b"ada@example.com"
+
+    with pytest.raises(ValueError, match="type bytes is not an id") as caught:
+        segment(address)
+
+    assert "ada" not in str(caught.value)
+
+
 @given(st.text())
 def test_no_id_leaves_its_segment(value: str) -> None:
     try:
