@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MARGIN", "Throttle", "Turn"]
+__all__ = ["LONGEST_HOLD", "MARGIN", "Throttle", "Turn"]
 
 MARGIN: Final = 1.03
 """How much further apart than a limit says calls are: they arrive less evenly than they leave, and a server counts."""
@@ -90,6 +90,10 @@ class Throttle:
     def stands(self, turn: Turn) -> bool:
         """Return whether a turn that was waited for still holds: a 429 since then takes it away."""
         return turn.granted and turn.epoch == self._epoch
+
+    def is_held(self, now: float) -> bool:
+        """Return whether a 429 keeps everybody back."""
+        return now < self._held_until
 
     def learn(self, turn: Turn, headers: Mapping[str, str], now: float, clock_time: float) -> None:
         """Take what the answer to a call says of the window. `clock_time` is in seconds since 1970."""
