@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,10 @@ import pytest
 
 from example_projects.demo.programs import DemoError
 from example_projects.demo.redis_server import redis_server
+from poststack import PostStack
 from poststack._throttle import MARGIN
 from poststack.throttling import AsyncRedisRateLimiter, RedisRateLimiter, redis_limiter
+from tests.emulator.test_server import running as emulator
 from tests.servers import Visitor, serving
 from tests.services import is_missing
 
@@ -142,7 +145,7 @@ def test_what_is_kept_in_redis_expires_soon_after_it_is_of_use(client: Any) -> N
 def test_threads_get_a_place_each(url: str, client: Any) -> None:
     limiter = RedisRateLimiter(url, SLOW)
     with ThreadPoolExecutor(8) as pool:
-        waits = list(pool.map(lambda _: limiter.reserve(None), range(200)))
+        waits = list(pool.map(limiter.reserve, [None] * 200))
 
     assert sorted(place(wait) for wait in waits) == list(range(200))
 
@@ -298,3 +301,33 @@ def test_without_redis_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(ModuleNotFoundError, match=r"poststack\[redis\]"):
         RedisRateLimiter("redis://localhost:6379/15", 50)
+
+
+@pytest.mark.slow
+def test_four_processes_keep_to_one_limit_together(url: str, client: Any) -> None:
+    with ExitStack() as running:
+        api = running.enter_context(emulator("--rate-limit", "50"))
+        programs = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.core.throttled_sender", api.url, url, "40", str(number), "50", "5"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                )
+            )
+            for number in range(4)
+        ]  # fmt: skip
+        for program in programs:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "ready\n"
+        for program in programs:
+            assert program.stdin is not None
+            program.stdin.write("go\n")
+            program.stdin.flush()
+        assert [program.wait(90) for program in programs] == [0] * 4
+
+        requests = api.get("/_emulator/health")["requests"]
+        with PostStack("sk_test_processes", api.url) as reader:
+            recipients = [email["toAddresses"][0] for email in reader.emails.iterate()]
+
+    assert sorted(recipients) == sorted(f"u{n}@program-{p}.example.com" for n in range(50) for p in range(4))
+    assert requests - len(recipients) < 2  # What was refused, under 1 %. Each alone might make 40 calls a second.
