@@ -10,7 +10,8 @@ before every attempt, so that all who ask the same one, or the same Redis, keep 
 
 from __future__ import annotations
 
+from poststack.throttling.naming import name_of_key
 from poststack.throttling.protocols import AsyncRateLimiter, RateLimiter
 from poststack.throttling.redis_limiter import AsyncRedisRateLimiter, RedisRateLimiter
 
-__all__ = ["AsyncRateLimiter", "AsyncRedisRateLimiter", "RateLimiter", "RedisRateLimiter"]
+__all__ = ["AsyncRateLimiter", "AsyncRedisRateLimiter", "RateLimiter", "RedisRateLimiter", "name_of_key"]

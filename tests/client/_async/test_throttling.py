@@ -230,7 +230,7 @@ async def test_a_limiter_that_fails_stops_no_e_mail_and_is_told_once(
 def test_a_class_of_ones_own_is_a_limiter() -> None:
     limiter: AsyncRateLimiter = Line()
 
-    assert client_of_nobody(limiter)
+    assert repr(client_of_nobody(limiter)).startswith("AsyncPostStack(")
 
 
 def client_of_nobody(rate_limit: Any) -> AsyncPostStack:

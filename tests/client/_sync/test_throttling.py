@@ -231,7 +231,7 @@ def test_a_limiter_that_fails_stops_no_e_mail_and_is_told_once(
 def test_a_class_of_ones_own_is_a_limiter() -> None:
     limiter: RateLimiter = Line()
 
-    assert client_of_nobody(limiter)
+    assert repr(client_of_nobody(limiter)).startswith("PostStack(")
 
 
 def client_of_nobody(rate_limit: Any) -> PostStack:
