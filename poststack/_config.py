@@ -11,6 +11,8 @@ from poststack._retry import RetryPolicy
 __all__ = ["DEFAULT_BASE_URL", "Config", "checked_timeout", "is_http", "split_rate_limit"]
 
 DEFAULT_BASE_URL: Final = "https://api.poststack.dev"
+FASTEST: Final = 1e9
+"""Calls a second. More limits nothing."""
 LONGEST_TIMEOUT: Final = 1_000_000
 """Eleven days; sockets count milliseconds in 31 bits."""
 
@@ -66,8 +68,11 @@ def split_rate_limit(given: object, method: str) -> tuple[float | None, Any]:
     if given is None:
         return None, None
     if isinstance(given, (int, float)) and not isinstance(given, bool):
-        if not 0 < given < float("inf"):
-            raise ValueError("rate_limit must be more than 0 calls a second, or None for no limit of your own.")
+        if not 0 < given <= FASTEST:
+            raise ValueError(
+                f"rate_limit must be more than 0 calls a second, and at most {FASTEST:,.0f}, or None for no limit of your "
+                "own."
+            )
         return given, None
     if not callable(getattr(given, method, None)):
         raise ValueError(

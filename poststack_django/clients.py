@@ -113,8 +113,9 @@ def overlaid(options: Mapping[str, Any]) -> ClientSettings:
 
 def _rate_limit_of(rate: object, base: ClientSettings, provider: ProviderChoice | None) -> RateLimitChoice | None:
     if rate is None:
-        # That of the settings is for PostStack.
-        return base.rate_limit if provider is None else None
+        # That of the settings is for PostStack. Beside a `CLIENT` there is none, and the mailer has its own client.
+        limit = base.rate_limit if base.factory is None else values.rate_limit(None, None)
+        return limit if provider is None else None
     limit = values.rate_limit(rate, None if base.rate_limit is None else base.rate_limit.redis_url)
     if limit is not None and provider is not None:
         values.refuse_rate_limit(limit, "the mailer's provider")

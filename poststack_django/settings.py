@@ -45,10 +45,10 @@ class ClientSettings:
     max_retries: int = DEFAULT_MAX_RETRIES
     factory: Callable[[], Any] | None = None
     """Makes the client instead of all of the above."""
-    rate_limit: RateLimitChoice | None = None
-    """How many calls a second PostStack is asked to answer."""
     provider: ProviderChoice | None = None
     """Another provider, whose mailer is the client; then the key and the address above do not count."""
+    rate_limit: RateLimitChoice | None = None
+    """How many calls a second PostStack is asked to answer."""
 
     @property
     def key_for_message(self) -> Callable[[Any], str] | None:
@@ -130,8 +130,8 @@ def get_settings() -> Settings:
             deadline=values.seconds(given, "DEADLINE", DEFAULT_DEADLINE),
             max_retries=values.whole_number(given, "MAX_RETRIES", DEFAULT_MAX_RETRIES),
             factory=values.function(given, "CLIENT"),
-            rate_limit=_rate_limit(given, provider),
             provider=provider,
+            rate_limit=_rate_limit(given, provider),
         ),
         webhook_secrets=values.secrets(given, "WEBHOOK_SECRETS", os.environ.get("POSTSTACK_WEBHOOK_SECRETS", "")),
         webhook_max_age=values.seconds(given, "WEBHOOK_MAX_AGE", None),
@@ -203,7 +203,7 @@ def _provider(given: Mapping[str, object]) -> ProviderChoice | None:
 
 
 def _rate_limit(given: Mapping[str, object], provider: ProviderChoice | None) -> RateLimitChoice | None:
-    if given.get("CLIENT") is not None and given.get("RATE_LIMIT") is None:
+    if given.get("CLIENT") is not None and given.get("RATE_LIMIT") is None and given.get("RATE_LIMIT_REDIS") is None:
         return None  # One of the environment is the business of whoever makes the client.
     limit = values.rate_limit(given.get("RATE_LIMIT"), given.get("RATE_LIMIT_REDIS"))
     if limit is not None and given.get("CLIENT") is not None:

@@ -78,7 +78,7 @@ def _number(value: object, name: str) -> float | None:
         return None
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         number = 0.0
     if not 0 < number < float("inf"):
         raise ValueError(f"{name} must be a number of calls a second, more than 0.")
