@@ -70,8 +70,8 @@ def split_rate_limit(given: object, method: str) -> tuple[float | None, Any]:
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         if not 0 < given <= FASTEST:
             raise ValueError(
-                f"rate_limit must be more than 0 calls a second, and at most {FASTEST:,.0f}, or None for no limit of your "
-                "own."
+                f"rate_limit must be more than 0 calls a second, and at most {FASTEST:,.0f}, or None for no limit of "
+                "your own."
             )
         return given, None
     if not callable(getattr(given, method, None)):

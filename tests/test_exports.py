@@ -20,6 +20,7 @@ PUBLIC_MODULES = [
     "poststack.providers",
     "poststack.providers.events",
     "poststack.receiving",
+    "poststack.throttling",
     "poststack.transports.base",
     "poststack.types",
     "poststack_fastapi",
