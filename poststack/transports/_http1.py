@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["READ_SIZE", "Conversation", "complete_headers"]
+__all__ = [
+    "LONGEST_HEAD",
+    "MOST_INTERIM_ANSWERS",
+    "READ_SIZE",
+    "SMALL",
+    "WRITE_SIZE",
+    "Conversation",
+    "complete_headers",
+]
 
 READ_SIZE: Final = 64 * 2**10
 """Bytes asked for in one read."""
