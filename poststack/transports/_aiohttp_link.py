@@ -72,7 +72,7 @@ class Link(BaseProtocol):
             self._loop,
             LONGEST_ANSWER // 2,  # When a body is longer than twice this, it calls `pause_reading`.
             payload_exception=ClientPayloadError,
-            response_with_body=True,
+            response_with_body=request.method != "HEAD",
             read_until_eof=True,
             auto_decompress=False,
             max_line_size=LONGEST_HEAD,
@@ -92,10 +92,11 @@ class Link(BaseProtocol):
             return
         # Every event loop takes views, although the annotation does not say so.
         transport.write(cast("bytes", part))
-        if not self._room:
-            while not self._room and not self.settled:
-                await self._wake_up()
-            self._grant_time()
+        if self._has_room():
+            return
+        while not (self._has_room() or self._is_settled()):
+            await self._wake_up()
+        self._grant_time()
 
     async def answer(self, *, all_sent: bool) -> HttpResponse:
         """Return the answer when it is complete. Raises `TransportError` when there will be none."""
@@ -180,6 +181,13 @@ class Link(BaseProtocol):
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Do nothing, although the parser asks for it whenever a body is taken: reading is never paused."""
+
+    # Methods, because for a type checker an attribute does not change while one waits.
+    def _has_room(self) -> bool:
+        return self._room
+
+    def _is_settled(self) -> bool:
+        return self.settled
 
     def _take_head(self, message: RawResponseMessage, payload: StreamReader, upgraded: bool) -> None:
         if self._head is not None:

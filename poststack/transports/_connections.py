@@ -148,11 +148,12 @@ class Connection:
     def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever sockets and h11 raise; the caller closes the connection then."""
         self.request_sent = False
+        parts = self._conversation.start(request, target)
         connected = self._socket or self._connect(request)
         self.request_sent = True
         # A server may answer, and close, before it has read everything: what it says counts.
         with contextlib.suppress(ConnectionError, ssl.SSLError):
-            for part in self._conversation.start(request, target):
+            for part in parts:
                 # Not `sendall`: on TLS it would give each record of the part the whole time again.
                 unsent = memoryview(part)
                 while unsent:
@@ -213,11 +214,12 @@ class AsyncConnection:
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever httpcore and h11 raise; the caller closes the connection then."""
         self.request_sent = False
+        parts = self._conversation.start(request, target)
         stream = self._stream or await self._connect(request)
         self.request_sent = True
         # A server may answer, and close, before it has read everything: what it says counts.
         with contextlib.suppress(self._options.engine.WriteError):
-            for part in self._conversation.start(request, target):
+            for part in parts:
                 # Every event loop takes views, although the annotation does not say so.
                 await stream.write(cast("bytes", part), patience(request))
         receive = self._conversation.receive

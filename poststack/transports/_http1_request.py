@@ -5,16 +5,29 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from poststack.transports._http1 import SMALL, WRITE_SIZE, complete_headers
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
     from poststack.transports.base import HttpRequest
 
-__all__ = ["request_parts"]
+__all__ = ["complete_headers", "request_parts"]
 
+WRITE_SIZE: Final = 256 * 2**10
+"""Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
+SMALL: Final = 16 * 2**10
+"""Bytes of a body that are copied behind the headers: one system call and one packet for most e-mails."""
 # RFC 9112 §3 and §5, without the bytes above ASCII, which it only tolerates.
 _HEAD: Final = re.compile(r"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~\t]*\r\n)+\r\n")
+
+
+def complete_headers(request: HttpRequest, host: str) -> list[tuple[str, str]]:
+    """Return all headers of a request in the order in which the published SDK sends them."""
+    if request.body is not None:
+        length = str(len(request.body))
+        return [("Host", host), *request.headers.items(), ("Content-Length", length)]
+    if request.method == "POST":
+        return [("Host", host), ("Content-Length", "0"), *request.headers.items()]
+    return [("Host", host), *request.headers.items()]
 
 
 def request_parts(request: HttpRequest, target: str, host: str) -> list[memoryview]:

@@ -14,7 +14,7 @@ import httpcore
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
 from poststack.transports._connections import DEFAULT_PORTS, AsyncConnection, Connection, forget_frames, transport_error
 from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
-from poststack.transports._http1 import complete_headers
+from poststack.transports._http1_request import complete_headers
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import pytest
@@ -15,10 +15,12 @@ from poststack import AsyncPostStack, PostStack, PostStackError
 from poststack._clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from poststack.transports.base import HttpRequest, HttpResponse
     from poststack.types import SendEmail
+
+T = TypeVar("T")
 
 KEY = "sk_test_do_not_show_me"
 EMAIL: SendEmail = {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Hello", "text": "Hello Ada"}
@@ -48,7 +50,7 @@ class Flavour:
         transport = transport or self.transport()
         return (PostStack if self.sync else AsyncPostStack)(KEY, base_url, transport=transport, **options)
 
-    def run(self, main: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, main: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """Run a coroutine function on the event loop of this flavour."""
         assert self.backend is not None
         return anyio.run(main, *arguments, backend=self.backend)
@@ -141,4 +143,4 @@ def ask(flavour: Flavour, *requests: HttpRequest, **options: Any) -> list[HttpRe
         finally:
             await transport.aclose()
 
-    return list(flavour.run(main))
+    return flavour.run(main)

@@ -114,7 +114,7 @@ def test_calls_cancelled_while_they_wait_for_their_turn_hold_up_nobody(flavour: 
         transport = flavour.transport()
 
         async def call() -> int:
-            return (await transport.asend(HttpRequest("GET", url, {}))).status
+            return int((await transport.asend(HttpRequest("GET", url, {}))).status)
 
         calls = [asyncio.create_task(call()) for _ in range(BURST)]
         await asyncio.sleep(0)

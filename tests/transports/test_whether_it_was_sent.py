@@ -11,7 +11,7 @@ import pytest
 
 from poststack.transports.base import HttpRequest, TransportError, TransportTimeoutError
 from tests.servers import ACCEPTED, Visitor, serving
-from tests.transports.conversations import FLAVOURS
+from tests.transports.conversations import FLAVOURS, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,21 +23,9 @@ pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("flavour", FLAVOU
 
 def failure(flavour: Flavour, request: HttpRequest, **options: Any) -> TransportError:
     """Return how a request fails."""
-    if flavour.sync:
-        transport = flavour.transport(**options)
-        with pytest.raises(TransportError) as caught:
-            transport.send(request)
-        transport.close()
-        return caught.value
-
-    async def main() -> TransportError:
-        transport = flavour.transport(**options)
-        with pytest.raises(TransportError) as caught:
-            await transport.asend(request)
-        await transport.aclose()
-        return caught.value
-
-    return flavour.run(main)
+    with pytest.raises(TransportError) as caught:
+        ask(flavour, request, **options)
+    return caught.value
 
 
 def post(url: str, timeout: float = 10.0) -> HttpRequest:
