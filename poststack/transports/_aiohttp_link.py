@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Link"]
 
 FAREWELL: Final = 1.0
-"""Seconds that a server has for its part in closing a connection that nobody uses."""
+"""Seconds that the event loop has for closing a socket, which takes it one turn."""
 
 
 class Link(BaseProtocol):
@@ -123,10 +123,9 @@ class Link(BaseProtocol):
             return
         if self.in_order:
             transport.close()
-            await asyncio.wait([self._lost], timeout=FAREWELL)
-        if not self._lost.done():
-            transport.abort()  # What is unsent would otherwise be sent to the end first.
-            await self._lost
+            await asyncio.sleep(0)  # Says goodbye over TLS, and waits for no answer.
+        transport.abort()  # What is unsent would otherwise be sent to the end first.
+        await asyncio.wait([self._lost], timeout=FAREWELL)
 
     # What follows is called by the event loop and by the parser.
 

@@ -19,7 +19,7 @@ from poststack.transports.base import TransportTimeoutError
 from poststack.transports.turnstile import Turnstile, asyncio_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from poststack.transports.base import HttpRequest, HttpResponse
 
@@ -181,6 +181,7 @@ class AsyncPooledTransport:
         if pool is None:
             route = self._options.route(origin)
             pool = pools[origin] = _AsyncPool(partial(self._connection, route, self._options), self._options)
+            await pool.open()
         return await pool.send(request, url[origin_end:] or "/")
 
     async def aclose(self) -> None:
@@ -190,7 +191,10 @@ class AsyncPooledTransport:
 
     def forget_connections(self) -> None:
         """Start without connections, as a forked child must: those it sees belong to its parent."""
-        self._loops = weakref.WeakKeyDictionary()
+        loops, self._loops = self._loops, weakref.WeakKeyDictionary()
+        for pools in list(loops.values()):
+            for pool in pools.values():
+                pool.forget()
 
     def _pools(self) -> dict[str, _AsyncPool]:
         loop = _running_loop()
@@ -218,6 +222,20 @@ class _AsyncPool:
         self._idle: list[AsyncOneConnection] = []
         self._free = anyio.Semaphore(options.max_connections)
         self._turnstile = Turnstile()
+        self._ending: AsyncGenerator[None] | None = None
+
+    async def open(self) -> None:
+        """Have connections closed that nobody closes: when their event loop ends, or nothing refers to the pool."""
+        if asyncio_loop() is not None:
+            self._ending = _ending(self._idle)
+            await anext(self._ending)
+
+    def forget(self) -> None:
+        """Leave all connections alone, whatever becomes of the event loop and of this pool."""
+        self._idle.clear()
+        if self._ending is not None:
+            with contextlib.suppress(StopIteration):
+                self._ending.aclose().send(None)
 
     async def send(self, request: HttpRequest, target: str) -> HttpResponse:
         await self._turnstile.enter()
@@ -266,6 +284,16 @@ class _AsyncPool:
     async def aclose(self) -> None:
         while self._idle:
             await _close(self._idle.pop())
+
+
+async def _ending(idle: list[AsyncOneConnection]) -> AsyncGenerator[None]:
+    # asyncio sees to the end of every generator that was begun on a loop. Without this, sockets that nobody closed are
+    # left to the garbage collector, which warns of each. On trio it would itself be warned of.
+    try:
+        yield
+    finally:
+        while idle:
+            await _close(idle.pop())
 
 
 async def _close(connection: AsyncOneConnection) -> None:

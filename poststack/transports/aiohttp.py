@@ -130,7 +130,9 @@ class _Connection:
         try:
             with anyio.fail_after(patience(request)):
                 addresses = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
-                connected = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
+                connected = await aiohappyeyeballs.start_connection(  # pyright: ignore[reportUnknownMemberType]  # a bare tuple
+                    addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
+                )
             with anyio.fail_after(patience(request)):
                 _, link = await loop.create_connection(lambda: Link(loop), sock=connected, **encryption)
         except TimeoutError as error:

@@ -68,16 +68,29 @@ def test_one_client_serves_asyncio_and_trio(flavour: Flavour) -> None:
 
 
 @pytest.mark.parametrize("flavour", ON_ASYNCIO)
-def test_connections_of_an_event_loop_that_ended_are_let_go_of(flavour: Flavour) -> None:
-    with serving(answering()) as server, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # What Python says of loops left without closing the client.
+def test_connections_are_closed_with_the_event_loop_that_opened_them(flavour: Flavour) -> None:
+    with serving(answering()) as server:
         client = flavour.client(server.url)
 
         async def main() -> None:
-            await client.emails.send(EMAIL)
+            await asyncio.gather(*[client.emails.send(EMAIL) for _ in range(3)])
+
+        for _ in range(4):
+            asyncio.run(main())
+            until(lambda: not server.open_connections)
+
+
+@pytest.mark.parametrize("flavour", ON_ASYNCIO)
+def test_connections_of_an_event_loop_that_was_left_in_a_hurry_are_let_go_of(flavour: Flavour) -> None:
+    with serving(answering()) as server, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # What Python says of sockets that a closed loop leaves.
+        client = flavour.client(server.url)
 
         for _ in range(10):
-            asyncio.run(main())
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(client.emails.send(EMAIL))
+            loop.close()  # Without what `asyncio.run` does before.
+        del loop
         gc.collect()
 
         until(lambda: len(server.open_connections) <= 1)
