@@ -111,7 +111,8 @@ class Link(BaseProtocol):
         self._request = self._head = self._payload = None
         self.in_order = not (unsent or head.should_close or self._surplus or self._ended)
         reason = head.reason.encode("utf-8", "surrogateescape")
-        return answer(head.code, head.raw_headers, payload.read_nowait(), reason)
+        headers = [(name, value.rstrip(b" \t")) for name, value in head.raw_headers]  # Older parsers leave the spaces.
+        return answer(head.code, headers, payload.read_nowait(), reason)
 
     async def aclose(self) -> None:
         """Close the socket."""

@@ -62,9 +62,9 @@ _ALL = [
     Flavour("asyncio", "httpcore", "AsyncHttpcoreTransport", "asyncio", "httpcore"),
     Flavour("trio", "httpcore", "AsyncHttpcoreTransport", "trio", "httpcore"),
     Flavour("aiohttp", "aiohttp", "AiohttpTransport", "asyncio", "aiohttp"),
-    Flavour("httpx2-sync", "httpx2", "Httpx2Transport", None, "httpx2"),
-    Flavour("httpx2-asyncio", "httpx2", "AsyncHttpx2Transport", "asyncio", "httpx2"),
-    Flavour("httpx2-trio", "httpx2", "AsyncHttpx2Transport", "trio", "httpx2"),
+    Flavour("httpx2-sync", "httpx2", "Httpx2Transport", None, "httpcore2"),
+    Flavour("httpx2-asyncio", "httpx2", "AsyncHttpx2Transport", "asyncio", "httpcore2"),
+    Flavour("httpx2-trio", "httpx2", "AsyncHttpx2Transport", "trio", "httpcore2"),
 ]
 
 
