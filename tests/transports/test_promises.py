@@ -13,6 +13,8 @@ from poststack import PostStackConnectionError, PostStackError
 from tests.transports.conversations import EMAIL, FLAVOURS, run_call
 
 if TYPE_CHECKING:
+    from poststack.bulk import BulkResult
+    from poststack.types import SendEmail
     from tests.transports.conversations import Flavour
 
 pytestmark = [
@@ -35,7 +37,7 @@ def fail(emulator_url: str, **fault: Any) -> None:
 def kept(emulator_url: str) -> int:
     """Return how many e-mails the emulator accepted."""
     answer = httpx.get(f"{emulator_url}/_emulator/emails", trust_env=False).raise_for_status()
-    return len(answer.json()["data"])
+    return int(answer.json()["meta"]["total"])
 
 
 def send_as(key: str) -> Any:
@@ -98,3 +100,19 @@ def test_groups_pages_and_batches_work(flavour: Flavour, emulator_url: str) -> N
     found = run_call(flavour, emulator_url, plain if flavour.sync else awaited)
 
     assert found == ["No. 0", "No. 1", "No. 2"]
+
+
+def test_many_emails_are_sent_once_each_although_an_answer_is_lost(flavour: Flavour, emulator_url: str) -> None:
+    fail(emulator_url, lost_answer=True, times=1)
+    emails: list[SendEmail] = [{**EMAIL, "subject": f"No. {number}"} for number in range(120)]
+
+    def plain(client: Any) -> list[BulkResult]:
+        return list(client.emails.send_many(emails, key_prefix="newsletter"))
+
+    async def awaited(client: Any) -> list[BulkResult]:
+        return [result async for result in client.emails.send_many(emails, key_prefix="newsletter")]
+
+    results = run_call(flavour, emulator_url, plain if flavour.sync else awaited)
+
+    assert [result.index for result in results if result.sent] == list(range(120))
+    assert kept(emulator_url) == 120
