@@ -5,6 +5,8 @@ cookies, using a connection without a look at whether it was closed meanwhile, l
 a call for ever, and several times the work. What holds for the default transport holds here: it may be shared by event
 loops (each has connections of its own) and across a fork (the child opens its own).
 
+aiohttp does not promise to keep its parser as it is: see `_aiohttp_works`.
+
 Needs `pip install "poststack[aiohttp]"`.
 """
 
@@ -13,10 +15,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from poststack.transports._aiohttp_works import link_class
 from poststack.transports._connections import Options, Route, patience
 from poststack.transports._http1_request import request_parts
 from poststack.transports._pools import AsyncOneConnection, AsyncPooledTransport
@@ -26,9 +30,8 @@ from poststack.transports.base import TransportTimeoutError
 from poststack.transports.turnstile import asyncio_loop
 
 try:
+    import_module("aiohttp")  # What is of it is imported where it is used.
     import aiohappyeyeballs
-
-    from poststack.transports._aiohttp_link import Link
 except ImportError as error:
     missing = 'AiohttpTransport needs aiohttp: pip install "poststack[aiohttp]"'
     raise ImportError(missing, name="aiohttp") from error
@@ -36,6 +39,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     import ssl
 
+    from poststack.transports._aiohttp_link import Link
     from poststack.transports.base import HttpRequest, HttpResponse
 
 __all__ = ["AiohttpTransport"]
@@ -65,20 +69,23 @@ class AiohttpTransport(AsyncPooledTransport):
 
 
 def _connection_to(route: Route, options: Options) -> AsyncOneConnection:
-    if asyncio_loop() is None:
+    loop = asyncio_loop()
+    if loop is None:
         raise RuntimeError(
             "AiohttpTransport works on asyncio only. On trio, pass no transport, or AsyncHttpx2Transport() of "
             "poststack.transports.httpx2."
         )
-    return _Connection(route, options) if route.proxy is None else async_connection_to(route, options)
+    link = None if route.proxy is not None else link_class(loop)
+    return async_connection_to(route, options) if link is None else _Connection(route, options, link)
 
 
 class _Connection:
     """One connection, opened by its first exchange. Not for two tasks at a time."""
 
-    def __init__(self, route: Route, options: Options) -> None:
+    def __init__(self, route: Route, options: Options, link_class: type[Link]) -> None:
         self._route = route
         self._options = options
+        self._link_class = link_class
         self._link: Link | None = None
         self._socket: socket.socket | None = None
         self._expires_at = 0.0
@@ -134,7 +141,7 @@ class _Connection:
                     addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
                 )
             with anyio.fail_after(patience(request)):
-                _, link = await loop.create_connection(lambda: Link(loop), sock=connected, **encryption)
+                _, link = await loop.create_connection(lambda: self._link_class(loop), sock=connected, **encryption)
         except TimeoutError as error:
             raise TransportTimeoutError("no connection was made in time", request_sent=False) from error
         self._link, self._socket = link, connected

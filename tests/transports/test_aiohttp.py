@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poststack import AsyncPostStack
+from poststack.transports import _aiohttp_works
 from poststack.transports.base import HttpRequest, HttpResponse, TransportError
+from tests.servers import answering, serving
+from tests.transports.conversations import EMAIL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +108,41 @@ def test_any_bytes_are_an_answer_or_a_known_error(pieces: list[bytes]) -> None:
         assert 200 <= heard.status <= 999
     else:
         assert not in_order
+
+
+class Changed:
+    """A parser as a release of aiohttp might have it."""
+
+    def __init__(self, *given: object, **options: object) -> None:
+        pass
+
+    def feed_data(self, data: bytes) -> tuple[list[object], bool, bytes]:
+        return [], False, data
+
+
+def refusing(*given: object, **options: object) -> None:
+    raise TypeError("unexpected keyword argument")
+
+
+@pytest.mark.parametrize("parser", [Changed, refusing, None], ids=["another answer", "another signature", "gone"])
+def test_a_parser_that_has_changed_costs_speed_and_no_email(
+    parser: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_aiohttp_works, "_found", [])
+    if parser is None:
+        monkeypatch.setitem(sys.modules, "poststack.transports._aiohttp_link", None)
+    else:
+        monkeypatch.setattr("poststack.transports._aiohttp_link.HttpResponseParser", parser)
+    answer = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"id":"em_1"}'
+
+    async def main(url: str) -> list[str]:
+        async with AsyncPostStack("sk_test_x", url, max_retries=0, transport=AiohttpTransport()) as client:
+            return [(await client.emails.send(EMAIL))["id"] for _ in range(2)]
+
+    with serving(answering(answer)) as server:
+        assert asyncio.run(main(server.url)) == ["em_1", "em_1"]
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert f"does not know the parser of aiohttp {version('aiohttp')}" in warning.getMessage()
 
 
 def test_on_trio_it_says_what_to_take_instead() -> None:
