@@ -31,7 +31,7 @@ from tests.with_django.histories import (
     stored,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.unmeasured]
 
 KINDS = [
     "queued",
