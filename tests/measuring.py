@@ -48,7 +48,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             for name, value in _TOLD_TO_PROGRAMS.items():
                 environment.setenv(name, value)
             return (yield)
-    if item.get_closest_marker("unmeasured"):
+    if item.get_closest_marker("repetitive"):
         with _resting():
             return (yield)
     return (yield)

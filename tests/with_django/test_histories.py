@@ -31,7 +31,7 @@ from tests.with_django.histories import (
     stored,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.unmeasured]
+pytestmark = pytest.mark.django_db
 
 KINDS = [
     "queued",
@@ -90,6 +90,7 @@ RIGHT: Final = Outcome(
 )
 
 
+@pytest.mark.repetitive
 @pytest.mark.parametrize(
     ("history", "orders"),
     [
