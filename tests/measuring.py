@@ -7,15 +7,12 @@ programs that tests start are killed, so that nothing would be known of them, or
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 from coverage import Coverage
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["pytest_collection", "pytest_configure", "pytest_runtest_protocol", "pytest_sessionfinish"]
 
@@ -61,7 +58,7 @@ def pytest_sessionfinish() -> None:
 
 
 @contextmanager
-def _resting() -> Iterator[None]:
+def _resting() -> Generator[None]:
     measuring = Coverage.current()
     if measuring:
         measuring.stop()
