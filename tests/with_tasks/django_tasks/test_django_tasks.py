@@ -23,6 +23,7 @@ pytestmark = [
     ),
     pytest.mark.skipif(os.name != "posix", reason="kills processes"),
     pytest.mark.slow,
+    pytest.mark.programs_measured,
 ]
 
 TABLE = "django_tasks_database_dbtaskresult"
