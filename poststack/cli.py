@@ -20,6 +20,7 @@ class _Command(NamedTuple):
 
 _COMMANDS: Final = {
     "emulator": _Command("poststack.emulator.command", "run the PostStack API on this machine, with an inbox"),
+    "send-many": _Command("poststack.sending_many.command", "send the e-mails of a file, each once, whatever happens"),
     "tasks": _Command("poststack_tasks.cli", "list jobs that Celery or RQ gave up, and try them again"),
 }
 

@@ -1,0 +1,207 @@
+"""Takes rows to the API, and everything that becomes of them to the report and the journal, in order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from poststack.errors import PostStackError
+from poststack.sending_many.content import completed
+from poststack.sending_many.journal import Checkpoint
+from poststack.sending_many.outcomes import End, Failure, end_for, end_for_all, failure_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from poststack import PostStack
+    from poststack.bulk import BulkResult
+    from poststack.sending_many.interrupts import Interrupts
+    from poststack.sending_many.journal import Journal
+    from poststack.sending_many.progress import Progress
+    from poststack.sending_many.report import Report
+    from poststack.sending_many.rows import Row
+    from poststack.types import SendEmail
+
+__all__ = ["Pace", "Sending"]
+
+_BETWEEN_CHECKPOINTS: Final = 0.5
+"""Seconds. What a crash lets be sent once more, under the same keys, and how often the disk is waited for."""
+_MOST_UNWRITTEN: Final = 4 * 1024 * 1024
+"""Bytes of failures that wait for a checkpoint."""
+_MOST_WRONG: Final = 500
+"""Rows that cannot be read and wait for the results of those before them. Until then nothing more is read."""
+_IN_A_CALL: Final = 100
+_MOST_HELD: Final = 64 * 1024 * 1024
+"""Bytes of the file whose rows failed in a line, perhaps for a reason that is not theirs."""
+
+
+class Pace(NamedTuple):
+    """How the API is called: so many calls at once, and for so many seconds again what failed for a while."""
+
+    concurrency: int
+    retry_for: float
+
+
+class Sending:
+    """Sends rows until there are none, somebody interrupts, or nothing more can be sent."""
+
+    def __init__(
+        self,
+        client: PostStack,
+        rows: Iterator[Row],
+        *,
+        key_prefix: str,
+        defaults: Mapping[str, Any],
+        pace: Pace,
+        report: Report,
+        journal: Journal | None,
+        progress: Progress,
+        interrupts: Interrupts,
+        known: Checkpoint,
+    ) -> None:
+        self._client = client
+        self._rows = rows
+        self._key_prefix = key_prefix
+        self._defaults = defaults
+        self._pace = pace
+        # One call more than go at once: one alone that always fails is the fault of its e-mails.
+        self._many = (pace.concurrency + 1) * _IN_A_CALL
+        self._report = report
+        self._journal = journal
+        self._progress = progress
+        self._interrupts = interrupts
+        self.place = known.place
+        """Everything before it is known."""
+        self.totals = known.totals
+        self.ended_by: PostStackError | None = None
+        """Why nothing more could be sent."""
+        self._seconds_before = known.seconds
+        self._began_at = self._noted_at = time.monotonic()
+        self._read: deque[Row] = deque()
+        """Rows whose results are still to come, among them such that were never sent."""
+        self._held: list[tuple[Row, Failure]] = []
+        """Failures after which nothing was answered any more: of their rows, or of the whole run?"""
+        self._end_if_many = End.UNREACHABLE
+        self._is_answered = False
+        self._wrong_waiting = 0
+        self._is_read = False
+
+    @property
+    def seconds(self) -> float:
+        """How long this run has taken."""
+        return time.monotonic() - self._began_at
+
+    def run(self) -> End:
+        """Send. What is known is in the journal when it returns, and when it raises an `Exception`."""
+        try:
+            while (end := self._part()) is None:
+                pass
+        except Exception:
+            self._checkpoint()
+            raise
+        self._checkpoint(is_finished=end is End.DONE)
+        return end
+
+    def _part(self) -> End | None:
+        """Send until the input ends, or rows that are wrong have piled up; then return `None`."""
+        results = self._client.emails.send_many(
+            self._emails(), concurrency=self._pace.concurrency, retry_for=self._pace.retry_for
+        )
+        try:
+            for result in results:
+                self._settle_wrong()
+                end = self._settle(self._read.popleft(), result)
+                if end is not None:
+                    return end
+                self._keep_up()
+        finally:
+            results.close()
+        self._settle_wrong()
+        if self._is_read and not self._held:
+            return End.DONE
+        if self._interrupts.number is not None:
+            return End.INTERRUPTED
+        if not self._is_read:
+            return None
+        if not self._is_answered:
+            return self._end_if_many
+        self._release()
+        return End.DONE
+
+    def _emails(self) -> Iterator[SendEmail]:
+        while self._interrupts.number is None:
+            row = next(self._rows, None)
+            if row is None:
+                self._is_read = True
+                return
+            self._read.append(row)
+            if row.payload is None:
+                self._wrong_waiting += 1
+                if self._wrong_waiting >= _MOST_WRONG:
+                    return
+                continue
+            yield completed(row.payload, self._defaults, f"{self._key_prefix}-{row.number}")
+
+    def _settle_wrong(self) -> None:
+        while self._read and self._read[0].payload is None:
+            row = self._read.popleft()
+            self._wrong_waiting -= 1
+            self._fail(row, Failure(row.problem or ""))
+
+    def _settle(self, row: Row, result: BulkResult) -> End | None:
+        error = result.error
+        if error is None:
+            self._release()
+            self._is_answered = True
+            if result.replayed:
+                self.totals.replayed += 1
+            else:
+                self.totals.sent += 1
+            self.place = row.after
+            return None
+        if isinstance(error, PostStackError):
+            end, end_if_many = end_for(error), end_for_all(error)
+            if end or end_if_many:
+                self.ended_by = error
+            if end:
+                return end
+            if end_if_many:
+                self._held.append((row, failure_for(error)))
+                self._end_if_many = end_if_many
+                return end_if_many if self._are_many_held() else None
+            self._is_answered = True
+        self._release()
+        self._fail(row, failure_for(error))
+        return None
+
+    def _are_many_held(self) -> bool:
+        size = self._held[-1][0].after.offset - self.place.offset
+        return len(self._held) >= self._many or size >= _MOST_HELD
+
+    def _fail(self, row: Row, failure: Failure) -> None:
+        if self._held:  # In order: what is after them is known when they are.
+            self._held.append((row, failure))
+            if len(self._held) > self._many + _MOST_WRONG:
+                self._release()
+            return
+        self._report.add(row, failure)
+        self.totals.add_failure(failure)
+        self.place = row.after
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for row, failure in held:
+            self._fail(row, failure)
+
+    def _keep_up(self) -> None:
+        self._progress.show(self.totals, self.place)
+        if time.monotonic() - self._noted_at >= _BETWEEN_CHECKPOINTS or self._report.unwritten >= _MOST_UNWRITTEN:
+            self._checkpoint()
+
+    def _checkpoint(self, *, is_finished: bool = False) -> None:
+        self._report.sync()
+        if self._journal is not None:
+            seconds = self._seconds_before + self.seconds
+            self._journal.note(Checkpoint(self.place, self._report.size, self.totals, seconds, is_finished))
+        self._noted_at = time.monotonic()
