@@ -87,7 +87,7 @@ def _begin(options: argparse.Namespace, source: Source, defaults: Mapping[str, A
                 return _already_sent(source, known, given.report)
             return _send(options, source, defaults, client, journal.plan, journal, given.report)
         plan = planned(source, given, path)
-        _keep_report(given.report, is_replaced=journal.plan is not None and journal.plan.report == plan.report)
+        _keep_report(given.report, is_of_run_before=journal.plan is not None and journal.plan.report == plan.report)
         journal.begin(plan)
         return _send(options, source, defaults, client, plan, journal, given.report)
 
@@ -103,7 +103,7 @@ def _send(
 ) -> int:
     known = (journal.checkpoint if journal else None) or Checkpoint(source.start, 0, Totals(), 0.0)
     if journal is None:
-        _keep_report(report_path, is_replaced=False)
+        _keep_report(report_path, is_of_run_before=False)
     before = known.totals.done
     with ExitStack() as held:
         report = held.enter_context(closing(Report(report_path, known.report_size)))
@@ -123,7 +123,7 @@ def _send(
             source.rows(known.place),
             key_prefix=plan.key_prefix,
             defaults=defaults,
-            pace=Pace(options.concurrency, options.retry_for),
+            pace=Pace(options.concurrency, options.retry_for, options.keep_going),
             report=report,
             journal=journal,
             progress=progress,
@@ -176,13 +176,18 @@ def _look_at(source: Source, defaults: Mapping[str, Any]) -> None:
     raise InputError(f"{all_of_them} of {source.name} can be sent, and nothing was. {first}")
 
 
-def _keep_report(path: Path, *, is_replaced: bool) -> None:
-    """Raise `InputError` when a report would take the place of something else."""
-    if not is_replaced and path.exists() and path.stat().st_size:
+def _keep_report(path: Path, *, is_of_run_before: bool) -> None:
+    """Make place for a new report. Raises `InputError` when something else has it."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    if not is_of_run_before:
         raise InputError(
             f"{path} is there already, and may hold e-mails that were never sent. Send it or move it away, or name "
             "another place for the report with --report."
         )
+    old = path.with_name(f"{path.name}.old")
+    path.replace(old)
+    _tell(f"The report of the run before is {old} now.")
 
 
 def _api_key(options: argparse.Namespace) -> str:

@@ -143,4 +143,6 @@ def _problem(line: Line, error: csv.Error, longest: int) -> str:
         return f"The row is longer than {longest:,} bytes."
     if b'"' in line.data:
         return "The row has a quote that is not closed, or text after one. Quotes inside a text are doubled."
+    if b"\r" in line.data.rstrip(b"\r\n"):
+        return "The row has a carriage return in it that is not in quotes."
     return f"The row is not CSV: {error}."

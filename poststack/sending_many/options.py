@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     add("--rate-limit", type=_rate, metavar="N", help="at most so many calls a second")
     add("--retry-for", type=_seconds, default=60.0, metavar="SECONDS",
         help="how long what failed for a while, as when the API is away, is tried again (default: 60)")
+    add("--keep-going", action="store_true",
+        help="also when the first 100 e-mails are all refused for one reason, as an unverified domain; else it stops")
     add("--base-url", metavar="URL", help="the API's address; else POSTSTACK_BASE_URL, or the service")
     add("--api-key-file", metavar="FILE", help="read the API key from this file")
 

@@ -29,6 +29,8 @@ class End(Enum):
     REFUSED = "refused"
     QUOTA = "quota"
     UNREACHABLE = "unreachable"
+    ALIKE = "alike"
+    """All of the first e-mails were refused for one reason."""
 
 
 class Failure(NamedTuple):

@@ -27,11 +27,14 @@ __all__ = ["Pace", "Sending"]
 
 _BETWEEN_CHECKPOINTS: Final = 0.5
 """Seconds. What a crash lets be sent once more, under the same keys, and how often the disk is waited for."""
+_BETWEEN_SHOWS: Final = 0.1
 _MOST_UNWRITTEN: Final = 4 * 1024 * 1024
 """Bytes of failures that wait for a checkpoint."""
 _MOST_WRONG: Final = 500
 """Rows that cannot be read and wait for the results of those before them. Until then nothing more is read."""
 _IN_A_CALL: Final = 100
+_MANY_ALIKE: Final = 100
+"""E-mails at the beginning that are refused for one reason, until it is taken for that of all."""
 _MOST_HELD: Final = 64 * 1024 * 1024
 """Bytes of the file whose rows failed in a line, perhaps for a reason that is not theirs."""
 
@@ -41,6 +44,8 @@ class Pace(NamedTuple):
 
     concurrency: int
     retry_for: float
+    keep_going: bool
+    """Whether to go on when all of the first e-mails are refused for one reason."""
 
 
 class Sending:
@@ -65,6 +70,7 @@ class Sending:
         self._key_prefix = key_prefix
         self._defaults = defaults
         self._pace = pace
+        self._keep_going = pace.keep_going
         # One call more than go at once: one alone that always fails is the fault of its e-mails.
         self._many = (pace.concurrency + 1) * _IN_A_CALL
         self._report = report
@@ -77,13 +83,15 @@ class Sending:
         self.ended_by: PostStackError | None = None
         """Why nothing more could be sent."""
         self._seconds_before = known.seconds
-        self._began_at = self._noted_at = time.monotonic()
+        self._began_at = self._noted_at = self._shown_at = time.monotonic()
         self._read: deque[Row] = deque()
         """Rows whose results are still to come, among them such that were never sent."""
         self._held: list[tuple[Row, Failure]] = []
         """Failures after which nothing was answered any more: of their rows, or of the whole run?"""
         self._end_if_many = End.UNREACHABLE
         self._is_answered = False
+        self._is_varied = known.totals.done > 0
+        """Whether something else has become of an e-mail than of the first one."""
         self._wrong_waiting = 0
         self._is_read = False
 
@@ -101,6 +109,7 @@ class Sending:
             self._checkpoint()
             raise
         self._checkpoint(is_finished=end is End.DONE)
+        self._progress.show(self.totals, self.place)
         return end
 
     def _part(self) -> End | None:
@@ -153,31 +162,41 @@ class Sending:
         error = result.error
         if error is None:
             self._release()
-            self._is_answered = True
+            self._is_answered = self._is_varied = True
             if result.replayed:
                 self.totals.replayed += 1
             else:
                 self.totals.sent += 1
             self.place = row.after
             return None
+        failure = failure_for(error)
         if isinstance(error, PostStackError):
-            end, end_if_many = end_for(error), end_for_all(error)
-            if end or end_if_many:
+            if end := end_for(error):
                 self.ended_by = error
-            if end:
                 return end
-            if end_if_many:
-                self._held.append((row, failure_for(error)))
-                self._end_if_many = end_if_many
-                return end_if_many if self._are_many_held() else None
+            if end := end_for_all(error):
+                return self._hold(row, failure, error, end)
             self._is_answered = True
+            if self._is_like_all(failure):
+                return self._hold(row, failure, error, End.ALIKE)
+        self._is_varied = True
         self._release()
-        self._fail(row, failure_for(error))
+        self._fail(row, failure)
         return None
 
-    def _are_many_held(self) -> bool:
-        size = self._held[-1][0].after.offset - self.place.offset
-        return len(self._held) >= self._many or size >= _MOST_HELD
+    def _is_like_all(self, failure: Failure) -> bool:
+        """Whether every e-mail so far, from the first one on, was refused for this reason."""
+        if self._is_varied or self._keep_going:
+            return False
+        return not self._held or (self._end_if_many is End.ALIKE and self._held[0][1].reason == failure.reason)
+
+    def _hold(self, row: Row, failure: Failure, error: PostStackError, end: End) -> End | None:
+        """Keep a failure whose reason may be that of all others; return the end when there are many of them."""
+        self.ended_by, self._end_if_many = error, end
+        self._held.append((row, failure))
+        size = row.after.offset - self.place.offset
+        many = _MANY_ALIKE if end is End.ALIKE else self._many
+        return end if len(self._held) >= many or size >= _MOST_HELD else None
 
     def _fail(self, row: Row, failure: Failure) -> None:
         if self._held:  # In order: what is after them is known when they are.
@@ -195,8 +214,11 @@ class Sending:
             self._fail(row, failure)
 
     def _keep_up(self) -> None:
-        self._progress.show(self.totals, self.place)
-        if time.monotonic() - self._noted_at >= _BETWEEN_CHECKPOINTS or self._report.unwritten >= _MOST_UNWRITTEN:
+        now = time.monotonic()
+        if now - self._shown_at >= _BETWEEN_SHOWS:
+            self._shown_at = now
+            self._progress.show(self.totals, self.place)
+        if now - self._noted_at >= _BETWEEN_CHECKPOINTS or self._report.unwritten >= _MOST_UNWRITTEN:
             self._checkpoint()
 
     def _checkpoint(self, *, is_finished: bool = False) -> None:

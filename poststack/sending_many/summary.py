@@ -56,7 +56,7 @@ def next_steps(totals: Totals, report: Path, *, is_done: bool) -> list[str]:
     ]
     if totals.unknown:
         lines.append(
-            f'{_rows(totals.unknown)} of them may have been accepted all the same, where it says "outcome": "unknown". '
+            f'{totals.unknown:,} of them may have been accepted all the same, where it says "outcome": "unknown". '
             "Leave those as they are: their keys keep them from being sent twice."
         )
     return lines
@@ -71,6 +71,8 @@ def ending(end: End, error: PostStackError | None, line: int, *, is_resumable: b
         End.INTERRUPTED: "Interrupted.",
         End.REFUSED: f"The API refuses this key: {said}. Look at POSTSTACK_API_KEY and what the key may do.",
         End.QUOTA: f"The sending quota is used up: {said}. Wait until there is more, or get a bigger plan.",
+        End.ALIKE: f"All of the first e-mails were refused for one reason: {said}. Put that right, or give "
+        "--keep-going to have those reported that are refused.",
         End.UNREACHABLE: f"The API is away: {said}. Wait, or look at --base-url and POSTSTACK_BASE_URL.",
     }[end]
     if is_resumable:

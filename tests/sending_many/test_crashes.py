@@ -153,14 +153,13 @@ def test_a_full_disk_ends_it_and_it_goes_on_when_there_is_room(desk: Desk) -> No
     assert desk.accepted == sorted(f"u{n}@example.com" for n in range(1, 600, 2))
 
 
-def test_a_terminal_shows_a_bar_and_no_address(desk: Desk) -> None:
-    pytest.importorskip("rich")
+def on_a_terminal(desk: Desk, program: str, *arguments: str) -> tuple[int, str]:
+    """Run a program, and return its exit status and what its terminal shows."""
     import pty
 
-    desk.jsonl("news.jsonl", emails(450))
     master, terminal = pty.openpty()
-    command = [sys.executable, "-m", "poststack", "send-many", "news.jsonl", "--rate-limit", "5"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, "send-many", *arguments]
     with subprocess.Popen(
         command, cwd=desk.folder, env=environment, stderr=terminal, stdout=subprocess.DEVNULL
     ) as process:
@@ -173,10 +172,30 @@ def test_a_terminal_shows_a_bar_and_no_address(desk: Desk) -> None:
             pass
         finally:
             os.close(master)
+    return process.returncode, shown.decode()
 
-    assert process.returncode == 0
-    text = shown.decode()
-    assert "450 rows" in text
-    assert re.search(r"[\d,]+ rows · [\d,]+ a second · about \d+ s left", text)
-    assert "100%" in text
-    assert "example.com" not in text
+
+RUN = "import sys; from poststack.cli import main; sys.exit(main())"
+
+
+def test_a_terminal_shows_a_bar_and_no_address(desk: Desk) -> None:
+    pytest.importorskip("rich")
+    desk.jsonl("news.jsonl", emails(450))
+
+    status, shown = on_a_terminal(desk, RUN, "news.jsonl", "--rate-limit", "5")
+
+    assert status == 0
+    assert re.search(r"[\d,]+ rows · [\d,]+ a second · about \d+ s left", shown)
+    assert "450 rows" in shown
+    assert "100%" in shown
+    assert "example.com" not in shown
+
+
+def test_without_rich_a_terminal_shows_what_is_to_be_said_and_no_bar(desk: Desk) -> None:
+    desk.jsonl("news.jsonl", emails(100))
+    desk.fail(status=429, code="daily_limit_exceeded", error="Daily limit reached", times=1)
+
+    status, shown = on_a_terminal(desk, f"import sys; sys.modules['rich'] = None; {RUN}", "news.jsonl")
+
+    assert status == 2
+    assert shown.splitlines()[0].startswith("poststack: The sending quota is used up")

@@ -38,6 +38,7 @@ def test_restart_sends_everything_again_under_new_keys_and_makes_a_new_report(de
     assert desk.accepted == sorted(recipients(2) * 2)
     assert len(desk.keys()) == 4
     assert len(lines(desk.folder / "news.jsonl.failed.jsonl")) == 1
+    assert len(lines(desk.folder / "news.jsonl.failed.jsonl.old")) == 1
     assert desk.run("news.jsonl") == 1
     assert "Nothing was sent now" in desk.out
 
@@ -156,6 +157,40 @@ def test_a_key_that_may_not_send_ends_it(desk: Desk) -> None:
     assert desk.run("news.jsonl") == 0
 
 
+def test_when_all_of_the_first_emails_are_refused_alike_it_stops_and_fails_none(desk: Desk) -> None:
+    desk.jsonl("news.jsonl", [{**email, "from": "shop@elsewhere.example"} for email in emails(1_500)])
+
+    assert desk.run("news.jsonl") == 2
+    assert "refused for one reason: Domain not verified" in desk.err
+    assert "0 rows" in desk.out
+    assert not (desk.folder / "news.jsonl.failed.jsonl").exists()
+    assert desk.requests <= 8
+
+    assert desk.run("news.jsonl", "--keep-going") == 1
+    assert "1,500 rows: 0 sent, 1,500 failed." in desk.out
+    assert len(lines(desk.folder / "news.jsonl.failed.jsonl")) == 1_500
+
+
+@pytest.mark.parametrize(
+    ("row", "change"),
+    [(0, {}), (50, {"to": ["nobody"]}), (99, {})],
+    ids=["first-accepted", "another-reason", "hundredth-accepted"],
+)
+def test_many_that_are_refused_alike_are_reported_when_not_all_are(
+    desk: Desk, row: int, change: dict[str, object]
+) -> None:
+    rows = emails(150)
+    for number, email in enumerate(rows):
+        email.update(change if number == row else {"from": "shop@elsewhere.example"})
+    desk.jsonl("news.jsonl", rows)
+
+    assert desk.run("news.jsonl") == 1
+
+    assert [one["_failure"]["line"] for one in lines(desk.folder / "news.jsonl.failed.jsonl")] == [
+        number + 1 for number in range(150) if number != row or change
+    ]
+
+
 def test_a_used_up_quota_ends_it_and_it_goes_on_where_it_ended(desk: Desk) -> None:
     desk.jsonl("news.jsonl", emails(350))
     assert desk.run("--concurrency", "1", "news.jsonl", "--dry-run") == 0
@@ -190,7 +225,7 @@ def test_rows_whose_outcome_is_unknown_are_marked_and_can_be_sent_without_doubli
     desk.fail(lost_answer=True, times=4)  # All attempts of the first call.
 
     assert desk.run("news.jsonl", "--retry-for", "0", "--concurrency", "1") == 1
-    assert "100 rows of them may have been accepted all the same" in desk.out
+    assert "100 of them may have been accepted all the same" in desk.out
     report = desk.folder / "news.jsonl.failed.jsonl"
     assert {one["_failure"]["outcome"] for one in lines(report)} == {"unknown"}
     assert desk.accepted == recipients(250)

@@ -96,6 +96,7 @@ LINES = st.one_of(
 ).filter(lambda line: not line.lstrip().startswith((b"[", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")))
 
 
+@settings(max_examples=50)
 @given(st.lists(LINES, max_size=6), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_reading_can_go_on_after_every_row(lines: list[bytes], end: bytes, ends_with_one: bool) -> None:
     data = end.join(lines) + (end if ends_with_one else b"")
