@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
+import time
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 from poststack._config import DEFAULT_BASE_URL
 from poststack.sending_many import summary
@@ -23,6 +23,7 @@ from poststack.sending_many.report import Report
 from poststack.sending_many.rows import InputError
 from poststack.sending_many.sending import Pace, Sending
 from poststack.sending_many.source import Source
+from poststack.sending_many.speech import say, tell
 
 if TYPE_CHECKING:
     import argparse
@@ -48,15 +49,15 @@ def main(arguments: Sequence[str]) -> int:
         with closing(Source(options.file, options.format, options.delimiter)) as source:
             defaults = defaults_from(options)
             if options.dry_run:
-                return dry_run(source, defaults, progress_for(source.size, is_quiet=options.quiet), _say)
+                return dry_run(source, defaults, progress_for(source.size, is_quiet=options.quiet), say)
             return _begin(options, source, defaults)
     except InputError as error:
         return _complain(str(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{place}{error.strerror or error}.")
+        return _complain(f"{place}{error.strerror or error}. Put that right, and give the same command again.")
     except KeyboardInterrupt:
-        _tell(_AT_ONCE)
+        tell(_AT_ONCE)
         return 130
 
 
@@ -82,7 +83,7 @@ def _begin(options: argparse.Namespace, source: Source, defaults: Mapping[str, A
         path = Path(options.journal or f"{source.path}.poststack-journal")
         journal = held.enter_context(closing(Journal.open(path)))
         if journal.plan is not None and not options.restart:
-            known = resumed(journal, source, given)
+            known = resumed(journal, source, given, time.time(), is_old_fine=options.even_if_old)
             if known is not None and known.is_finished:
                 return _already_sent(source, known, given.report)
             return _send(options, source, defaults, client, journal.plan, journal, given.report)
@@ -132,17 +133,17 @@ def _send(
         )
         end = sending.run()
     totals, place = sending.totals, sending.place
-    _say(summary.counts(totals))
+    say(summary.counts(totals))
     for line in summary.reasons(totals.reasons):
-        _say(line)
+        say(line)
     if totals.done > before:
-        _say(summary.pace(totals.done - before, sending.seconds))
+        say(summary.pace(totals.done - before, sending.seconds))
     for line in summary.next_steps(totals, report_path, is_done=end is End.DONE):
-        _say(line)
+        say(line)
     if source.has_changed:
-        _tell(f"WARNING: {source.name} was written to while it was sent. Rows may be missing or cut.")
+        tell(f"WARNING: {source.name} was written to while it was sent. Rows may be missing or cut.")
     if said := summary.ending(end, sending.ended_by, place.line, is_resumable=journal is not None):
-        _tell(f"poststack: {said}")
+        tell(f"poststack: {said}")
     if end is End.INTERRUPTED:
         return interrupts.status
     return 2 if end is not End.DONE else 1 if totals.failed else 0
@@ -150,14 +151,14 @@ def _send(
 
 def _end_at_once(progress: Progress) -> None:
     progress.close()
-    _tell(_AT_ONCE)
+    tell(_AT_ONCE)
 
 
 def _already_sent(source: Source, known: Checkpoint, report: Path) -> int:
-    _say(summary.already_sent(source.name, known.totals))
+    say(summary.already_sent(source.name, known.totals))
     if report.exists():
         for line in summary.next_steps(known.totals, report, is_done=True):
-            _say(line)
+            say(line)
     return 1 if known.totals.failed else 0
 
 
@@ -187,7 +188,7 @@ def _keep_report(path: Path, *, is_of_run_before: bool) -> None:
         )
     old = path.with_name(f"{path.name}.old")
     path.replace(old)
-    _tell(f"The report of the run before is {old} now.")
+    tell(f"The report of the run before is {old} now.")
 
 
 def _api_key(options: argparse.Namespace) -> str:
@@ -215,24 +216,6 @@ def _client(options: argparse.Namespace, key: str, base_url: str) -> PostStack:
         raise InputError(str(error)) from None
 
 
-def _say(text: str) -> None:
-    _print(text, sys.stdout)
-
-
-def _tell(text: str) -> None:
-    _print(text, sys.stderr)
-
-
-def _print(text: str, stream: TextIO) -> None:
-    try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:
-        # Nobody reads any more. What is left in the buffer goes where it disturbs nobody, also when Python ends.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-
-
 def _complain(problem: str) -> int:
-    _tell(f"poststack: {problem}")
+    tell(f"poststack: {problem}")
     return 2

@@ -33,6 +33,8 @@ class Plan(NamedTuple):
     sha256: str
     options: Mapping[str, str]
     """A digest for each option that changes what is sent, or to whom it is given."""
+    begun_at: int
+    """Seconds since 1970."""
     report: str
     """Where failures are written, seen from the journal's folder."""
 
@@ -45,6 +47,10 @@ class Checkpoint(NamedTuple):
     totals: Totals
     seconds: float
     is_finished: bool = False
+    is_settled: bool = True
+    """Whether nothing was under way whose outcome is not known."""
+    noted_at: float = 0.0
+    """Seconds since 1970."""
 
 
 class Journal:
@@ -93,6 +99,8 @@ class Journal:
                 **checkpoint.totals.as_json(),
                 "seconds": round(checkpoint.seconds, 3),
                 "finished": checkpoint.is_finished,
+                "settled": checkpoint.is_settled,
+                "at": round(checkpoint.noted_at),
             }
         )
         self.checkpoint = checkpoint
@@ -169,7 +177,8 @@ def _plan(path: Path, entry: Mapping[str, Any]) -> Plan:
 
 def _checkpoint(entry: Mapping[str, Any]) -> Checkpoint:
     place = Place(**{name: entry[name] for name in Place._fields})
-    return Checkpoint(place, entry["report_size"], Totals.from_json(entry), entry["seconds"], entry["finished"])
+    totals, seconds, is_finished = Totals.from_json(entry), entry["seconds"], entry["finished"]
+    return Checkpoint(place, entry["report_size"], totals, seconds, is_finished, entry["settled"], entry["at"])
 
 
 def _not_ours(path: Path) -> InputError:

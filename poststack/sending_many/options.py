@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     # fmt: off
     content = made.add_argument_group("what an e-mail has, unless its row says otherwise")
     add = content.add_argument
-    add("--template", metavar="tpl_…", help="the template, whose placeholders the variables fill")
+    add("--template", metavar="ID", help="the template, whose placeholders the variables fill")
     add("--from", dest="sender", metavar="ADDRESS", help="who sends it: 'Acme <hello@example.com>'")
     add("--subject", metavar="TEXT", help="its subject")
     add("--reply-to", metavar="ADDRESS", help="where answers go")
@@ -69,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
         help="idempotency keys are TEXT-0, TEXT-1, … where a row has none; else a random one is kept in the journal")
     add("--restart", action="store_true",
         help="forget the journal and send EVERYTHING AGAIN, also what was accepted, under new keys")
+    add("--even-if-old", action="store_true",
+        help="go on after more than 13 days, although e-mails that were under way then may be sent twice")
     add("--journal", metavar="FILE", help="where it keeps how far it is (default: FILE.poststack-journal)")
     add("--report", metavar="FILE", help="where the e-mails go that failed (default: FILE.failed.jsonl)")
     made.add_argument("-q", "--quiet", action="store_true", help="tell nothing but the end, and errors")

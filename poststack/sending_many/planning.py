@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from poststack.sending_many.journal import Checkpoint, Plan
@@ -23,6 +24,9 @@ _KEY_PREFIX: Final = "--key-prefix"
 _KEY: Final = "the key"
 _OTHER_KEY: Final = "another key"
 _KEY_KINDS: Final = {"sk_test_": "a test key", "sk_live_": "a live key"}
+_DAY: Final = 24 * 3600
+_LONGEST_KEPT: Final = 13 * _DAY
+"""Seconds. The API keeps keys for 14 days at least (poststack-api §5)."""
 _SENDS_AGAIN: Final = (
     "send EVERYTHING AGAIN, also to those who got it already, but for rows with keys of their own: --restart"
 )
@@ -52,14 +56,16 @@ def planned(source: Source, given: Given, journal: Path | None) -> Plan:
         source.size or 0,
         source.sha256 if journal else "",
         options,
+        round(time.time()),
         _relative(given.report, journal) if journal else "",
     )
 
 
-def resumed(journal: Journal, source: Source, given: Given) -> Checkpoint | None:
+def resumed(journal: Journal, source: Source, given: Given, now: float, *, is_old_fine: bool) -> Checkpoint | None:
     """Return how far the run in the journal came, `None` when nothing is known of it.
 
-    Raises `InputError` when the file, the options or the report are not those of that run.
+    Raises `InputError` when the file, the options or the report are not those of that run, or when it is so long ago
+    that the API may have forgotten its keys. `now` is in seconds since 1970.
     """
     plan, known = journal.plan, journal.checkpoint
     assert plan is not None  # noqa: S101  # for type checkers
@@ -76,7 +82,19 @@ def resumed(journal: Journal, source: Source, given: Given) -> Checkpoint | None
         raise InputError(
             f"The report of {name} was begun as {journal.path.parent / plan.report}. Give --report as it was then."
         )
+    if not is_old_fine and _may_double(plan, known, now):
+        raise InputError(
+            f"{name} was last sent more than {_LONGEST_KEPT // _DAY} days ago, and it ended while calls were under way. "
+            "The API may have forgotten the keys of e-mails that were under way: those after line "
+            f"{known.place.line if known else 0:,}. Look for them there. --even-if-old goes on nevertheless."
+        )
     return known
+
+
+def _may_double(plan: Plan, known: Checkpoint | None, now: float) -> bool:
+    if known is None:
+        return now - plan.begun_at > _LONGEST_KEPT
+    return not known.is_finished and not known.is_settled and now - known.noted_at > _LONGEST_KEPT
 
 
 def _changed_file(name: str, known: Checkpoint | None) -> str:

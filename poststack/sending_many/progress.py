@@ -7,6 +7,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from poststack.sending_many.speech import tell
+
 if TYPE_CHECKING:
     from poststack.sending_many.outcomes import Totals
     from poststack.sending_many.rows import Place
@@ -134,7 +136,7 @@ class Lines:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
     def close(self) -> None:
         """Do nothing."""

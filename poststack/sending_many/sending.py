@@ -108,7 +108,7 @@ class Sending:
         except Exception:
             self._checkpoint()
             raise
-        self._checkpoint(is_finished=end is End.DONE)
+        self._checkpoint(end)
         self._progress.show(self.totals, self.place)
         return end
 
@@ -221,9 +221,19 @@ class Sending:
         if now - self._noted_at >= _BETWEEN_CHECKPOINTS or self._report.unwritten >= _MOST_UNWRITTEN:
             self._checkpoint()
 
-    def _checkpoint(self, *, is_finished: bool = False) -> None:
+    def _checkpoint(self, end: End | None = None) -> None:
         self._report.sync()
         if self._journal is not None:
             seconds = self._seconds_before + self.seconds
-            self._journal.note(Checkpoint(self.place, self._report.size, self.totals, seconds, is_finished))
+            self._journal.note(
+                Checkpoint(
+                    self.place,
+                    self._report.size,
+                    self.totals,
+                    seconds,
+                    is_finished=end is End.DONE,
+                    is_settled=end in {End.DONE, End.INTERRUPTED} and not self._read and not self._held,
+                    noted_at=time.time(),
+                )
+            )
         self._noted_at = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from poststack.sending_many.outcomes import End, Failure, failure_for
@@ -52,7 +53,7 @@ def next_steps(totals: Totals, report: Path, *, is_done: bool) -> list[str]:
         return [f"What failed so far is in {report}, with the reasons."]
     lines = [
         f"What failed is in {report}, with the reasons. Put right what is wrong there and send that file:",
-        f"  poststack send-many {report}",
+        f"  poststack send-many {quote(str(report))}",
     ]
     if totals.unknown:
         lines.append(

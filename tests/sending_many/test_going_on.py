@@ -275,7 +275,7 @@ def test_a_journal_that_cannot_be_written_is_refused(desk: Desk) -> None:
     assert "Name another place with --journal" in desk.err
 
 
-def interrupted(desk: Desk) -> None:
+def interrupted(desk: Desk, *, age: int = 0, is_settled: bool = False) -> None:
     """Have a run of 300 rows end after at least one hundred, with a failure among them."""
     desk.jsonl("news.jsonl", [{"to": []}, *emails(299)])
     desk.fail(lost_answer=True, times=1)
@@ -284,7 +284,8 @@ def interrupted(desk: Desk) -> None:
     begun, *known = lines(journal)
     place = {"row": 1, "line": 1, "offset": len('{"to": []}\n'), "report_size": known[-1]["report_size"]}
     counts = {"sent": 0, "replayed": 0, "failed": 1, "unknown": 0, "reasons": known[-1]["reasons"]}
-    early = {**place, **counts, "seconds": 0.1, "finished": False}
+    early = {**known[-1], **place, **counts, "finished": False, "settled": is_settled, "at": known[-1]["at"] - age}
+    begun["begun_at"] -= age
     journal.write_text(json.dumps(begun, separators=(",", ":")) + "\n" + json.dumps(early) + "\n")
 
 
@@ -315,6 +316,25 @@ def test_a_report_that_was_changed_is_refused_and_one_that_is_gone_begun_anew(de
     assert "is gone; what fails from here on is in a new one" in desk.err
     assert not report.exists()
     assert desk.accepted == recipients(299)
+
+
+def test_a_crash_that_is_so_long_ago_that_keys_may_be_forgotten_is_not_gone_on_with_unasked(desk: Desk) -> None:
+    interrupted(desk, age=14 * 24 * 3600)
+    requests = desk.requests
+
+    assert desk.run("news.jsonl") == 2
+    assert "more than 13 days ago" in desk.err
+    assert "those after line 1." in desk.err
+    assert desk.requests == requests
+    assert desk.run("news.jsonl", "--even-if-old") == 1
+
+
+@pytest.mark.parametrize(("age", "is_settled"), [(14, True), (12, False)], ids=["nothing-under-way", "younger"])
+def test_what_cannot_have_been_forgotten_is_gone_on_with(desk: Desk, age: int, is_settled: bool) -> None:
+    interrupted(desk, age=age * 24 * 3600, is_settled=is_settled)
+
+    assert desk.run("news.jsonl") == 1
+    assert "300 rows" in desk.out
 
 
 def test_a_journal_that_a_crash_cuts_off_anywhere_says_what_is_left_of_it(desk: Desk) -> None:
