@@ -84,7 +84,7 @@ def resumed(journal: Journal, source: Source, given: Given, now: float, *, is_ol
         )
     if not is_old_fine and _may_double(plan, known, now):
         raise InputError(
-            f"{name} was last sent more than {_LONGEST_KEPT // _DAY} days ago, and it ended while calls were under way. "
+            f"{name} was last sent more than {_LONGEST_KEPT // _DAY} days ago, and ended while calls were under way. "
             "The API may have forgotten the keys of e-mails that were under way: those after line "
             f"{known.place.line if known else 0:,}. Look for them there. --even-if-old goes on nevertheless."
         )
