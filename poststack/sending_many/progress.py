@@ -63,8 +63,9 @@ class Speed:
     def left(self) -> float | None:
         """Seconds to go, `None` when nobody knows."""
         elapsed = self._elapsed()
-        passed = self._samples[-1].offset - self._samples[0].offset if elapsed else 0
-        to_go = 0 if self._size is None else self._size - self._samples[-1].offset
+        if self._size is None or not elapsed:
+            return None
+        passed, to_go = self._samples[-1].offset - self._samples[0].offset, self._size - self._samples[-1].offset
         return to_go * elapsed / passed if passed > 0 and to_go > 0 else None
 
     def _elapsed(self) -> float:
@@ -117,9 +118,10 @@ class Silence:
 
 
 class Lines:
-    """A line every ten seconds, for logs."""
+    """A line every so many seconds, for logs."""
 
-    def __init__(self, size: int | None) -> None:
+    def __init__(self, size: int | None, every: float = _BETWEEN_LINES) -> None:
+        self._every = every
         self._size = size
         self._speed = Speed(size)
         self._told_at = time.monotonic()
@@ -128,7 +130,7 @@ class Lines:
         """Print a line, unless the last one was just now."""
         now = time.monotonic()
         self._speed.add(now, totals.done, place.offset)
-        if now - self._told_at < _BETWEEN_LINES:
+        if now - self._told_at < self._every:
             return
         self._told_at = now
         share = [f"{place.offset * 100 // self._size} %"] if self._size else []

@@ -210,6 +210,7 @@ class Sending:
 
     def _release(self) -> None:
         held, self._held = self._held, []
+        self._is_varied = self._is_varied or bool(held)
         for row, failure in held:
             self._fail(row, failure)
 

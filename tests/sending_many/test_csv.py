@@ -61,6 +61,22 @@ def test_fields_become_what_the_api_takes_and_other_columns_variables() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "problem"),
+    [
+        ("headers", "{", "`headers` is JSON, an object"),
+        ("headers", '"[1]"', "`headers` is JSON, an object"),
+        ("attachments", "{}", "`attachments` is JSON, a list"),
+        ("unsubscribe", "maybe", "`unsubscribe` is true or false"),
+        ("idempotency_window_hours", "day", "`idempotency_window_hours` is a whole number"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_named_by_its_column(column: str, cell: str, problem: str) -> None:
+    [row] = read(f"to,{column}\na@example.com,{cell}\n")
+
+    assert (row.payload, row.problem) == (None, f"{problem}.")
+
+
 def test_an_empty_variable_is_empty_and_an_empty_field_is_missing() -> None:
     assert payloads("to,subject,name\na@example.com,,\n") == [{"to": ["a@example.com"], "variables": {"name": ""}}]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from poststack.sending_many.journal import Journal
 from poststack.sending_many.locking import lock
 from poststack.sending_many.rows import InputError
+from poststack.sending_many.source import Source
 from tests.sending_many.desk import Desk, emails, lines, recipients
 
 
@@ -233,6 +235,16 @@ def test_rows_whose_outcome_is_unknown_are_marked_and_can_be_sent_without_doubli
     assert desk.run(report.name) == 0
     assert "0 sent, 100 accepted before" in desk.out
     assert desk.accepted == recipients(250)
+
+
+def test_a_file_that_is_written_to_while_it_is_open_is_noticed(desk: Desk) -> None:
+    path = desk.jsonl("news.jsonl", emails(2))
+    with closing(Source("news.jsonl", None, None)) as source:
+        assert len(list(source.rows(source.start))) == 2
+        assert not source.has_changed
+        with path.open("a") as file:
+            file.write("more")
+        assert source.has_changed
 
 
 def test_only_one_process_sends_a_file(desk: Desk) -> None:
