@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from poststack.sending_many.columns import Columns, read_header
-from poststack.sending_many.rows import LONGEST_ROW, InputError, Place, Row, failed_row, lines_of
+from poststack.sending_many.rows import LONGEST_ROW, NOT_UTF8, InputError, Place, Row, failed_row, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,10 @@ __all__ = ["DELIMITERS", "Table", "csv_rows", "read_table"]
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 """What is looked for in a header. Of those that make equally many columns the first is taken."""
+
+
+_NAMED_DELIMITER: Final = re.compile(rb"sep=([!#-~\t])\r?\n")
+"""What Excel reads and writes above a header."""
 
 
 class Table(NamedTuple):
@@ -34,10 +39,14 @@ def read_table(file: BinaryIO, delimiter: str | None, *, longest: int = LONGEST_
 
     Raises `InputError` for an empty file, and for a header without recipients, or with a name twice.
     """
+    first = next(lines_of(file, Place(), longest=longest), None)
+    above = Place()
+    if first is not None and (named := _NAMED_DELIMITER.fullmatch(first.data)):
+        above, delimiter = Place(0, first.number, first.end), delimiter or named[1].decode()
     tries: list[tuple[list[str], str, Place]] = []
     for candidate in [delimiter] if delimiter else DELIMITERS:
-        file.seek(0)
-        records = _records(lines_of(file, Place(), longest=longest), candidate, longest)
+        file.seek(above.offset)
+        records = _records(lines_of(file, above, longest=longest), candidate, longest)
         record = next((one for one in records if one.problem or any(one.cells)), None)
         if record is None:
             raise InputError("The file is empty. Its first row names the columns, such as to,name.")
@@ -47,7 +56,9 @@ def read_table(file: BinaryIO, delimiter: str | None, *, longest: int = LONGEST_
     widest = max((len(names) for names, _, _ in tries), default=0)
     # Another delimiter does not mind a quote that is not closed, and makes one column of everything.
     if not tries or (widest == 1 and not delimiter and len(tries) < len(DELIMITERS)):
-        raise InputError("The header cannot be read: a quote in it is not closed, or it is not UTF-8.")
+        raise InputError(
+            "The header cannot be read: a quote in it is not closed, it is not UTF-8, or its lines end in CR alone."
+        )
     names, chosen, start = next(one for one in tries if len(one[0]) == widest)
     return Table(chosen, read_header(names, chosen), start)
 
@@ -135,7 +146,7 @@ def _records(lines: Iterator[Line], delimiter: str, longest: int) -> Iterator[_R
             yield _Record(feed.taken, cells)
             continue
         feed.keep_first()
-        yield _Record(feed.taken, [], "The row is not UTF-8.")
+        yield _Record(feed.taken, [], NOT_UTF8)
 
 
 def _problem(line: Line, error: csv.Error, longest: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from poststack.sending_many.rows import LONGEST_ROW, InputError, Place, Row, failed_row, lines_of
+from poststack.sending_many.rows import LONGEST_ROW, NOT_UTF8, InputError, Place, Row, failed_row, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def _row(number: int, line: Line, longest: int) -> Row:
     try:
         value: object = json.loads(line.data.decode(), parse_constant=_no_number)
     except UnicodeDecodeError:
-        problem = "The row is not UTF-8."
+        problem = NOT_UTF8
     except RecursionError:
         problem = "The row is nested too deeply."
     except json.JSONDecodeError as error:

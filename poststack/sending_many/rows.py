@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-__all__ = ["LONGEST_ROW", "InputError", "Line", "Place", "Row", "failed_row", "lines_of", "text_of"]
+__all__ = ["LONGEST_ROW", "NOT_UTF8", "InputError", "Line", "Place", "Row", "failed_row", "lines_of"]
 
 LONGEST_ROW: Final = 48 * 1024 * 1024
 """Bytes. 25 MB of attachments are 34 MB of base64, and there is text beside them."""
+NOT_UTF8: Final = "The row is not UTF-8. Convert the file, as with: iconv -f windows-1252 -t utf-8 FILE > NEW"
 _LONGEST_RAW: Final = 20_000
 """Characters that are kept of a row that cannot be read."""
 _BOM: Final = b"\xef\xbb\xbf"
@@ -79,11 +80,3 @@ def lines_of(file: BinaryIO, start: Place, *, longest: int = LONGEST_ROW) -> Ite
             while not data.endswith(b"\n") and (data := file.readline(longest)):
                 offset += len(data)
         yield Line(number, b"" if is_too_long else data, offset, is_too_long)
-
-
-def text_of(line: Line) -> str | None:
-    """Return a line as text, `None` when it is not UTF-8."""
-    try:
-        return line.data.decode()
-    except UnicodeDecodeError:
-        return None

@@ -9,8 +9,6 @@ import pytest
 
 from tests.sending_many.desk import Desk
 
-pytest.importorskip("uvicorn")
-
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Generator[Desk]:

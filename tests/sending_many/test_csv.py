@@ -39,6 +39,12 @@ def test_a_delimiter_that_is_given_counts() -> None:
     ]
 
 
+def test_the_line_of_excel_names_the_delimiter() -> None:
+    rows = read("\ufeffsep=|\r\nto|name\r\na@example.com|A,B;C\r\n")
+
+    assert [(row.line, row.payload) for row in rows] == [(3, {"to": ["a@example.com"], "variables": {"name": "A,B;C"}})]
+
+
 def test_fields_become_what_the_api_takes_and_other_columns_variables() -> None:
     header = "to,cc,from,subject,tags,unsubscribe,headers,tracking,idempotency_key,plan"
     row = (
@@ -141,11 +147,12 @@ def test_a_wrong_row_costs_no_other(line: str | bytes, problem: str, quoted: boo
         ("to,To\n", "Two columns are called 'to'"),
         ("to,,name\n", "Column 2 has no name"),
         ('to,"name\n', "a quote in it is not closed"),
+        ("to,name\ra@example.com,A\r", "its lines end in CR alone"),
         (b"to,\xff\n", "not UTF-8"),
         ("to,name".encode("utf-16"), "UTF-16"),
     ],
     ids=[
-        "empty", "blank", "email", "other", "no-header", "twice", "twice-in-case", "unnamed", "quote", "latin", "utf16",
+        "empty", "blank", "email", "other", "no-header", "twice", "case", "unnamed", "quote", "mac", "latin", "wide",
     ],
 )  # fmt: skip
 def test_a_wrong_header_is_refused_as_a_whole(data: str | bytes, problem: str) -> None:
