@@ -5,7 +5,7 @@ Every e-mail is encoded once, by itself: its size is known exactly, and one that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from poststack._checks import LARGEST_BATCH, checked_email
 from poststack._wire import json_bytes
@@ -13,14 +13,16 @@ from poststack.bulk import BulkResult
 from poststack.errors import QUOTA_CODES, PostStackError, PostStackResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from poststack.types import BatchAnswer, SendEmail
 
-__all__ = ["LARGEST_CALL", "Packer", "Parcel", "Piece", "body_of", "unpack"]
+__all__ = ["LARGEST_CALL", "Packer", "Parcel", "Piece", "body_of", "unpack", "without_frames"]
 
 LARGEST_CALL: Final = 8_000_000
 """Bytes of the body of one call with several e-mails; a larger one goes alone. The API names no limit for a batch."""
+RETRY_AFTER: Final = 1.0
+"""Seconds, for an element that is refused because calls come too fast."""
 _AROUND: Final = len(b'{"emails":[]}')
 _STATUSES: Final = {
     **dict.fromkeys(QUOTA_CODES, 429),
@@ -50,11 +52,12 @@ class Piece:
         self.in_doubt = self.in_doubt or error.may_have_taken_effect
         self.error = error
 
-    @property
-    def may_be_repeated(self) -> bool:
-        """Whether trying again in a while can help."""
+    def may_be_repeated(self, seconds_left: float) -> bool:
+        """Whether trying again can help while there is time left."""
         error = self.error
-        return isinstance(error, PostStackError) and error.transient and not error.quota_exceeded
+        if not isinstance(error, PostStackError) or not error.transient or error.quota_exceeded:
+            return False
+        return error.retry_after is None or error.retry_after < seconds_left
 
     def result(self) -> BulkResult:
         """Return what became of it."""
@@ -72,6 +75,16 @@ class Parcel:
 
     def __init__(self, pieces: list[Piece]) -> None:
         self.pieces = pieces
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it holds."""
+        return sum([len(piece.encoded) for piece in self.pieces])
+
+    def let_go(self) -> None:
+        """Forget what was sent; what became of it is known, and waits for those before it."""
+        for piece in self.pieces:
+            piece.encoded = b""
 
     @property
     def unsent(self) -> list[Piece]:
@@ -121,17 +134,18 @@ class Packer:
         self._index += 1
         key = f"{self._key_prefix}-{index}"
         try:
-            fields = cast("dict[str, Any]", checked_email(email))
+            fields = cast("Mapping[str, Any]", checked_email(email))
             own_key = fields.get("idempotency_key")
             if own_key is None:
                 fields = {**fields, "idempotency_key": key}
             elif isinstance(own_key, str) and own_key.strip():
                 key = own_key
+                fields = fields if isinstance(fields, dict) else {**fields}
             else:
                 raise ValueError("`idempotency_key` is a text that is not blank. Leave it out to have one given.")
             return Piece(index, key, json_bytes(fields, "an e-mail"))
         except ValueError as error:
-            return Piece(index, key, error=error)
+            return Piece(index, key, error=without_frames(error))
 
 
 def body_of(pieces: Sequence[Piece]) -> bytes:
@@ -161,7 +175,24 @@ def _refusal(text: object, code: object) -> PostStackError:
         return PostStackResponseError(
             200, "The API answered with neither an id nor an error. Repeat the e-mail only with the same key."
         )
-    return PostStackError(_STATUSES.get(code or "", 422), text or str(code), code)
+    status = _STATUSES.get(code or "", 422)
+    # An element has no header that would tell throttling from a used-up quota, and so it is taken at its word.
+    retry_after = RETRY_AFTER if status == 429 and code not in QUOTA_CODES else None
+    return PostStackError(status, text or str(code), code, retry_after=retry_after)
+
+
+Failure = TypeVar("Failure", bound=BaseException)
+
+
+def without_frames(error: Failure) -> Failure:
+    """Return an error whose traceback holds on to no e-mail, however long the caller keeps it."""
+    chain: list[BaseException] = [error]
+    for link in chain:
+        link.__traceback__ = None
+        if link.__suppress_context__:
+            link.__context__ = None
+        chain += [other for other in (link.__cause__, link.__context__) if other is not None and other not in chain]
+    return error
 
 
 def _doubtful(error: PostStackError) -> PostStackError:
