@@ -206,7 +206,7 @@ class Source:
         if not isinstance(given, Iterable) or isinstance(given, (Mapping, str, bytes)):
             hint = "Use AsyncPostStack." if isinstance(given, AsyncIterable) else "For a single e-mail use send()."
             raise ValueError(
-                f"send_many takes a list, a generator or other iterable of e-mails, not {type(given).__name__}. {hint}"
+                f"send_many takes a list, a generator or other iterable of e-mails, not {_name(items)}. {hint}"
             )
         self._given = items
         self._items: Iterator[SendEmail] | None = None
@@ -228,8 +228,9 @@ class Source:
 
     def close(self) -> None:
         """Close what is a generator: the rest of it is nobody's any more."""
-        if isinstance(self._items, Generator):
-            self._items.close()
+        items = cast("object", self._items)
+        if isinstance(items, Generator):
+            cast("Generator[SendEmail, None, None]", items).close()
 
 
 class AsyncSource(Source):
@@ -262,5 +263,10 @@ class AsyncSource(Source):
     async def aclose(self) -> None:
         """Close what is a generator: the rest of it is nobody's any more."""
         self.close()
-        if isinstance(self._iterator, AsyncGenerator):
-            await self._iterator.aclose()
+        iterator = cast("object", self._iterator)
+        if isinstance(iterator, AsyncGenerator):
+            await cast("AsyncGenerator[SendEmail, None]", iterator).aclose()
+
+
+def _name(given: object) -> str:
+    return type(given).__name__

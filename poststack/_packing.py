@@ -5,6 +5,7 @@ Every e-mail is encoded once, by itself: its size is known exactly, and one that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from poststack._checks import LARGEST_BATCH, checked_email
@@ -13,7 +14,7 @@ from poststack.bulk import BulkResult
 from poststack.errors import QUOTA_CODES, PostStackError, PostStackResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from poststack.types import BatchAnswer, SendEmail
 
@@ -132,20 +133,29 @@ class Packer:
     def _piece(self, email: SendEmail) -> Piece:
         index = self._index
         self._index += 1
-        key = f"{self._key_prefix}-{index}"
+        given = cast("object", email)
+        own_key = cast("Mapping[str, object]", given).get("idempotency_key") if isinstance(given, Mapping) else None
+        has_own = isinstance(own_key, str) and _may_be_key(own_key)
+        key = cast("str", own_key) if has_own else f"{self._key_prefix}-{index}"
         try:
-            fields = cast("Mapping[str, Any]", checked_email(email))
-            own_key = fields.get("idempotency_key")
-            if own_key is None:
-                fields = {**fields, "idempotency_key": key}
-            elif isinstance(own_key, str) and own_key.strip():
-                key = own_key
-                fields = fields if isinstance(fields, dict) else {**fields}
-            else:
+            if own_key is not None and not has_own:
                 raise ValueError("`idempotency_key` is a text that is not blank. Leave it out to have one given.")
+            fields = cast("Mapping[str, Any]", checked_email(email))
+            if not has_own or not isinstance(fields, dict):
+                fields = {**fields, "idempotency_key": key}
             return Piece(index, key, json_bytes(fields, "an e-mail"))
         except ValueError as error:
             return Piece(index, key, error=without_frames(error))
+
+
+def _may_be_key(text: str) -> bool:
+    if text.isascii():
+        return bool(text.strip())
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False  # Half of a surrogate pair.
+    return bool(text.strip())
 
 
 def body_of(pieces: Sequence[Piece]) -> bytes:

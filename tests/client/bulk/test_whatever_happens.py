@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poststack import AsyncPostStack, BulkProgress, BulkResult, PostStack, PostStackError
-from tests.client.bulk.world import ENDING, NOT_TAKEN, OF_EMAILS, TAKEN, World, WorldTransport
+from poststack import BulkProgress, BulkResult, PostStackError
+from tests.client.bulk.world import ENDING, NOT_TAKEN, OF_EMAILS, TAKEN, World
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -46,8 +46,8 @@ class Run:
     flavour: str
     source: str
     arguments: dict[str, Any]
-    calls: list[str]
-    emails: list[str]
+    calls: Sequence[str]
+    emails: Sequence[str]
     stop_after: int | None
     """Break out when there are so many results."""
 
@@ -163,7 +163,7 @@ class Application:
         return {**run.arguments, "key_prefix": "news", "on_progress": self.progress.append}
 
     def _send(self, run: Run) -> list[BulkResult] | None:
-        client = PostStack("sk_test_1", "https://api.test", transport=WorldTransport(self.world), **self.case.client)
+        client = self.world.client(**self.case.client)
         results: list[BulkResult] = []
         try:
             with closing(client.emails.send_many(self.case.source(run.source), **self._arguments(run))) as sending:
@@ -178,8 +178,7 @@ class Application:
         return results
 
     async def _asend(self, run: Run) -> list[BulkResult] | None:
-        transport, results = WorldTransport(self.world), list[BulkResult]()
-        client = AsyncPostStack("sk_test_1", "https://api.test", transport=transport, **self.case.client)
+        client, results = self.world.async_client(**self.case.client), list[BulkResult]()
         with anyio.CancelScope() as scope:
             self.world.cancel = scope.cancel
             try:

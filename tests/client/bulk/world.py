@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from poststack import AsyncPostStack, PostStack
 from poststack.transports.base import HttpRequest, HttpResponse, TransportError, TransportTimeoutError
 from tests.scripted import FakeClock
 
+URL: Final = "https://api.test"
 LARGEST_CALL: Final = 8_000_000
 """Bytes: what several e-mails in one call may have at most, as the documentation says."""
 
@@ -54,6 +56,10 @@ class World:
         self.ids: dict[str, tuple[str, str]] = {}
         """The recipient and the key for which each id stands."""
         self.by_key: dict[str, str] = {}
+        self.received: list[list[str]] = []
+        """The recipients of each call, whatever became of it."""
+        self.decide: Callable[[list[str]], str | None] | None = None
+        """Says what happens to a call with these recipients, before the script is asked."""
         self.number_of_calls = 0
         self.in_flight = 0
         self.most_in_flight = 0
@@ -64,6 +70,14 @@ class World:
     def follow(self, calls: Sequence[str], emails: Sequence[str]) -> None:
         """Do from now on what these scripts say."""
         self.calls, self.emails = list(calls), list(emails)
+
+    def client(self, **options: Any) -> PostStack:
+        """Return a client of this API."""
+        return PostStack("sk_test_1", URL, transport=WorldTransport(self), **options)
+
+    def async_client(self, **options: Any) -> AsyncPostStack:
+        """Return an asynchronous client of this API."""
+        return AsyncPostStack("sk_test_1", URL, transport=WorldTransport(self), **options)
 
     def take(self, recipient: str, key: str) -> dict[str, Any]:
         """Take an e-mail unless its key is known, and return what is said of it."""
@@ -96,13 +110,16 @@ class World:
         return script[(zlib.crc32(what.encode()) + self._met[what]) % len(script)]
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
-        assert (request.method, request.url) == ("POST", "https://api.test/emails/batch")
+        assert (request.method, request.url) == ("POST", f"{URL}/emails/batch")
         assert request.body is not None
         emails: list[dict[str, Any]] = json.loads(request.body)["emails"]
         assert 1 <= len(emails) <= 100
         assert len(emails) == 1 or len(request.body) <= LARGEST_CALL
         assert all(email["idempotency_key"].strip() for email in emails)
-        fate = self._fate(self.calls, f"call {emails[0]['idempotency_key']} {len(emails)}")
+        recipients = [email["to"][0] for email in emails]
+        self.received.append(recipients)
+        fate = None if self.decide is None else self.decide(recipients)
+        fate = fate or self._fate(self.calls, f"call {emails[0]['idempotency_key']} {len(emails)}")
         if fate == "refused":
             raise TransportError("refused", request_sent=False)
         if fate == "never arrived":
