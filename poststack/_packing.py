@@ -163,8 +163,11 @@ def body_of(pieces: Sequence[Piece]) -> bytes:
     return b'{"emails":[' + b",".join([piece.encoded for piece in pieces]) + b"]}"
 
 
-def unpack(pieces: Sequence[Piece], answer: BatchAnswer) -> None:
-    """Note what an answer says of each e-mail of a call. Raises `PostStackResponseError` when it does not say so."""
+def unpack(pieces: Sequence[Piece], answer: BatchAnswer, *, in_doubt: bool) -> None:
+    """Note what an answer says of each e-mail of a call. Raises `PostStackResponseError` when it does not say so.
+
+    `in_doubt` tells whether an attempt before it may have been accepted.
+    """
     items = cast("object", answer["data"])
     if not isinstance(items, list) or len(cast("list[object]", items)) != len(pieces):
         raise PostStackResponseError(
@@ -176,6 +179,7 @@ def unpack(pieces: Sequence[Piece], answer: BatchAnswer) -> None:
         if isinstance(email_id, str) and email_id:
             piece.id, piece.error, piece.replayed = email_id, None, fields.get("replayed") is True
         else:
+            piece.in_doubt = piece.in_doubt or in_doubt
             piece.failed(_refusal(fields.get("error"), fields.get("code")))
 
 

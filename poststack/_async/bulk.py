@@ -151,8 +151,11 @@ class AsyncBulk:
         """Make one call. Return why it failed; else it is known of each what became of it."""
         if self._hopeless is not None:
             return _not_tried(self._hopeless)
+        request = _request(pieces)
         try:
-            unpack(pieces, await self._session.call(_request(pieces), self._timeout, clock))
+            answer = await self._session.call(request, self._timeout, clock)
+            # An element that is refused says nothing of the attempts before this one.
+            unpack(pieces, answer, in_doubt=request.in_doubt)
         except PostStackError as failure:
             error = without_frames(failure)
         else:

@@ -473,6 +473,21 @@ async def test_a_refusal_is_no_proof_after_an_attempt_without_an_answer(refusal:
         assert result.error.may_have_taken_effect
 
 
+async def test_neither_is_a_refusal_of_the_e_mail_alone() -> None:
+    world = World()
+
+    def decide(recipients: list[str]) -> str | None:
+        world.emails = ["accepted"] if len(world.received) == 1 else ["refused"]
+        return "lost" if len(world.received) == 1 else None
+
+    world.decide = decide
+    [result] = await sent(world.async_client(), emails(1))
+
+    assert world.taken.total() == 1
+    assert isinstance(result.error, PostStackError)
+    assert result.error.may_have_taken_effect
+
+
 async def test_a_deadline_is_each_call_s_and_the_patience_all_calls_for_an_e_mail() -> None:
     world = World()
     up_at = world.clock.now + 40
