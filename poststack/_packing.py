@@ -132,30 +132,35 @@ class Packer:
 
     def _piece(self, email: SendEmail) -> Piece:
         index = self._index
-        self._index += 1
-        given = cast("object", email)
-        own_key = cast("Mapping[str, object]", given).get("idempotency_key") if isinstance(given, Mapping) else None
-        has_own = isinstance(own_key, str) and _may_be_key(own_key)
-        key = cast("str", own_key) if has_own else f"{self._key_prefix}-{index}"
+        self._index = index + 1
         try:
-            if own_key is not None and not has_own:
-                raise ValueError("`idempotency_key` is a text that is not blank. Leave it out to have one given.")
-            fields = cast("Mapping[str, Any]", checked_email(email))
-            if not has_own or not isinstance(fields, dict):
+            fields: Any = checked_email(email)
+            key: Any = fields.get("idempotency_key")
+            if key is None:
+                key = f"{self._key_prefix}-{index}"
                 fields = {**fields, "idempotency_key": key}
+            elif not _may_be_key(key):
+                raise ValueError("`idempotency_key` is a text that is not blank. Leave it out to have one given.")
+            elif not isinstance(fields, dict):
+                fields = {**fields}
             return Piece(index, key, json_bytes(fields, "an e-mail"))
         except ValueError as error:
-            return Piece(index, key, error=without_frames(error))
+            return Piece(index, _key_in(email) or f"{self._key_prefix}-{index}", error=without_frames(error))
 
 
-def _may_be_key(text: str) -> bool:
-    if text.isascii():
-        return bool(text.strip())
+def _key_in(email: object) -> str | None:
+    key = cast("Mapping[str, object]", email).get("idempotency_key") if isinstance(email, Mapping) else None
+    return key if isinstance(key, str) and _may_be_key(key) else None
+
+
+def _may_be_key(key: object) -> bool:
+    if not isinstance(key, str) or not key.strip():
+        return False
     try:
-        text.encode()
+        key.encode()
     except UnicodeEncodeError:
         return False  # Half of a surrogate pair.
-    return bool(text.strip())
+    return True
 
 
 def body_of(pieces: Sequence[Piece]) -> bytes:
