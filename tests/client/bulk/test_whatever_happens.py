@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from poststack import BulkProgress, BulkResult, PostStackError
 from tests.client.bulk.world import ENDING, NOT_TAKEN, OF_EMAILS, TAKEN, World
 
-pytestmark = pytest.mark.timeout(600)
+IS_EXHAUSTIVE: Final = os.environ.get("POSTSTACK_EXHAUSTIVE") == "1"
+EXAMPLES: Final = 5_000 if IS_EXHAUSTIVE else 300
 
-EXAMPLES: Final = 5_000 if os.environ.get("POSTSTACK_EXHAUSTIVE") == "1" else 300
+pytestmark = pytest.mark.timeout(3_600 if IS_EXHAUSTIVE else 300)
 FLAVOURS: Final = ("threads", "asyncio", "trio")
 WRONG: Final[dict[str, Any]] = {
     "no recipient": {"to": []},
