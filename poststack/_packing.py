@@ -134,7 +134,7 @@ class Packer:
         index = self._index
         self._index = index + 1
         try:
-            fields: Any = checked_email(email)
+            fields = cast("Mapping[str, Any]", checked_email(email))
             key: Any = fields.get("idempotency_key")
             if key is None:
                 key = f"{self._key_prefix}-{index}"
