@@ -95,7 +95,8 @@ class _StoppableClock(SystemClock):
         return self._clock.time()
 
     def sleep(self, seconds: float) -> None:
-        if isinstance(self._clock, SystemClock):
+        # Applications have a clock that stands for the real one until a test brings its own.
+        if isinstance(getattr(self._clock, "current", self._clock), SystemClock):
             self._stopped.wait(seconds)
         elif not self._stopped.is_set():
             self._clock.sleep(seconds)

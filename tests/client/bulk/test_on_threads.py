@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 
 from poststack import BulkResult, PostStack
-from poststack.transports.base import HttpRequest, HttpResponse
+from poststack.transports.base import HttpRequest, HttpResponse, SystemClock
+from poststack.transports.httpcore import HttpcoreTransport
 from tests.client.bulk.world import URL, World, WorldTransport
+from tests.scripted import FakeClock
 from tests.servers import Server, Visitor, serving
 
 pytestmark = pytest.mark.timeout(60)
@@ -76,10 +78,26 @@ def answer_later(visitor: Visitor) -> None:
         pass
 
 
+class StandIn(HttpcoreTransport):
+    """Lives by a clock that stands for the real one, as those of applications do."""
+
+    class Clock(FakeClock):
+        current = SystemClock()
+
+        def sleep(self, seconds: float) -> None:
+            self.current.sleep(seconds)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = self.Clock()
+
+
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize("rate_limit", [None, 0.01])
-def test_a_wait_ends_with_it(retries: int, rate_limit: float | None) -> None:
-    """Between two attempts, two rounds, and for a turn; they would last a minute, longer than this test may."""
+@pytest.mark.parametrize("transport", [HttpcoreTransport, StandIn])
+def test_a_wait_ends_with_it(transport: type[HttpcoreTransport], retries: int, rate_limit: float | None) -> None:
+    """Between two attempts, two rounds, and for a turn; they would last a minute, twice as long as this test may."""
 
     def given(server: Server) -> Iterator[Any]:
         yield from emails(150)
