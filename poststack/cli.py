@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--webhook", metavar="URL", help="send all events to this address")
     add("--webhook-secret", metavar="SECRET", help="sign them with this secret; without it one is made up")
     add("--max-emails", type=_positive, default=10_000, metavar="N", help="how many e-mails to keep")
+    add("--rate-limit", type=_whole, default=0, metavar="N",
+        help="requests a second that are answered for each key, the others with 429; 0 sets no limit")
     add("--allow-host", action="append", default=[], metavar="NAME",
         help="answer under this name, too (may be repeated); localhost and IP addresses always work")
     # fmt: on
@@ -78,6 +80,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _whole(text: str) -> int:
+    if not _is_whole(text):
+        raise argparse.ArgumentTypeError("must be a whole number, at least 0")
+    return int(text)
+
+
 def _is_whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 18
 
@@ -93,7 +101,9 @@ def _emulator(options: argparse.Namespace) -> int:
 
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        settings = Settings(api_keys=tuple(options.api_key), max_emails=options.max_emails)
+        settings = Settings(
+            api_keys=tuple(options.api_key), max_emails=options.max_emails, rate_limit=options.rate_limit
+        )
         listener = listen(options.host, options.port)
         try:
             emulator = Emulator(settings, journal=SqliteJournal(options.data) if options.data else None)

@@ -24,7 +24,15 @@ def test_without_a_command_help_is_shown(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--port", "x"], ["--port", "70000"], ["--max-emails", "0"], ["--max-emails", "many"], ["--unknown"]],
+    [
+        ["--port", "x"],
+        ["--port", "70000"],
+        ["--max-emails", "0"],
+        ["--max-emails", "many"],
+        ["--rate-limit", "-1"],
+        ["--rate-limit", "often"],
+        ["--unknown"],
+    ],
 )
 def test_wrong_arguments_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

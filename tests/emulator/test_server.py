@@ -339,6 +339,21 @@ def test_given_keys_and_names_hold() -> None:
         assert "sk_test_mine" not in started.output
 
 
+def test_requests_above_the_rate_limit_are_refused() -> None:
+    answers: list[httpx.Response] = []
+
+    def refused() -> bool:
+        answers.append(httpx.get(f"{limited.url}/emails", headers={"Authorization": "Bearer sk_test_x"}))
+        return answers[-1].status_code == 429
+
+    with running("--rate-limit", "1") as limited:
+        eventually(refused)  # The first is answered; how many more are depends on when a second ends.
+
+    assert answers[0].status_code == 200
+    assert answers[-1].headers["X-RateLimit-Limit"] == "1"
+    assert answers[-1].headers["Retry-After"] == "1"
+
+
 def test_listening_for_others_is_said_aloud() -> None:
     with running("--host", "0.0.0.0") as started:
         assert "WARNING" in started.output
