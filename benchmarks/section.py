@@ -1,0 +1,77 @@
+"""What a section of the results is: something that can be measured alone and says whether its goals were met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.environments import Environments
+
+__all__ = ["Goal", "LeftOutError", "Plan", "Section", "Written"]
+
+
+class LeftOutError(Exception):
+    """The section cannot be measured on this machine; the text says what is missing."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure."""
+
+    environments: Environments
+    rounds: int
+    quick: bool
+
+    def fewer(self, at_least: int = 3) -> int:
+        """Return half as many rounds, for what takes long."""
+        return max(min(at_least, self.rounds), (self.rounds + 1) // 2)
+
+    def scaled(self, count: int) -> int:
+        """Return so many repetitions, or a quarter when it has to be quick."""
+        return max(1, count // 4) if self.quick else count
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A limit that was set before anything was measured, and what came out."""
+
+    what: str
+    figure: float
+    limit: float
+    at_least: bool = False
+    unit: str = "x"
+    """What stands behind both figures."""
+    digits: int = 2
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is within the limit."""
+        return self.figure >= self.limit if self.at_least else self.figure <= self.limit
+
+    @property
+    def cells(self) -> list[str]:
+        """The figure, the limit and the verdict."""
+        limit = f"{'at least' if self.at_least else 'at most'} {self.limit:.{self.digits}f}{self.unit}"
+        return [f"**{self.figure:.{self.digits}f}{self.unit}**", limit, "met" if self.met else "**missed**"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A section in Markdown, without its title, and its goals."""
+
+    text: str
+    goals: list[Goal]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the results."""
+
+    name: str
+    """What `--only` calls it."""
+    title: str
+    measure: Callable[[Plan], Written]
+    """Measures and writes; raises `LeftOutError` where that cannot be done."""
