@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from poststack._async.client import AsyncPostStack
     from poststack._checks import checked_email
     from poststack._sync.client import PostStack
+    from poststack.bulk import BulkProgress, BulkResult
     from poststack.errors import (
         APIError,
         OutcomeUnknownError,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = [
     "APIError",
     "AsyncPostStack",
+    "BulkProgress",
+    "BulkResult",
     "OutcomeUnknownError",
     "PostStack",
     "PostStackConnectionError",
@@ -56,6 +59,8 @@ __all__ = [
 _HOMES = {
     "APIError": "poststack.errors",
     "AsyncPostStack": "poststack._async.client",
+    "BulkProgress": "poststack.bulk",
+    "BulkResult": "poststack.bulk",
     "OutcomeUnknownError": "poststack.errors",
     "PostStack": "poststack._sync.client",
     "PostStackConnectionError": "poststack.errors",

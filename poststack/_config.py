@@ -23,6 +23,8 @@ class Config(NamedTuple):
     timeout: float
     retries: RetryPolicy
     deadline: float | None
+    rate_limit: float | None = None
+    """Calls a second."""
 
     def __repr__(self) -> str:
         """Return everything but the key."""
@@ -30,7 +32,13 @@ class Config(NamedTuple):
 
     @classmethod
     def resolve(
-        cls, api_key: str | None, base_url: str | None, timeout: float, max_retries: int, deadline: float | None
+        cls,
+        api_key: str | None,
+        base_url: str | None,
+        timeout: float,
+        max_retries: int,
+        deadline: float | None,
+        rate_limit: float | None = None,
     ) -> Config:
         """Fill in from `POSTSTACK_API_KEY` and `POSTSTACK_BASE_URL`. Raises `ValueError` for what cannot work."""
         key = (api_key if api_key is not None else os.environ.get("POSTSTACK_API_KEY", "")).strip()
@@ -47,7 +55,9 @@ class Config(NamedTuple):
             raise ValueError("deadline must be more than 0 seconds, or None for no limit.")
         if max_retries < 0:
             raise ValueError("max_retries must be 0 or more.")
-        return cls(key, url, checked_timeout(timeout), RetryPolicy(max_retries), deadline)
+        if rate_limit is not None and not 0 < rate_limit < float("inf"):
+            raise ValueError("rate_limit must be more than 0 calls a second, or None for no limit of your own.")
+        return cls(key, url, checked_timeout(timeout), RetryPolicy(max_retries), deadline, rate_limit)
 
 
 def checked_timeout(seconds: float) -> float:

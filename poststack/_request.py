@@ -8,12 +8,22 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NO_BODY", "Request", "segment"]
+__all__ = ["NO_BODY", "Encoded", "Request", "segment"]
 
 Answer = TypeVar("Answer")
 
 NO_BODY: Final = object()
 """Marks a request without a body; `None` would be the JSON value null."""
+
+
+class Encoded:
+    """A body that is JSON already, and the idempotency key for the header."""
+
+    __slots__ = ("body", "key")
+
+    def __init__(self, body: bytes, key: str) -> None:
+        self.body: bytes = body
+        self.key: str = key
 
 
 class Request(Generic[Answer]):

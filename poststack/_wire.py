@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_origin
 from urllib.parse import quote, urlencode
 
-from poststack._request import NO_BODY, Request
+from poststack._request import NO_BODY, Encoded, Request
 from poststack._version import __version__
 from poststack.errors import PostStackError, PostStackResponseError
 
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from poststack.transports.base import HttpResponse
 
-__all__ = ["Headers", "decode", "encode_body", "error_from", "parse_retry_after", "request_headers", "target"]
+__all__ = [
+    "Headers",
+    "decode",
+    "encode_body",
+    "error_from",
+    "header_key",
+    "json_bytes",
+    "parse_retry_after",
+    "request_headers",
+    "target",
+]
 
 Answer = TypeVar("Answer")
 
@@ -65,14 +75,20 @@ def header_key(key: str) -> str:
 
 def encode_body(request: Request[Any]) -> bytes | None:
     """Return the JSON bytes of a request, `None` for none. Raises `ValueError` for what JSON cannot say."""
-    if request.body is NO_BODY:
-        return None
+    body = request.body
+    if isinstance(body, Encoded):
+        return body.body
+    return None if body is NO_BODY else json_bytes(body, f"the arguments for {request.method} /{request.group}")
+
+
+def json_bytes(value: object, what: str) -> bytes:
+    """Return a value as JSON. Raises `ValueError`, which tells `what` it is, for what JSON cannot say."""
     try:
-        return _ENCODER.encode(request.body).encode()
+        return _ENCODER.encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         # The value itself stays out of the text: it can be somebody's mail.
         raise ValueError(
-            f"The arguments for {request.method} /{request.group} cannot be written as JSON: {_reason(error)} "
+            f"{what[0].upper()}{what[1:]} cannot be written as JSON: {_reason(error)} "
             "Pass text, numbers, booleans, lists and dictionaries only; write dates with isoformat()."
         ) from None
 

@@ -6,8 +6,11 @@ import random
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poststack import _wire
+from poststack._async.turns import AsyncTurns
 from poststack._clock import SystemClock
 from poststack._config import checked_timeout
+from poststack._request import Encoded
+from poststack._throttle import Throttle
 from poststack.errors import PostStackConnectionError, PostStackError, PostStackResponseError, PostStackTimeoutError
 from poststack.transports.base import Clock, HttpRequest, HttpResponse, TransportError, TransportTimeoutError
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from poststack._config import Config
     from poststack._request import Request
+    from poststack.throttling import AsyncRateLimiter
     from poststack.transports.base import AsyncTransport
     from poststack.types import Page
 
@@ -28,16 +32,21 @@ Item = TypeVar("Item")
 class AsyncSession:
     """Performs requests for all groups of one client."""
 
-    def __init__(self, config: Config, transport: AsyncTransport) -> None:
+    def __init__(self, config: Config, transport: AsyncTransport, limiter: AsyncRateLimiter | None = None) -> None:
         self._config = config
         self._transport = transport
+        self._turns = AsyncTurns(Throttle(config.rate_limit), limiter)
         self._headers = _wire.request_headers(config.api_key)
         clock = getattr(transport, "clock", None)
-        self._clock: Clock = clock if isinstance(clock, Clock) else SystemClock()
+        self.clock: Clock = clock if isinstance(clock, Clock) else SystemClock()
+        """The time that this client lives by."""
 
-    async def call(self, request: Request[Answer], timeout: float | None = None) -> Answer:
-        """Return the answer as promised. Raises `ValueError` before anything is sent, `PostStackError` after."""
-        return _wire.decode(request, await self._response(request, timeout))
+    async def call(self, request: Request[Answer], timeout: float | None = None, clock: Clock | None = None) -> Answer:
+        """Return the answer as promised. Raises `ValueError` before anything is sent, `PostStackError` after.
+
+        `clock` replaces the session's own, for one whose waits end otherwise.
+        """
+        return _wire.decode(request, await self._response(request, timeout, clock or self.clock))
 
     async def iterate(self, request: Request[Page[Item]], timeout: float | None = None) -> AsyncIterator[Item]:
         """Yield the items of all pages, fetching each page when its first item is wanted."""
@@ -57,8 +66,8 @@ class AsyncSession:
         """Release the transport's connections."""
         await self._transport.aclose()
 
-    async def _response(self, request: Request[Any], timeout: float | None) -> HttpResponse:
-        config, clock = self._config, self._clock
+    async def _response(self, request: Request[Any], timeout: float | None, clock: Clock) -> HttpResponse:
+        config, turns = self._config, self._turns
         body = _wire.encode_body(request)
         url = config.base_url + _wire.target(request)
         headers = self._headers_of(request)
@@ -69,6 +78,11 @@ class AsyncSession:
             failure: PostStackError
             cause: TransportError | None = None
             try:
+                turn = await turns.wait(clock, ends_at)
+            except PostStackError as error:
+                error.may_have_taken_effect = in_doubt
+                raise
+            try:
                 response = await self._transport.asend(
                     HttpRequest(request.method, url, headers, body, timeout, ends_at)
                 )
@@ -76,8 +90,10 @@ class AsyncSession:
                 failure, cause = _no_answer(error, config.base_url), error
             else:
                 if 200 <= response.status < 300:
+                    await turns.heard(turn, response, None, clock)
                     return response
                 failure = _wire.error_from(response, clock.time())
+                await turns.heard(turn, response, failure, clock)
             # A refusal says nothing of the attempts before it, and one of them may have been accepted.
             in_doubt = failure.may_have_taken_effect = failure.may_have_taken_effect or in_doubt
             failed_attempts += 1
@@ -94,6 +110,9 @@ class AsyncSession:
             return self._headers
         headers = _wire.Headers(self._headers)
         body = request.body
+        if isinstance(body, Encoded):
+            headers["Idempotency-Key"] = body.key
+            return headers
         key = cast("dict[str, object]", body).get("idempotency_key") if isinstance(body, dict) else None
         # The caller's own key is sent in both places, so it counts whichever of them the API looks at first.
         given = isinstance(key, str) and key.strip()

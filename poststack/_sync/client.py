@@ -15,6 +15,7 @@ from poststack._sync.webhooks import Webhooks
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from poststack.throttling import RateLimiter
     from poststack.transports.base import Transport
 
 __all__ = ["PostStack"]
@@ -29,7 +30,9 @@ class PostStack:
     `api_key` falls back to the environment variable `POSTSTACK_API_KEY`, `base_url` to `POSTSTACK_BASE_URL` and then to
     the service; a missing key raises `ValueError`. `timeout` bounds each step of one attempt, `deadline` the whole
     call with its waits, both in seconds. A failed attempt is repeated up to `max_retries` times where that is safe.
-    `transport` replaces the HTTP library: see `poststack.transports`.
+    `transport` replaces the HTTP library: see `poststack.transports`. Calls wait for their turn when the API says that
+    they come too fast; `rate_limit` keeps them under so many a second from the start, by a number for this client or by
+    a limiter of `poststack.throttling` for several processes.
     """
 
     __module__ = "poststack"
@@ -48,14 +51,17 @@ class PostStack:
         *,
         deadline: float | None = None,
         transport: Transport | None = None,
+        rate_limit: float | RateLimiter | None = None,
     ) -> None:
-        config = Config.resolve(api_key, base_url, timeout, max_retries, deadline)
+        limiter = None if rate_limit is None or isinstance(rate_limit, (int, float)) else rate_limit
+        own_limit = rate_limit if isinstance(rate_limit, (int, float)) else None
+        config = Config.resolve(api_key, base_url, timeout, max_retries, deadline, own_limit)
         if transport is None:
             from poststack.transports.httpcore import HttpcoreTransport
 
             transport = HttpcoreTransport()
         self._base_url = config.base_url
-        self._session = session = Session(config, transport)
+        self._session = session = Session(config, transport, limiter)
         self.emails = Emails(session)
         self.suppressions = Suppressions(session)
         self.templates = Templates(session)

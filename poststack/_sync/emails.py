@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from poststack._checks import checked_batch, checked_email
 from poststack._request import Request, segment
+from poststack._sync.bulk import Bulk
 from poststack.types import (
     BatchAnswer,
     BatchEmails,
@@ -25,9 +26,10 @@ from poststack.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from poststack._sync.session import Session
+    from poststack.bulk import BulkProgress, BulkResult
 
 __all__ = ["Emails"]
 
@@ -59,6 +61,36 @@ class Emails:
         as `send` does; then none was accepted, or it is unknown whether any was.
         """
         return self._session.call(Request("POST", "/emails/batch", BatchAnswer, body=checked_batch(input)), timeout)
+
+    def send_many(
+        self,
+        emails: Iterable[SendEmail],
+        *,
+        concurrency: int = 4,
+        key_prefix: str | None = None,
+        on_progress: Callable[[BulkProgress], object] | None = None,
+        retry_for: float = 60.0,
+        timeout: float | None = None,
+    ) -> Generator[BulkResult, None]:
+        """Hand any number of e-mails to the API, and yield one `BulkResult` for each, in the order of the input.
+
+        `emails` is taken as results are, so a generator of millions needs little memory. Up to 100 e-mails, or 8 MB, go
+        into one call, and `concurrency` calls (1 to 100) are in flight. What fails costs no other: wrong e-mails and
+        refusals are results with an `error`, and what failed transiently is tried again for `retry_for` seconds.
+
+        E-mails without an `idempotency_key` get `<key_prefix>-<index>`. Repeat the same input with the same
+        `key_prefix`, after a crash say, and nothing is sent twice; without one it is made up, and in the results.
+
+        `on_progress` gets a `BulkProgress` after each call. Whoever stops before the end closes the generator, by
+        `contextlib.closing` or by letting go of it: calls under way end, and no others begin. What `emails`
+        itself raises is raised here when everything taken before has its result. Raises `ValueError` for options that
+        cannot work.
+
+            for result in client.emails.send_many(newsletter(), key_prefix="news-2026-12"):
+                if result.error is not None:
+                    print(result.index, result.error)
+        """
+        return Bulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)
 
     def get(self, id: str, *, timeout: float | None = None) -> EmailAnswer:
         """Return one e-mail with its bodies and events."""

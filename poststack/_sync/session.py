@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from poststack import _wire
 from poststack._clock import SystemClock
 from poststack._config import checked_timeout
+from poststack._request import Encoded
+from poststack._sync.turns import Turns
+from poststack._throttle import Throttle
 from poststack.errors import PostStackConnectionError, PostStackError, PostStackResponseError, PostStackTimeoutError
 from poststack.transports.base import Clock, HttpRequest, HttpResponse, TransportError, TransportTimeoutError
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from poststack._config import Config
     from poststack._request import Request
+    from poststack.throttling import RateLimiter
     from poststack.transports.base import Transport
     from poststack.types import Page
 
@@ -29,16 +33,21 @@ Item = TypeVar("Item")
 class Session:
     """Performs requests for all groups of one client."""
 
-    def __init__(self, config: Config, transport: Transport) -> None:
+    def __init__(self, config: Config, transport: Transport, limiter: RateLimiter | None = None) -> None:
         self._config = config
         self._transport = transport
+        self._turns = Turns(Throttle(config.rate_limit), limiter)
         self._headers = _wire.request_headers(config.api_key)
         clock = getattr(transport, "clock", None)
-        self._clock: Clock = clock if isinstance(clock, Clock) else SystemClock()
+        self.clock: Clock = clock if isinstance(clock, Clock) else SystemClock()
+        """The time that this client lives by."""
 
-    def call(self, request: Request[Answer], timeout: float | None = None) -> Answer:
-        """Return the answer as promised. Raises `ValueError` before anything is sent, `PostStackError` after."""
-        return _wire.decode(request, self._response(request, timeout))
+    def call(self, request: Request[Answer], timeout: float | None = None, clock: Clock | None = None) -> Answer:
+        """Return the answer as promised. Raises `ValueError` before anything is sent, `PostStackError` after.
+
+        `clock` replaces the session's own, for one whose waits end otherwise.
+        """
+        return _wire.decode(request, self._response(request, timeout, clock or self.clock))
 
     def iterate(self, request: Request[Page[Item]], timeout: float | None = None) -> Iterator[Item]:
         """Yield the items of all pages, fetching each page when its first item is wanted."""
@@ -58,8 +67,8 @@ class Session:
         """Release the transport's connections."""
         self._transport.close()
 
-    def _response(self, request: Request[Any], timeout: float | None) -> HttpResponse:
-        config, clock = self._config, self._clock
+    def _response(self, request: Request[Any], timeout: float | None, clock: Clock) -> HttpResponse:
+        config, turns = self._config, self._turns
         body = _wire.encode_body(request)
         url = config.base_url + _wire.target(request)
         headers = self._headers_of(request)
@@ -70,13 +79,20 @@ class Session:
             failure: PostStackError
             cause: TransportError | None = None
             try:
+                turn = turns.wait(clock, ends_at)
+            except PostStackError as error:
+                error.may_have_taken_effect = in_doubt
+                raise
+            try:
                 response = self._transport.send(HttpRequest(request.method, url, headers, body, timeout, ends_at))
             except TransportError as error:
                 failure, cause = _no_answer(error, config.base_url), error
             else:
                 if 200 <= response.status < 300:
+                    turns.heard(turn, response, None, clock)
                     return response
                 failure = _wire.error_from(response, clock.time())
+                turns.heard(turn, response, failure, clock)
             # A refusal says nothing of the attempts before it, and one of them may have been accepted.
             in_doubt = failure.may_have_taken_effect = failure.may_have_taken_effect or in_doubt
             failed_attempts += 1
@@ -93,6 +109,9 @@ class Session:
             return self._headers
         headers = _wire.Headers(self._headers)
         body = request.body
+        if isinstance(body, Encoded):
+            headers["Idempotency-Key"] = body.key
+            return headers
         key = cast("dict[str, object]", body).get("idempotency_key") if isinstance(body, dict) else None
         # The caller's own key is sent in both places, so it counts whichever of them the API looks at first.
         given = isinstance(key, str) and key.strip()

@@ -233,7 +233,7 @@ def test_every_public_method_is_in_the_table() -> None:
     }
 
     assert public - {name.split(",")[0] for name in CALLS} == {
-        "emails.iterate", "suppressions.iterate", "templates.iterate", "webhooks.verify",
+        "emails.iterate", "emails.send_many", "suppressions.iterate", "templates.iterate", "webhooks.verify",
     }  # fmt: skip
 
 

@@ -1,0 +1,41 @@
+"""What shares a limit of calls a second between processes: give it to a client as `rate_limit`.
+
+A number limits one client. An object of these shapes is asked before every attempt, so that all who ask the same one,
+or the same Redis, keep to one limit together.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+__all__ = ["AsyncRateLimiter", "RateLimiter"]
+
+
+class RateLimiter(Protocol):
+    """Gives places in a line to the calls of a `PostStack`. Must be safe to call from several threads."""
+
+    def reserve(self, longest: float | None) -> float:
+        """Take a place and return how many seconds to wait for it.
+
+        When that is `longest` seconds or more, take none and return the wait all the same.
+        """
+        ...
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody go for so long: the API has answered 429 with this `Retry-After`."""
+        ...
+
+
+class AsyncRateLimiter(Protocol):
+    """Gives places in a line to the calls of an `AsyncPostStack`."""
+
+    async def areserve(self, longest: float | None) -> float:
+        """Take a place and return how many seconds to wait for it.
+
+        When that is `longest` seconds or more, take none and return the wait all the same.
+        """
+        ...
+
+    async def ahold(self, seconds: float) -> None:
+        """Let nobody go for so long: the API has answered 429 with this `Retry-After`."""
+        ...
