@@ -25,9 +25,9 @@ class Plan:
     rounds: int
     quick: bool
 
-    def fewer(self, at_least: int = 3) -> int:
-        """Return half as many rounds, for what takes long."""
-        return max(min(at_least, self.rounds), (self.rounds + 1) // 2)
+    def at_most(self, rounds: int) -> int:
+        """Return the rounds of what takes long."""
+        return min(rounds, self.rounds)
 
     def scaled(self, count: int) -> int:
         """Return so many repetitions, or a quarter when it has to be quick."""

@@ -57,7 +57,9 @@ class _Number(Axis):
 class _Size(Axis):
     def use(self, plan: Plan, server: Server, series: Series, point: int) -> Used:
         """Measure e-mails of that size, fewer of the large ones."""
-        return sides.use(plan, series.side, server, series.how, min(400, max(6, 32 * KIBIBYTE**2 // point)), size=point)
+        return sides.use(
+            plan, series.side, server, series.how, min(400, max(24, 32 * KIBIBYTE**2 // point)), size=point
+        )
 
 
 class _InFlight(Axis):

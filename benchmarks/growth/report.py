@@ -34,7 +34,7 @@ _Found = dict[tuple[Series, int], "list[Used]"]
 
 def measure(plan: Plan) -> Written:
     """Return the section, and draw its picture."""
-    rounds = plan.fewer()
+    rounds = plan.at_most(3)
     most_quickly = 10_000
     with served() as server:
         numbers = [point for point in NUMBER.points if point < (most_quickly if plan.quick else MOST_EMAILS)]

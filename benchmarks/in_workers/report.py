@@ -19,7 +19,7 @@ __all__ = ["measure"]
 def measure(plan: Plan) -> Written:
     """Return the section; raise `LeftOutError` without a Redis."""
     ours, theirs = plan.environments.ours, plan.environments.published
-    rounds = plan.fewer()
+    rounds = plan.at_most(5)
     try:
         result = measure_workers(ours, theirs, rounds=rounds, quick=plan.quick)
     except DemoError as error:

@@ -65,7 +65,7 @@ def measure(plan: Plan) -> Written:
             count = plan.scaled(_SENT_SLOWLY.get(side, _SENT))
             return sides.use(plan, side, server, way.how, count, in_flight=way.in_flight)
 
-        found = {way: by_turns(way.sides, plan.rounds, partial(run, way)) for way in _WAYS}
+        found = {way: by_turns(way.sides, plan.at_most(5), partial(run, way)) for way in _WAYS}
     return _written(plan, found)
 
 
@@ -95,7 +95,7 @@ def _written(plan: Plan, found: dict[Way, dict[Side, list[Used]]]) -> Written:
             ranges.append([f"{side.name}, {way.title}", *goals[-1].cells, spread(ratios(ours, theirs))])
     lines += table(["ratio to the published SDK", "", "", "", "range"], ranges)
     lines += sides.busy_server(found.values())
-    lines.append(measured_when(plan.rounds, plan.environments.of_clients()))
+    lines.append(measured_when(plan.at_most(5), plan.environments.of_clients()))
     return Written("\n".join(lines), goals)
 
 

@@ -27,8 +27,7 @@ EMAIL = {
 def options(limit: float | None, redis: str | None) -> dict[str, Any]:
     """Return what the client is made with; the published SDK knows no such thing."""
     if redis is not None:
-        shared = import_module("poststack.throttling.redis").AsyncRedisRateLimiter
-        return {"rate_limit": shared(redis, limit)}
+        return {"rate_limit": import_module("poststack.throttling").AsyncRedisRateLimiter(redis, limit)}
     return {} if limit is None else {"rate_limit": limit}
 
 

@@ -21,7 +21,7 @@ __all__ = ["measure"]
 def measure(plan: Plan) -> Written:
     """Return the section."""
     ours, theirs = plan.environments.ours, plan.environments.published
-    rounds = plan.fewer()
+    rounds = plan.at_most(3)
     results = [measure_load(load, ours, theirs, rounds=rounds, quick=plan.quick) for load in LOADS]
     fast = {
         result: Goal(f"requests per second, {result.load.title}", result.ratio, LEAST_RATIO, at_least=True, digits=1)
