@@ -21,6 +21,7 @@ __all__ = [
     "Side", "Used", "busy_server", "use",
 ]  # fmt: skip
 
+_ROOT: Final = Path(__file__).parents[1]
 _WORKLOAD: Final = Path(__file__).with_name("workload.py")
 
 
@@ -41,7 +42,7 @@ class Side:
 
 OURS: Final = Side("this project", "ours", "ours")
 OURS_ON_AIOHTTP: Final = Side("this project on aiohttp", "ours_on_aiohttp", "ours")
-WITH_TRANSPORTS: Final = (OURS_ON_AIOHTTP,) if Path("poststack/transports/aiohttp.py").exists() else ()
+WITH_TRANSPORTS: Final = (OURS_ON_AIOHTTP,) if (_ROOT / "poststack" / "transports" / "aiohttp.py").exists() else ()
 PUBLISHED: Final = Side("published SDK", "published", "published")
 RESEND: Final = Side("resend", "resend_sdk", "resend")
 MAILBRIDGE: Final = Side("MailBridge", "mailbridge_package", "mailbridge")

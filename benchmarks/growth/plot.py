@@ -34,6 +34,14 @@ def plain(figure: float, _: object = None) -> str:
     return f"{figure:,g}"
 
 
+def short(number: int) -> str:
+    """Return a number as it fits below an axis."""
+    for unit, name in ((10**6, "M"), (10**3, "k")):
+        if number >= unit:
+            return f"{number / unit:g}{name}"
+    return str(number)
+
+
 def main(picture: str, panels: list[dict[str, Any]]) -> None:
     """Draw."""
     import_module("matplotlib").use("svg")
@@ -46,13 +54,20 @@ def main(picture: str, panels: list[dict[str, Any]]) -> None:
         for name, points in panel["lines"].items():
             colour, mark, style = LOOKS[name]
             axis.plot(*zip(*points, strict=True), color=colour, marker=mark, linestyle=style, markersize=6, label=name)
+        if panel["limit"]:
+            axis.axhline(panel["limit"], color="#222222", linewidth=1, linestyle=(0, (1, 3)))
+            axis.annotate(
+                f"goal: at most {panel['limit']:g} {panel['y']}",
+                (0.99, panel["limit"]), xycoords=("axes fraction", "data"),
+                xytext=(0, -12), textcoords="offset points", ha="right", fontsize=9,
+            )  # fmt: skip
         axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"], xscale="log", yscale="log")
         low, high = axis.get_ylim()
         # A few labels at least, and not too many.
         axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high / low < 500 else (1,), numticks=20))
         axis.yaxis.set_major_formatter(ticker.FuncFormatter(plain))
         marked = sorted({point for points in panel["lines"].values() for point, _ in points})
-        axis.set_xticks(marked, [size(one) if "size" in panel["x"] else f"{one:,}" for one in marked])
+        axis.set_xticks(marked, [size(one) if "size" in panel["x"] else short(one) for one in marked])
         axis.minorticks_off()
         axis.grid(color="#dddddd")
         axis.legend(fontsize=9, framealpha=0.9)

@@ -96,16 +96,22 @@ def _draw(plan: Plan, picture: Path, number: _Found, size: _Found, in_flight: _F
             drawn.setdefault(series.name, []).append((point, median(figure(used) for used in runs)))
         return drawn
 
-    def panel(what: str, by: str, unit: str, drawn: dict[str, list[tuple[int, float]]]) -> dict[str, object]:
-        return {"title": f"{what}, by {by}", "x": by, "y": unit, "lines": drawn}
+    def panel(
+        what: str, by: str, unit: str, drawn: dict[str, list[tuple[int, float]]], limit: float | None = None
+    ) -> dict[str, object]:
+        return {"title": f"{what}, by {by}", "x": by, "y": unit, "lines": drawn, "limit": limit}
 
     panels = [
         panel("CPU time of an e-mail", "number of e-mails", "µs", lines(number, _microseconds)),
-        panel("Memory above the start", "number of e-mails", "MiB", lines(number, lambda used: max(used.memory, 0.1))),
+        panel("Memory above the start", "number of e-mails", "MiB", lines(number, _memory), MOST_MEMORY),
         panel("CPU time of an e-mail", "size of its HTML", "µs", lines(size, _microseconds)),
         panel("CPU time of an e-mail", "calls in flight", "µs", lines(in_flight, _microseconds)),
     ]
     plan.environments.plotting.run(_PLOT, str(picture), given=json.dumps(panels))
+
+
+def _memory(used: Used) -> float:
+    return max(used.memory, 0.1)  # Nothing cannot be drawn on a logarithmic axis.
 
 
 def _microseconds(used: Used) -> float:
