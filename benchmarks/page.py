@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.section import HEAD
 from benchmarks.tables import table
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Page:
 
     def __str__(self) -> str:
         goals = [row for title in self._order if title in self._sections for row in self._goals[title]]
-        head = "\n".join(table(["section", "goal", "measured", "", ""], [])[:2])
+        head = "\n".join(table(["section", "", *HEAD], [])[:2])
         parts = [_INTRODUCTION, f"## {_GOALS}\n\n" + "\n".join([head, *goals]) + "\n"]
         parts += [f"## {title}\n\n{self._sections[title]}\n" for title in self._order if title in self._sections]
         return "\n".join(parts)

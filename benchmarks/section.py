@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.environments import Environments
 
-__all__ = ["Goal", "LeftOutError", "Plan", "Section", "Written"]
+__all__ = ["HEAD", "Goal", "LeftOutError", "Plan", "Section", "Written"]
+
+
+HEAD: Final = ("measured", "goal", "")
+"""What stands above the cells of a goal."""
 
 
 class LeftOutError(Exception):

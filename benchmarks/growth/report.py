@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks import sides
 from benchmarks.growth.measuring import IN_FLIGHT, MOST_EMAILS, NUMBER, SIZE, Axis, Series, measure_axis
-from benchmarks.section import Goal, Written
+from benchmarks.section import HEAD, Goal, Written
 from benchmarks.serving import served
 from benchmarks.tables import duration, measured_when, mebibytes, paragraph, table
 
@@ -59,7 +59,7 @@ def measure(plan: Plan) -> Written:
         f"took above the start at most. The row of {MOST_EMAILS:,} is from one round."
     )
     lines += _table(NUMBER, number, lambda point: f"{point:,}", memory=True)
-    lines += table(["", "", "", ""], [[goal.what, *goal.cells] for goal in goals])
+    lines += table(["", *HEAD], [[goal.what, *goal.cells] for goal in goals])
     lines += paragraph("With the size of an e-mail's HTML, one after another:")
     lines += _table(SIZE, size, _size, memory=True)
     lines += paragraph("With the number of calls in flight, each with one e-mail of 0.9 kB:")

@@ -28,13 +28,13 @@ def measure(plan: Plan) -> Written:
     goals: list[Goal] = []
     rows: list[list[str]] = []
     for one in results:
-        goal = Goal(f"CPU time of {KINDS[one.kind]}, through MailBridge's", one.ratio, MOST)
+        goal = Goal(f"CPU time of {KINDS[one.kind]}, divided by MailBridge's", one.ratio, MOST)
         # Where no request can be shared, nothing was promised.
         cells = goal.cells if one.kind == "same" else [goal.cells[0], "—", ""]
         goals += [goal] if one.kind == "same" else []
         cpu = [duration(median(seconds for seconds, _ in side)) for side in (one.ours, one.theirs)]
         memory = [mebibytes(median(size for _, size in side)) for side in (one.ours, one.theirs)]
         rows.append([KINDS[one.kind], *cpu, *cells, spread(one.ratios), *memory])
-    lines += table(["", "this project", "MailBridge", "ratio", "", "", "range", "memory", "of MailBridge"], rows)
+    lines += table(["", "this project", "MailBridge", "ratio", "goal", "", "range", "memory", "of MailBridge"], rows)
     lines.append(measured_when(plan.rounds, [ours, theirs]))
     return Written("\n".join(lines), goals)

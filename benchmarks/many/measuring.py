@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import sides
-from benchmarks.section import Goal, Written
+from benchmarks.section import HEAD, Goal, Written
 from benchmarks.serving import served
 from benchmarks.tables import duration, measured_when, mebibytes, paragraph, spread, table
 from benchmarks.turns import by_turns, middle_ratio, ratios
@@ -66,10 +66,10 @@ _WAYS: Final = (
     _ASEND,
 )
 _COMPARISONS: Final = (
-    Comparison("`send_many` through `send` of the published SDK", _MANY, _SEND, 0.02),
-    Comparison("asynchronous `send_many` through asynchronous `send` of the published SDK", _AMANY, _ASEND, 0.02),
-    Comparison("`send_many` through `batch` of the published SDK", _MANY, _BATCH, 1.3),
-    Comparison("asynchronous `send_many` through asynchronous `batch` of the published SDK", _AMANY, _ABATCH, 1.3),
+    Comparison("`send_many`, divided by `send` of the published SDK", _MANY, _SEND, 0.02),
+    Comparison("asynchronous `send_many`, divided by asynchronous `send` of the published SDK", _AMANY, _ASEND, 0.02),
+    Comparison("`send_many`, divided by `batch` of the published SDK", _MANY, _BATCH, 1.3),
+    Comparison("asynchronous `send_many`, divided by asynchronous `batch` of the published SDK", _AMANY, _ABATCH, 1.3),
 )
 
 
@@ -107,7 +107,7 @@ def measure(plan: Plan) -> Written:
         )
         goals.append(goal)
         rows.append([one.what, *goal.cells, spread(ratios(cpu[one.ours], cpu[one.theirs]), goal.digits)])
-    lines += table(["ratio of the CPU times", "", "", "", "range"], rows)
+    lines += table(["CPU time", *HEAD, "range"], rows)
     lines += sides.busy_server({way.side: runs} for way, runs in found.items())
     environments = plan.environments
     lines.append(measured_when(plan.rounds, [environments.ours, environments.published, environments.resend]))

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import sides
-from benchmarks.section import Goal, Written
+from benchmarks.section import HEAD, Goal, Written
 from benchmarks.serving import served
 from benchmarks.tables import duration, measured_when, paragraph, spread, table
 from benchmarks.turns import by_turns, middle_ratio, ratios
@@ -89,11 +89,13 @@ def _written(plan: Plan, found: dict[Way, dict[Side, list[Used]]]) -> Written:
             ours, theirs = cpu[way][side], cpu[way][sides.PUBLISHED]
             goals.append(
                 Goal(
-                    f"{side.name}, {way.title}: CPU time through the published SDK's", middle_ratio(ours, theirs), most
+                    f"{side.name}, {way.title}: CPU time divided by the published SDK's",
+                    middle_ratio(ours, theirs),
+                    most,
                 )
             )
             ranges.append([f"{side.name}, {way.title}", *goals[-1].cells, spread(ratios(ours, theirs))])
-    lines += table(["ratio to the published SDK", "", "", "", "range"], ranges)
+    lines += table(["CPU time divided by the published SDK's", *HEAD, "range"], ranges)
     lines += sides.busy_server(found.values())
     lines.append(measured_when(plan.at_most(5), plan.environments.of_clients()))
     return Written("\n".join(lines), goals)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks import sides
 from benchmarks.rate_limit.measuring import IN_FLIGHT, LIMIT, PROCESSES, SENT, Variant, under_limit
-from benchmarks.section import Goal, LeftOutError, Written
+from benchmarks.section import HEAD, Goal, LeftOutError, Written
 from benchmarks.tables import measured_when, paragraph, table
 from example_projects.demo.programs import DemoError
 
@@ -52,7 +52,7 @@ def measure(plan: Plan) -> Written:
         except DemoError as error:
             raise LeftOutError(str(error)) from error
     goals = [
-        Goal("time through the ideal time, limit shared by Redis", came[_SHARED].through_ideal, MOST_TIME),
+        Goal("time divided by the ideal time, limit shared by Redis", came[_SHARED].through_ideal, MOST_TIME),
         Goal(
             "429s of all requests, limit shared by Redis",
             100 * came[_SHARED].refused,
@@ -67,7 +67,7 @@ def measure(plan: Plan) -> Written:
         "when its last retry was refused, too."
     )
     lines += table(
-        ["", "sent", "given up", "seconds", "through the ideal time", "requests", "429s"],
+        ["", "sent", "given up", "seconds", "divided by the ideal time", "requests", "429s"],
         [
             [
                 f"**{variant.title}**" if variant is _SHARED else variant.title,
@@ -81,6 +81,6 @@ def measure(plan: Plan) -> Written:
             for variant, one in came.items()
         ],
     )
-    lines += table(["", "", "", ""], [[goal.what, *goal.cells] for goal in goals])
+    lines += table(["", *HEAD], [[goal.what, *goal.cells] for goal in goals])
     lines.append(measured_when(1, [plan.environments.ours, plan.environments.published], also=["redis"]))
     return Written("\n".join(lines), goals)
