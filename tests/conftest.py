@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +18,13 @@ ROOT = Path(__file__).parents[1]
 # How quick an example is decides nothing: the machine may be busy.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+def pytest_sessionfinish() -> None:
+    """Write what was covered now: xdist gives its workers ten seconds to end, too few on a busy machine."""
+    measuring = Coverage.current()
+    if measuring is not None:
+        measuring.save()
 
 
 @pytest.fixture(scope="session")
