@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from poststack.bulk import BulkProgress, BulkResult
     from poststack.errors import (
         APIError,
+        HeldBackError,
         OutcomeUnknownError,
         PostStackConnectionError,
         PostStackError,
@@ -38,6 +39,7 @@ __all__ = [
     "AsyncPostStack",
     "BulkProgress",
     "BulkResult",
+    "HeldBackError",
     "OutcomeUnknownError",
     "PostStack",
     "PostStackConnectionError",
@@ -61,6 +63,7 @@ _HOMES = {
     "AsyncPostStack": "poststack._async.client",
     "BulkProgress": "poststack.bulk",
     "BulkResult": "poststack.bulk",
+    "HeldBackError": "poststack.errors",
     "OutcomeUnknownError": "poststack.errors",
     "PostStack": "poststack._sync.client",
     "PostStackConnectionError": "poststack.errors",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from poststack._retry import RetryPolicy
 
-__all__ = ["DEFAULT_BASE_URL", "Config", "checked_timeout", "is_http"]
+__all__ = ["DEFAULT_BASE_URL", "Config", "checked_timeout", "is_http", "split_rate_limit"]
 
 DEFAULT_BASE_URL: Final = "https://api.poststack.dev"
+FASTEST: Final = 1e9
+"""Calls a second. More limits nothing."""
 LONGEST_TIMEOUT: Final = 1_000_000
 """Eleven days; sockets count milliseconds in 31 bits."""
 
@@ -55,9 +57,29 @@ class Config(NamedTuple):
             raise ValueError("deadline must be more than 0 seconds, or None for no limit.")
         if max_retries < 0:
             raise ValueError("max_retries must be 0 or more.")
-        if rate_limit is not None and not 0 < rate_limit < float("inf"):
-            raise ValueError("rate_limit must be more than 0 calls a second, or None for no limit of your own.")
         return cls(key, url, checked_timeout(timeout), RetryPolicy(max_retries), deadline, rate_limit)
+
+
+def split_rate_limit(given: object, method: str) -> tuple[float | None, Any]:
+    """Return the number of calls a second and the limiter, of which there is one at most.
+
+    `method` is what a limiter for this kind of client has. Raises `ValueError` for what limits nothing.
+    """
+    if given is None:
+        return None, None
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        if not 0 < given <= FASTEST:
+            raise ValueError(
+                f"rate_limit must be more than 0 calls a second, and at most {FASTEST:,.0f}, or None for no limit of "
+                "your own."
+            )
+        return given, None
+    if not callable(getattr(given, method, None)):
+        raise ValueError(
+            f"rate_limit is a number of calls a second, or a limiter of poststack.throttling with a method `{method}`; "
+            f"not {type(given).__name__}."
+        )
+    return None, given
 
 
 def checked_timeout(seconds: float) -> float:

@@ -7,7 +7,7 @@ Three things hold calls back, and each leaves those who wait to go one after ano
     a limit set by hand       calls are that far apart, and a little further: see `MARGIN`
 
 The API publishes no limits and no unit of `X-RateLimit-Reset` (poststack-api §1.3, §8): seconds since 1970 are meant,
-seconds from now are understood too, and nothing it says holds a call longer than a minute.
+seconds from now and milliseconds are understood too, and nothing it says holds a call longer than a minute.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MARGIN", "Throttle", "Turn"]
+__all__ = ["LONGEST_HOLD", "MARGIN", "Throttle", "Turn"]
 
 MARGIN: Final = 1.03
 """How much further apart than a limit says calls are: they arrive less evenly than they leave, and a server counts."""
@@ -38,6 +38,8 @@ FASTER: Final = 0.98
 each second in which none comes."""
 WEIGHT: Final = 0.3
 """Of one answer, when it tells something else than those before."""
+LARGEST_LIMIT: Final = 1_000_000_000
+"""Calls in a window. What claims more limits nothing, and numbers without end cannot be reckoned with."""
 SAME_END: Final = 0.4
 """Seconds. Ends of windows are told in whole seconds, and are as exact as two clocks agree."""
 OWN_CLOCK_TRUSTED: Final = 2.0
@@ -91,6 +93,10 @@ class Throttle:
         """Return whether a turn that was waited for still holds: a 429 since then takes it away."""
         return turn.granted and turn.epoch == self._epoch
 
+    def is_held(self, now: float) -> bool:
+        """Return whether a 429 keeps everybody back."""
+        return now < self._held_until
+
     def learn(self, turn: Turn, headers: Mapping[str, str], now: float, clock_time: float) -> None:
         """Take what the answer to a call says of the window. `clock_time` is in seconds since 1970."""
         said = _said(headers, now, clock_time) if "x-ratelimit-remaining" in headers else None
@@ -109,7 +115,7 @@ class Throttle:
 
     def hold(self, seconds: float, now: float) -> None:
         """Keep everybody back for so long: a 429 with a `Retry-After` says it to one, and means all."""
-        if seconds > LONGEST_HOLD:
+        if not 0 <= seconds <= LONGEST_HOLD:
             return
         with self._lock:
             until = now + seconds
@@ -224,9 +230,11 @@ def _said(headers: Mapping[str, str], now: float, clock_time: float) -> tuple[in
         reset = float(headers.get("x-ratelimit-reset", "nan"))
     except ValueError:
         return None
+    if reset > 1e11:
+        reset /= 1000  # Milliseconds since 1970.
     if reset > 1e9:
         reset -= _server_time(headers.get("date"), clock_time)
-    if limit < 1 or not (0 <= remaining <= limit and 0 < reset <= LONGEST_HOLD):
+    if not (1 <= limit <= LARGEST_LIMIT and 0 <= remaining <= limit and 0 < reset <= LONGEST_HOLD):
         return None
     return limit, remaining, now + reset
 
@@ -239,7 +247,7 @@ def _server_time(date: str | None, clock_time: float) -> float:
 
     try:
         theirs = parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, OverflowError, OSError):
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return clock_time
     return clock_time if abs(theirs - clock_time) <= OWN_CLOCK_TRUSTED else theirs
 

@@ -5,6 +5,7 @@
     │   ├── PostStackConnectionError      no answer at all: status_code is 0, the cause is kept
     │   │   └── PostStackTimeoutError     no answer in time, or the deadline of the call has passed
     │   ├── PostStackResponseError        an answer, but not one that the API promises
+    │   ├── HeldBackError                 a limit of calls a second would hold it back beyond its deadline; not called
     │   └── OutcomeUnknownError           another provider's: it may have been sent, and repeating it could double it
     └── ValueError                        wrong arguments, raised before anything is sent
         └── WebhookSignatureError         a webhook call whose signature does not match; never trust its body
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "HeldBackError",
     "OutcomeUnknownError",
     "PostStackConnectionError",
     "PostStackError",
@@ -132,6 +134,13 @@ class PostStackResponseError(PostStackError):
 
     def _leaves_doubt(self) -> bool:
         return True
+
+
+class HeldBackError(PostStackError):
+    """A limit of calls a second would hold the call back beyond its deadline, so this attempt was not made.
+
+    `status_code` is 429, and `retry_after` says in how many seconds there is room.
+    """
 
 
 class OutcomeUnknownError(PostStackError):

@@ -175,14 +175,16 @@ def _made(configuration: ClientSettings, transport: AsyncHttpcoreTransport) -> A
                 max_retries=configuration.max_retries,
                 keys=default_keys(),
             )
-    key = configuration.api_key
+    key = configuration.api_key if isinstance(configuration.api_key, str) else None
+    limit = configuration.rate_limit
     return AsyncPostStack(
-        key if isinstance(key, str) else None,
+        key,
         configuration.base_url,
         configuration.timeout,
         configuration.max_retries,
         deadline=configuration.deadline,
         transport=transport,
+        rate_limit=None if limit is None else limit.async_limiter(key),
     )
 
 

@@ -28,6 +28,7 @@ from poststack_django.settings import ClientSettings, get_settings
 if TYPE_CHECKING:
     from poststack.mailbridge import Mailer
     from poststack.mailbridge.configured import ProviderChoice
+    from poststack.throttling.configured import RateLimitChoice
     from poststack.transports.httpcore import HttpcoreTransport
     from poststack.types import SendEmail, SentEmail
     from poststack_django.provider_keys import DatabaseKeyStore
@@ -106,7 +107,19 @@ def overlaid(options: Mapping[str, Any]) -> ClientSettings:
     if named is not None or given is not None:
         chosen = named if named is not None else getattr(base.provider, "provider", None)
         provider = values.provider(lambda: provider_choice(chosen, given), "The option 'provider'")
+    own["rate_limit"] = _rate_limit_of(own.pop("rate_limit", None), base, provider)
     return replace(base, factory=None, provider=provider, **own)
+
+
+def _rate_limit_of(rate: object, base: ClientSettings, provider: ProviderChoice | None) -> RateLimitChoice | None:
+    if rate is None:
+        # That of the settings is for PostStack. Beside a `CLIENT` there is none, and the mailer has its own client.
+        limit = base.rate_limit if base.factory is None else values.rate_limit(None, None)
+        return limit if provider is None else None
+    limit = values.rate_limit(rate, None if base.rate_limit is None else base.rate_limit.redis_url)
+    if limit is not None and provider is not None:
+        values.refuse_rate_limit(limit, "the mailer's provider")
+    return limit
 
 
 @sensitive_variables()
@@ -158,8 +171,9 @@ def _make(configuration: ClientSettings) -> EmailClient:
             configuration.max_retries,
             deadline=configuration.deadline,
             transport=_shared_transport(),
+            rate_limit=None if configuration.rate_limit is None else configuration.rate_limit.limiter(key),
         )
-    except (TypeError, ValueError) as error:
+    except (ImportError, TypeError, ValueError) as error:
         raise ImproperlyConfigured(str(error)) from error
 
 

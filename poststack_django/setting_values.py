@@ -13,9 +13,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from poststack.mailbridge.errors import ConfigurationError
+from poststack.throttling.configured import rate_limit_choice
 
 if TYPE_CHECKING:
     from poststack.mailbridge.configured import ProviderChoice
+    from poststack.throttling.configured import RateLimitChoice
 
 __all__ = [
     "api_key",
@@ -25,6 +27,8 @@ __all__ = [
     "mapping",
     "positive_or_none",
     "provider",
+    "rate_limit",
+    "refuse_rate_limit",
     "refuse_unknown",
     "seconds",
     "secrets",
@@ -77,6 +81,22 @@ def texts(given: Mapping[str, object], key: str) -> tuple[str, ...] | None:
         if not isinstance(one, str):
             raise _wrong(key, "a list of texts", one)
     return tuple(cast("list[str]", found))
+
+
+def rate_limit(rate: object, redis_url: object) -> RateLimitChoice | None:
+    """Return the limit of calls a second, that of the environment where none is given; `None` for none."""
+    try:
+        return rate_limit_choice(rate, redis_url, names=("POSTSTACK['RATE_LIMIT']", "POSTSTACK['RATE_LIMIT_REDIS']"))
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
+
+
+def refuse_rate_limit(limit: RateLimitChoice, what: str) -> None:
+    """Raise: what sends cannot keep to the limit."""
+    try:
+        limit.refuse_beside(what)
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
 
 
 def choice(given: Mapping[str, object], key: str, choices: Sequence[str], default: str) -> str:

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
 from poststack.mailbridge.configured import ProviderChoice, provider_choice, provider_of_environment
+from poststack.throttling.configured import RateLimitChoice
 from poststack_django import setting_values as values
 
 __all__ = ["ApiKey", "ClientSettings", "OutboxSettings", "Settings", "StoredRecipients", "TaskQueue", "get_settings"]
@@ -46,6 +47,8 @@ class ClientSettings:
     """Makes the client instead of all of the above."""
     provider: ProviderChoice | None = None
     """Another provider, whose mailer is the client; then the key and the address above do not count."""
+    rate_limit: RateLimitChoice | None = None
+    """How many calls a second PostStack is asked to answer."""
 
     @property
     def key_for_message(self) -> Callable[[Any], str] | None:
@@ -118,6 +121,7 @@ class Settings:
 def get_settings() -> Settings:
     """Return the current settings. Raises `ImproperlyConfigured` naming the key that is wrong."""
     given = _given()
+    provider = _provider(given)
     return Settings(
         client=ClientSettings(
             api_key=values.api_key(given, "API_KEY") or os.environ.get("POSTSTACK_API_KEY") or None,
@@ -126,7 +130,8 @@ def get_settings() -> Settings:
             deadline=values.seconds(given, "DEADLINE", DEFAULT_DEADLINE),
             max_retries=values.whole_number(given, "MAX_RETRIES", DEFAULT_MAX_RETRIES),
             factory=values.function(given, "CLIENT"),
-            provider=_provider(given),
+            provider=provider,
+            rate_limit=_rate_limit(given, provider),
         ),
         webhook_secrets=values.secrets(given, "WEBHOOK_SECRETS", os.environ.get("POSTSTACK_WEBHOOK_SECRETS", "")),
         webhook_max_age=values.seconds(given, "WEBHOOK_MAX_AGE", None),
@@ -157,6 +162,8 @@ _KEYS: Final = (
     "OUTBOX",
     "PROVIDER",
     "PROVIDER_OPTIONS",
+    "RATE_LIMIT",
+    "RATE_LIMIT_REDIS",
     "RECORD",
     "REDIRECT_TO",
     "RETENTION_DAYS",
@@ -193,6 +200,17 @@ def _provider(given: Mapping[str, object]) -> ProviderChoice | None:
         raise ImproperlyConfigured("POSTSTACK has both CLIENT and PROVIDER, which both say what sends. Keep one.")
     provider, options = cast("Any", given.get("PROVIDER")), values.mapping(given, "PROVIDER_OPTIONS")
     return values.provider(lambda: provider_choice(provider, options), "POSTSTACK['PROVIDER']")
+
+
+def _rate_limit(given: Mapping[str, object], provider: ProviderChoice | None) -> RateLimitChoice | None:
+    if given.get("CLIENT") is not None and given.get("RATE_LIMIT") is None and given.get("RATE_LIMIT_REDIS") is None:
+        return None  # One of the environment is the business of whoever makes the client.
+    limit = values.rate_limit(given.get("RATE_LIMIT"), given.get("RATE_LIMIT_REDIS"))
+    if limit is not None and given.get("CLIENT") is not None:
+        values.refuse_rate_limit(limit, "the client that POSTSTACK['CLIENT'] makes")
+    if limit is not None and provider is not None:
+        values.refuse_rate_limit(limit, "another provider")
+    return limit
 
 
 def _outbox(given: Mapping[str, Any]) -> OutboxSettings:

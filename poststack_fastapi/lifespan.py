@@ -34,6 +34,8 @@ def make_lifespan(
     transport: AsyncTransport | None = None,
     provider: str | Callable[[], Any] | None = None,
     provider_options: Mapping[str, Any] | None = None,
+    rate_limit: float | None = None,
+    rate_limit_redis: str | None = None,
     client: AsyncPostStack | AsyncMailer | None = None,
     sync_client: PostStack | Mailer | None = None,
     inner: Lifespan | None = None,
@@ -44,10 +46,14 @@ def make_lifespan(
 
     The settings are those of `AsyncPostStack`. What is not given is read from the environment when the application
     starts: `POSTSTACK_API_KEY`, `POSTSTACK_BASE_URL`, `POSTSTACK_TIMEOUT`, `POSTSTACK_MAX_RETRIES`,
-    `POSTSTACK_DEADLINE`, and `POSTSTACK_WEBHOOK_SECRETS` with commas between them. `api_key` and `webhook_secrets` may
+    `POSTSTACK_DEADLINE`, `POSTSTACK_RATE_LIMIT`, `POSTSTACK_RATE_LIMIT_REDIS`, and `POSTSTACK_WEBHOOK_SECRETS` with
+    commas between them. `api_key` and `webhook_secrets` may
     be pydantic's `SecretStr`. `client` and `sync_client` are used as they are and stay open: clients of PostStack, or a
     MailBridge or Failover. `provider` sends through another provider, with the arguments of its `MailBridge` as
     `provider_options`; in the environment `POSTSTACK_PROVIDER`, and `POSTSTACK_PROVIDER_OPTIONS` as JSON.
+
+    `rate_limit` is in calls a second, of each client, or of all processes that use the same key and the Redis whose URL
+    is `rate_limit_redis`; other providers cannot keep to it, so that there it is a `ValueError`.
 
     `inner` is the application's own lifespan: it starts after the client and stops before it, and what it yields stays
     in the lifespan state. `event_store` remembers which webhook events are dealt with, by default in memory.
@@ -55,7 +61,9 @@ def make_lifespan(
     Raises `ValueError` for settings beside a `client`, and `TypeError` for a client or a store of the other kind; a
     wrong setting stops the start of the application.
     """
-    settings = ClientSettings(api_key, base_url, timeout, max_retries, deadline, provider, provider_options)
+    settings = ClientSettings(
+        api_key, base_url, timeout, max_retries, deadline, provider, provider_options, rate_limit, rate_limit_redis
+    )
     if client is not None and (settings != ClientSettings() or transport is not None):
         raise ValueError("Give make_lifespan either a client or the settings of one, not both.")
     _check_kinds(client, sync_client)
@@ -86,15 +94,22 @@ def make_lifespan(
 
 
 def _async_client(settings: ClientSettings, transport: AsyncTransport | None) -> AsyncPostStack | AsyncMailer:
+    limit = settings.limit()
     if (provider := settings.other_provider()) is not None:
+        if limit is not None:
+            limit.refuse_beside("another provider")
         return provider.async_mailer(**settings.patience(), transport=transport)
-    return AsyncPostStack(**settings.arguments(), transport=transport)
+    given = settings.arguments()
+    rate_limit = None if limit is None else limit.async_limiter(given.get("api_key"))
+    return AsyncPostStack(**given, transport=transport, rate_limit=rate_limit)
 
 
 def _sync_client(settings: ClientSettings, transport: Transport | None, stack: AsyncExitStack) -> dict[str, Any]:
     """Return the one for `def` endpoints; none where the provider's settings are for an asynchronous one only."""
     if (provider := settings.other_provider()) is None:
-        return {SYNC_CLIENT: stack.enter_context(PostStack(**settings.arguments(), transport=transport))}
+        limit, given = settings.limit(), settings.arguments()
+        rate_limit = None if limit is None else limit.limiter(given.get("api_key"))
+        return {SYNC_CLIENT: stack.enter_context(PostStack(**given, transport=transport, rate_limit=rate_limit))}
     if provider.is_function or not provider.has_store_for(asynchronous=False):
         return {}
     return {SYNC_CLIENT: stack.enter_context(provider.mailer(**settings.patience(), transport=transport))}

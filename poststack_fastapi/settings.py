@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from poststack.mailbridge.configured import provider_choice, provider_of_environment
 from poststack.receiving import webhook_secrets
+from poststack.throttling.configured import rate_limit_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from poststack.mailbridge.configured import ProviderChoice
     from poststack.receiving import HiddenText, Secrets
+    from poststack.throttling.configured import RateLimitChoice
 
 __all__ = ["ClientSettings", "secrets_of"]
 
@@ -35,6 +37,8 @@ class ClientSettings:
     deadline: float | None = None
     provider: str | Callable[[], Any] | None = None
     provider_options: Mapping[str, Any] | None = field(default=None, repr=False)
+    rate_limit: float | None = None
+    rate_limit_redis: str | None = field(default=None, repr=False)
 
     def other_provider(self) -> ProviderChoice | None:
         """Return what sends instead of PostStack. A key of PostStack that is given goes before the environment.
@@ -44,6 +48,13 @@ class ClientSettings:
         if self.provider is None and self.provider_options is None:
             return provider_of_environment() if self.api_key is None else None
         return provider_choice(self.provider, self.provider_options)
+
+    def limit(self) -> RateLimitChoice | None:
+        """Return how many calls a second PostStack is asked to answer; `None` when nobody says.
+
+        Raises `ValueError` naming the setting that is wrong.
+        """
+        return rate_limit_choice(self.rate_limit, self.rate_limit_redis, names=("rate_limit", "rate_limit_redis"))
 
     def patience(self) -> dict[str, Any]:
         """Return the times and the retries of a mailer, which has the client's defaults."""

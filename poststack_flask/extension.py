@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from poststack.mailbridge import AsyncMailer, Mailer
     from poststack.providers.events import EventSource
     from poststack.receiving import EventStore, Secrets
+    from poststack.throttling import AsyncRateLimiter, RateLimiter
     from poststack.transports.base import AsyncTransport, Transport
     from poststack_flask.sent import SentMessage
     from poststack_flask.settings import Sender
@@ -53,13 +54,23 @@ class _Arguments(_Patience):
     base_url: str | None
 
 
-class ClientArguments(_Arguments):
+class _RateLimit(TypedDict, total=False):
+    """Given where the application has one."""
+
+    rate_limit: float | RateLimiter
+
+
+class _AsyncRateLimit(TypedDict, total=False):
+    rate_limit: float | AsyncRateLimiter
+
+
+class ClientArguments(_Arguments, _RateLimit):
     """What `FlaskPostStack.make_client` is called with. The transport is what suppresses sending in tests."""
 
     transport: Transport
 
 
-class AsyncClientArguments(_Arguments):
+class AsyncClientArguments(_Arguments, _AsyncRateLimit):
     """What `FlaskPostStack.make_async_client` is called with. The transport is what suppresses sending in tests."""
 
     transport: AsyncTransport
@@ -82,6 +93,9 @@ class FlaskPostStack(MailMethods):
     testing; `event_store` is what several processes need to call handlers once for each event. Nothing about an
     application is kept on this object.
 
+    `rate_limit` is in calls a second: of each application's client, or of all processes that use the same key and the
+    Redis whose URL is `rate_limit_redis`.
+
     `provider` sends through another provider, with the arguments of its `MailBridge` as `provider_options`; `client` is
     a MailBridge or a Failover that is there already, goes before every setting, and stays open. Then views find that.
     """
@@ -98,6 +112,8 @@ class FlaskPostStack(MailMethods):
         timeout: float = TIMEOUT,
         max_retries: int = MAX_RETRIES,
         deadline: float | None = DEADLINE,
+        rate_limit: float | None = None,
+        rate_limit_redis: str | None = None,
         transport: Transport | None = None,
         suppress_send: bool | None = None,
         default_sender: Sender | None = None,
@@ -114,6 +130,8 @@ class FlaskPostStack(MailMethods):
             timeout=timeout,
             max_retries=max_retries,
             deadline=deadline,
+            rate_limit=rate_limit,
+            rate_limit_redis=rate_limit_redis,
             suppress_send=suppress_send,
             default_sender=default_sender,
             webhook_secrets=texts_of(webhook_secrets),
@@ -122,7 +140,7 @@ class FlaskPostStack(MailMethods):
             event_store=event_store,
         )
         if client is not None:
-            _check_own_client(client, beside=(api_key, base_url, provider, provider_options, transport))
+            _check_own_client(client, beside=(api_key, base_url, provider, provider_options, transport, rate_limit))
         self._client = client
         self._transport = transport
         self._handlers = EventHandlers()
@@ -144,10 +162,17 @@ class FlaskPostStack(MailMethods):
         transport = HttpcoreTransport() if self._transport is None else self._transport
         at_work = AppTransport(outlet, transport)
         mailer = self._mailer(app, settings)
+        limit = settings.limit
         client: PostStack | Mailer
         if mailer is None:
-            client = self.make_client(app, **_arguments(settings), transport=at_work)
+            # What sends nothing need not wait.
+            limits: _RateLimit = {}
+            if limit is not None and not outlet.suppressed:
+                limits = {"rate_limit": limit.limiter(settings.api_key)}
+            client = self.make_client(app, **_arguments(settings), **limits, transport=at_work)
         else:
+            if limit is not None:
+                limit.refuse_beside("another provider")
             from poststack_flask.mailers import at_work as mailer_at_work
 
             client = mailer_at_work(mailer, outlet)
@@ -213,7 +238,10 @@ class FlaskPostStack(MailMethods):
         elif transport is None:
             transport = AsyncHttpcoreTransport()
         at_work = AsyncAppTransport(state.outlet, transport, is_shared=is_shared)
-        return self.make_async_client(app, **_arguments(state.settings), transport=at_work)
+        limits: _AsyncRateLimit = {}
+        if (limit := state.settings.limit) is not None and not state.outlet.suppressed:
+            limits = {"rate_limit": limit.async_limiter(state.settings.api_key)}
+        return self.make_async_client(app, **_arguments(state.settings), **limits, transport=at_work)
 
     def _mailer(self, app: Flask, settings: Settings) -> Mailer | None:
         """Return what sends instead of PostStack, if anything does."""

@@ -202,22 +202,23 @@ class _ClockAtWork:
 
     def monotonic(self) -> float:
         """Return seconds that never go back."""
-        return self._clock.monotonic()
+        return self.current.monotonic()
 
     def time(self) -> float:
         """Return seconds since 1970."""
-        return self._clock.time()
+        return self.current.time()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        self._clock.sleep(seconds)
+        self.current.sleep(seconds)
 
     async def asleep(self, seconds: float) -> None:
         """Wait without blocking the event loop."""
-        await self._clock.asleep(seconds)
+        await self.current.asleep(seconds)
 
     @property
-    def _clock(self) -> Clock:
+    def current(self) -> Clock:
+        """The clock of this moment: clients forget what they have learned by another one."""
         return self._outlet.session.clock if self._outlet.suppressed else self._own
 
 

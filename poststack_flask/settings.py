@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from poststack.mailbridge.configured import options_from, provider_choice
 from poststack.receiving import MAX_AGE, webhook_secrets
+from poststack.throttling.configured import rate_limit_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poststack.mailbridge.configured import ProviderChoice
     from poststack.receiving import EventStore
+    from poststack.throttling.configured import RateLimitChoice
 
 __all__ = [
     "DEADLINE",
@@ -58,6 +60,9 @@ class Settings:
     timeout: float = TIMEOUT
     max_retries: int = MAX_RETRIES
     deadline: float | None = DEADLINE
+    rate_limit: float | None = None
+    """Calls a second: of this application's client, or of all processes that count in the Redis."""
+    rate_limit_redis: str | None = field(default=None, repr=False)
     suppress_send: bool | None = None
     """`None` means while the application is testing."""
     default_sender: Sender | None = field(default=None, repr=False)
@@ -73,6 +78,11 @@ class Settings:
     def other_provider(self) -> ProviderChoice | None:
         """Return what sends instead of PostStack. Raises `ValueError` for what cannot."""
         return provider_choice(self.provider, self.provider_options)
+
+    @property
+    def limit(self) -> RateLimitChoice | None:
+        """Return how many calls a second PostStack is asked to answer. Raises `ValueError` for what limits nothing."""
+        return rate_limit_choice(self.rate_limit, self.rate_limit_redis)
 
 
 def flag(name: str, value: object) -> bool:
@@ -157,6 +167,11 @@ def _number(name: str, value: object) -> float:
     return seconds
 
 
+def _rate(name: str, value: object) -> float | None:
+    choice = rate_limit_choice(value, names=(PREFIX + name, f"{PREFIX}{name}_REDIS"))
+    return None if choice is None else choice.rate
+
+
 def _number_or_none(name: str, value: object) -> float | None:
     if value is None or (isinstance(value, str) and value.strip().lower() == "none"):
         return None
@@ -233,6 +248,8 @@ _READERS: Final[Mapping[str, Callable[[str, object], object]]] = {
     "TIMEOUT": _number,
     "MAX_RETRIES": _whole_number,
     "DEADLINE": _number_or_none,
+    "RATE_LIMIT": _rate,
+    "RATE_LIMIT_REDIS": _text,
     "SUPPRESS_SEND": _flag,
     "DEFAULT_SENDER": _default_sender,
     "WEBHOOK_SECRETS": _secrets,

@@ -48,11 +48,15 @@ def async_client(settings: TaskSettings) -> AsyncPostStack | AsyncMailer:
 
     Raises `ValueError` when there is no key, or the provider's settings cannot work.
     """
+    limit = settings.limit
     if (provider := _provider(settings)) is not None:
+        if limit is not None:
+            limit.refuse_beside("another provider")
         return provider.async_mailer(timeout=settings.timeout, deadline=settings.deadline, max_retries=0)
     return AsyncPostStack(
-        settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline
-    )
+        settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline,
+        rate_limit=None if limit is None else limit.async_limiter(settings.api_key),
+    )  # fmt: skip
 
 
 def close_clients() -> None:
@@ -73,7 +77,7 @@ def _key(settings: TaskSettings) -> _Key:
     # Without a key in the settings it is that of the environment, which tests change.
     api_key = settings.api_key or os.environ.get("POSTSTACK_API_KEY")
     base_url = settings.base_url or os.environ.get("POSTSTACK_BASE_URL")
-    return (api_key, base_url, settings.timeout, settings.deadline, _provider(settings))
+    return (api_key, base_url, settings.timeout, settings.deadline, settings.limit, _provider(settings))
 
 
 def _provider(settings: TaskSettings) -> ProviderChoice | None:
@@ -86,9 +90,15 @@ def _provider(settings: TaskSettings) -> ProviderChoice | None:
 def _make(settings: TaskSettings) -> EmailClient:
     if settings.client is not None:
         return settings.client()
+    limit = settings.limit
     if (provider := _provider(settings)) is not None:
+        if limit is not None:
+            limit.refuse_beside("another provider")
         return provider.mailer(timeout=settings.timeout, deadline=settings.deadline, max_retries=0)
-    return PostStack(settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline)
+    return PostStack(
+        settings.api_key, settings.base_url, settings.timeout, max_retries=0, deadline=settings.deadline,
+        rate_limit=None if limit is None else limit.limiter(settings.api_key),
+    )  # fmt: skip
 
 
 def _begin_in_child() -> None:

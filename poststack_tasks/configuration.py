@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from poststack.mailbridge.configured import provider_choice
+from poststack.throttling.configured import rate_limit_choice
 from poststack_tasks.payload import LARGEST_JOB
 from poststack_tasks.policy import Limits
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from poststack.receiving import EventStore
+    from poststack.throttling.configured import RateLimitChoice
     from poststack.types import SendEmail, SentEmail
 
 __all__ = ["AsyncEmailClient", "EmailClient", "TaskSettings", "configure", "configure_defaults", "current_settings"]
@@ -74,8 +76,13 @@ class TaskSettings:
     """For each step of an attempt."""
     deadline: float | None = 30.0
     """For a whole attempt. Keep it below the time limits of the worker."""
+    rate_limit: float | None = None
+    """Calls a second: of each process, or of all that use the same key and Redis. `None`: from the environment variable
+    `POSTSTACK_RATE_LIMIT`, then no limit. A call that would be held back beyond the deadline is tried again later."""
+    rate_limit_redis: str | None = field(default=None, repr=False)
+    """The URL of the Redis. `None`: from the environment variable `POSTSTACK_RATE_LIMIT_REDIS`."""
     client: Callable[[], EmailClient] | None = field(default=None, repr=False)
-    """Makes the client, which may be a MailBridge, once in each process; then the four settings above do not count. It
+    """Makes the client, which may be a MailBridge, once in each process; then the settings above do not count. It
     should not retry by itself, as `PostStack(max_retries=0)` does not: the queue waits, and the worker is free."""
     provider: str | Callable[[], Any] | None = None
     """Another provider, by its name in `poststack.mailbridge`, or a function that makes the mailer, or its dotted path.
@@ -108,8 +115,17 @@ class TaskSettings:
         if self.client is not None and self.provider is not None:
             raise ValueError("The settings `client` and `provider` both say what sends. Give one of them.")
         provider_choice(self.provider, self.provider_options)  # Raises what is wrong with them.
+        limit = self.limit
+        if self.rate_limit is not None and limit is not None and (self.client or self.provider) is not None:
+            limit.refuse_beside("another provider" if self.client is None else "the `client` of the settings")
         if self.event_store is not None and not hasattr(self.event_store, "begin"):
             raise ValueError("The setting `event_store` has no method `begin`, as poststack.receiving.EventStore has.")
+
+    @property
+    def limit(self) -> RateLimitChoice | None:
+        """Return how many calls a second PostStack is asked to answer; `None` when nobody says."""
+        names = ("The setting `rate_limit`", "The setting `rate_limit_redis`")
+        return rate_limit_choice(self.rate_limit, self.rate_limit_redis, names=names)
 
 
 _KINDS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
@@ -117,6 +133,8 @@ _KINDS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("base_url", (str,), "text"),
     ("timeout", (int, float), "a number of seconds"),
     ("deadline", (int, float), "a number of seconds, or None"),
+    ("rate_limit", (int, float), "a number of calls a second"),
+    ("rate_limit_redis", (str,), "text"),
     ("limits", (Limits,), "a poststack_tasks.Limits, or a dictionary of its fields"),
     ("provider_options", (Mapping,), "a dictionary"),
     ("largest_job", (int,), "a number of characters"),

@@ -5,6 +5,7 @@
     no answer, broken answer, 408, 425, 5xx    retry later
     409 while an earlier attempt is running    retry later
     429 or 5xx with Retry-After                retry later, after that or the longest delay
+    held back by a limit of calls a second     retry later, when there is room: no attempt was made, so no backoff grows
     429 because a quota is used up             give up, unless the limits say to wait for the quota
     another provider's that may have sent it   give up: it knows no keys by which to tell a repetition
     every other refusal                        give up: it would be refused again
@@ -19,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from poststack.errors import OutcomeUnknownError
+from poststack.errors import HeldBackError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,9 +113,14 @@ def decide(
         return GiveUp(_why_not_again(error, what))
     if error.quota_exceeded and not limits.wait_for_quota:
         return GiveUp("the sending quota is used up")
-    # The exponent is bounded so that a job of a thousand attempts cannot overflow.
-    backoff = random() * limits.first_delay * 2.0 ** min(max(attempt, 1) - 1, 32)
-    delay = min(limits.longest_delay, max(error.retry_after or 0.0, backoff))
+    wanted = error.retry_after or 0.0
+    if isinstance(error, HeldBackError):
+        # Those who were held back together do not come back together.
+        delay = wanted * (1 + random())
+    else:
+        # The exponent is bounded so that a job of a thousand attempts cannot overflow.
+        delay = max(wanted, random() * limits.first_delay * 2.0 ** min(max(attempt, 1) - 1, 32))
+    delay = min(limits.longest_delay, delay)
     for name, limit in (("it expires", limits.expires), ("the horizon ends", limits.horizon)):
         if limit is not None and age + delay > limit:
             return GiveUp(f"{what}, and the next attempt would come after {name}")

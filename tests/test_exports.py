@@ -20,7 +20,11 @@ PUBLIC_MODULES = [
     "poststack.providers",
     "poststack.providers.events",
     "poststack.receiving",
+    "poststack.throttling",
+    "poststack.transports.aiohttp",
     "poststack.transports.base",
+    "poststack.transports.httpcore",
+    "poststack.transports.httpx2",
     "poststack.types",
     "poststack_fastapi",
 ]

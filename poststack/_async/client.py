@@ -9,7 +9,7 @@ from poststack._async.session import AsyncSession
 from poststack._async.suppressions import AsyncSuppressions
 from poststack._async.templates import AsyncTemplates
 from poststack._async.webhooks import AsyncWebhooks
-from poststack._config import Config
+from poststack._config import Config, split_rate_limit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -52,8 +52,7 @@ class AsyncPostStack:
         transport: AsyncTransport | None = None,
         rate_limit: float | AsyncRateLimiter | None = None,
     ) -> None:
-        limiter = None if rate_limit is None or isinstance(rate_limit, (int, float)) else rate_limit
-        own_limit = rate_limit if isinstance(rate_limit, (int, float)) else None
+        own_limit, limiter = split_rate_limit(rate_limit, "areserve")
         config = Config.resolve(api_key, base_url, timeout, max_retries, deadline, own_limit)
         if transport is None:
             from poststack.transports.httpcore import AsyncHttpcoreTransport

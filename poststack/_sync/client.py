@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._config import Config
+from poststack._config import Config, split_rate_limit
 from poststack._sync.emails import Emails
 from poststack._sync.session import Session
 from poststack._sync.suppressions import Suppressions
@@ -53,8 +53,7 @@ class PostStack:
         transport: Transport | None = None,
         rate_limit: float | RateLimiter | None = None,
     ) -> None:
-        limiter = None if rate_limit is None or isinstance(rate_limit, (int, float)) else rate_limit
-        own_limit = rate_limit if isinstance(rate_limit, (int, float)) else None
+        own_limit, limiter = split_rate_limit(rate_limit, "reserve")
         config = Config.resolve(api_key, base_url, timeout, max_retries, deadline, own_limit)
         if transport is None:
             from poststack.transports.httpcore import HttpcoreTransport

@@ -36,11 +36,13 @@ class Session:
     def __init__(self, config: Config, transport: Transport, limiter: RateLimiter | None = None) -> None:
         self._config = config
         self._transport = transport
-        self._turns = Turns(Throttle(config.rate_limit), limiter)
+        self._limiter = limiter
         self._headers = _wire.request_headers(config.api_key)
         clock = getattr(transport, "clock", None)
         self.clock: Clock = clock if isinstance(clock, Clock) else SystemClock()
         """The time that this client lives by."""
+        self._turns = Turns(Throttle(config.rate_limit), limiter)
+        self._turns_clock = _current(self.clock)
 
     def call(self, request: Request[Answer], timeout: float | None = None, clock: Clock | None = None) -> Answer:
         """Return the answer as promised. Raises `ValueError` before anything is sent, `PostStackError` after.
@@ -68,7 +70,7 @@ class Session:
         self._transport.close()
 
     def _response(self, request: Request[Any], timeout: float | None, clock: Clock) -> HttpResponse:
-        config, turns = self._config, self._turns
+        config, turns = self._config, self._turns_at_work()
         body = _wire.encode_body(request)
         url = config.base_url + _wire.target(request)
         headers = self._headers_of(request)
@@ -104,6 +106,13 @@ class Session:
             _log_retry(request, failed_attempts, failure, delay)
             clock.sleep(delay)
 
+    def _turns_at_work(self) -> Turns:
+        if (clock := _current(self.clock)) is not self._turns_clock:
+            # What was learned by one clock means nothing by another.
+            self._turns = Turns(Throttle(self._config.rate_limit), self._limiter)
+            self._turns_clock = clock
+        return self._turns
+
     def _headers_of(self, request: Request[Any]) -> Mapping[str, str]:
         if request.method != "POST":
             return self._headers
@@ -117,6 +126,11 @@ class Session:
         given = isinstance(key, str) and key.strip()
         headers["Idempotency-Key"] = _wire.header_key(given) if given else _new_key()
         return headers
+
+
+def _current(clock: Clock) -> object:
+    """Return the clock that a clock which stands for several goes by now."""
+    return getattr(clock, "current", clock)
 
 
 # The two modules below are imported with their first use: together they take as long to load as this package does.

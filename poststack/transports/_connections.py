@@ -23,9 +23,20 @@ from poststack.transports._sockets import is_readable
 from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["DEFAULT_PORTS", "AsyncConnection", "Connection", "Options", "Route", "patience", "transport_error"]
+__all__ = [
+    "DEFAULT_PORTS",
+    "AsyncConnection",
+    "Connection",
+    "Options",
+    "Route",
+    "forget_frames",
+    "patience",
+    "transport_error",
+]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 NO_DELAY: Final = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
@@ -49,6 +60,13 @@ class Options:
     keepalive_expiry: float = 15.0
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
+    engine: ModuleType = httpcore
+    """httpcore, or httpcore2, which has the same names for the same things."""
+
+    @property
+    def timeout_error(self) -> type[Exception]:
+        """What the engine raises when a step takes too long."""
+        return cast("type[Exception]", self.engine.TimeoutException)
 
     def route(self, origin: str) -> Route:
         """Return the way to an origin such as `https://api.example.com:8443`."""
@@ -73,15 +91,23 @@ class Options:
         return self.ssl_context
 
 
-def transport_error(error: Exception, *, request_sent: bool = True) -> TransportError:
-    """Return what a failure of sockets, TLS, h11 or httpcore is to the client."""
+def transport_error(error: Exception, timeout_error: type[Exception], *, request_sent: bool = True) -> TransportError:
+    """Return what a failure of sockets, TLS, the HTTP library or its parser is to the client."""
     if isinstance(error, TransportError):
         error.request_sent = request_sent
         return error
-    timed_out = isinstance(error, (httpcore.TimeoutException, TimeoutError, socket.timeout))
+    timed_out = isinstance(error, (timeout_error, TimeoutError, socket.timeout))
     kind = TransportTimeoutError if timed_out else TransportError
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return kind(text, request_sent=request_sent)
+
+
+def forget_frames(error: Exception) -> None:
+    """Drop where an error came from: reports print the variables of every frame, and a library's hold the API key."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 def patience(request: HttpRequest) -> float:
@@ -122,11 +148,12 @@ class Connection:
     def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever sockets and h11 raise; the caller closes the connection then."""
         self.request_sent = False
+        parts = self._conversation.start(request, target)
         connected = self._socket or self._connect(request)
         self.request_sent = True
         # A server may answer, and close, before it has read everything: what it says counts.
         with contextlib.suppress(ConnectionError, ssl.SSLError):
-            for part in self._conversation.start(request, target):
+            for part in parts:
                 # Not `sendall`: on TLS it would give each record of the part the whole time again.
                 unsent = memoryview(part)
                 while unsent:
@@ -147,7 +174,7 @@ class Connection:
 
     def _connect(self, request: HttpRequest) -> socket.socket:
         route = self._route
-        stream = connect(route.host, route.port, lambda: patience(request), NO_DELAY)
+        stream = connect(self._options.engine, route.host, route.port, lambda: patience(request), NO_DELAY)
         self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
         if route.scheme == "https":
             self._stream = stream = stream.start_tls(self._options.context(), route.host, patience(request))
@@ -187,11 +214,12 @@ class AsyncConnection:
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
         """Send and receive. Raises whatever httpcore and h11 raise; the caller closes the connection then."""
         self.request_sent = False
+        parts = self._conversation.start(request, target)
         stream = self._stream or await self._connect(request)
         self.request_sent = True
         # A server may answer, and close, before it has read everything: what it says counts.
-        with contextlib.suppress(httpcore.WriteError):
-            for part in self._conversation.start(request, target):
+        with contextlib.suppress(self._options.engine.WriteError):
+            for part in parts:
                 # Every event loop takes views, although the annotation does not say so.
                 await stream.write(cast("bytes", part), patience(request))
         receive = self._conversation.receive
@@ -208,8 +236,7 @@ class AsyncConnection:
 
     async def _connect(self, request: HttpRequest) -> httpcore.AsyncNetworkStream:
         route = self._route
-        # httpcore exports a stand-in for where anyio is missing, which makes the type a union; anyio comes with httpx.
-        backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+        backend = cast("httpcore.AsyncNetworkBackend", self._options.engine.AnyIOBackend())
         stream = await backend.connect_tcp(route.host, route.port, patience(request))
         self._stream = stream  # Before the handshake, so that a failure during it closes the socket.
         if route.scheme == "https":

@@ -1,4 +1,4 @@
-"""Network streams of httpcore that also end when the whole call must end.
+"""Network streams of httpcore, or httpcore2, that also end when the whole call must end.
 
 A timeout bounds one read. A server that sends a byte now and then resets it for ever, so each read and write here gets
 what is left until the deadline at most. A connection serves one request at a time, hence one `Deadline` for each.
@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 
+from poststack.transports.base import TransportTimeoutError
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
+    from types import ModuleType
 
 __all__ = ["AsyncDeadlineBackend", "Deadline", "DeadlineBackend", "connect"]
 
@@ -32,27 +35,31 @@ class Deadline:
         self.at: float | None = None
 
     def within(self, timeout: float | None) -> float | None:
-        """Return the timeout, shortened to what is left. Raises `httpcore.TimeoutException` when nothing is."""
+        """Return the timeout, shortened to what is left. Raises `TransportTimeoutError` when nothing is."""
         if self.at is None:
             return timeout
         left = self.at - time.monotonic()
         if left <= 0:
-            raise httpcore.TimeoutException("the deadline of the call has passed")
+            raise TransportTimeoutError("the deadline of the call has passed")
         return left if timeout is None else min(timeout, left)
 
 
 def connect(
-    host: str, port: int, time_left: Callable[[], float | None], socket_options: Iterable[Any] | None = None
+    engine: ModuleType,
+    host: str,
+    port: int,
+    time_left: Callable[[], float | None],
+    socket_options: Iterable[Any] | None = None,
 ) -> httpcore.NetworkStream:
     """Connect to the first address of a host that answers, and wait for each at most what is left by then.
 
     Name resolution takes as long as the system lets it.
     """
-    backend = httpcore.SyncBackend()
+    backend = cast("httpcore.NetworkBackend", engine.SyncBackend())
     # Given a name, the backend would grant the whole timeout to every address behind it.
     *others, last = [_numeric(entry[4]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in others:
-        with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+        with contextlib.suppress(engine.ConnectError, engine.ConnectTimeout):
             return backend.connect_tcp(address, port, time_left(), socket_options=socket_options)
     return backend.connect_tcp(last, port, time_left(), socket_options=socket_options)
 
@@ -65,8 +72,9 @@ def _numeric(address: tuple[Any, ...]) -> str:
 class DeadlineBackend(httpcore.NetworkBackend):
     """Opens streams that keep a deadline."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, engine: ModuleType) -> None:
         self._deadline = deadline
+        self._engine = engine
 
     def connect_tcp(
         self,
@@ -77,7 +85,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect within what is left."""
-        stream = connect(host, port, lambda: self._deadline.within(timeout), socket_options)
+        stream = connect(self._engine, host, port, lambda: self._deadline.within(timeout), socket_options)
         return _DeadlineStream(stream, self._deadline)
 
 
@@ -111,9 +119,9 @@ class _DeadlineStream(httpcore.NetworkStream):
 class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
     """Opens streams that keep a deadline, on asyncio and on trio."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, engine: ModuleType) -> None:
         self._deadline = deadline
-        self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+        self._backend = cast("httpcore.AsyncNetworkBackend", engine.AnyIOBackend())
 
     async def connect_tcp(
         self,

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final
 import h11
 
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
+from poststack.transports._http1_request import request_parts
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["READ_SIZE", "Conversation", "complete_headers"]
+__all__ = ["LONGEST_HEAD", "MOST_INTERIM_ANSWERS", "READ_SIZE", "Conversation"]
 
 READ_SIZE: Final = 64 * 2**10
 """Bytes asked for in one read."""
@@ -26,20 +25,9 @@ LONGEST_HEAD: Final = 100 * 2**10
 """Bytes of status line and headers, or of one chunk's size line."""
 MOST_INTERIM_ANSWERS: Final = 100
 """Answers such as 100 Continue before the real one; a server that sends more is not going to answer."""
-WRITE_SIZE: Final = 256 * 2**10
-"""Bytes between two looks at the clock; an e-mail with attachments has up to 34 MB."""
-SMALL: Final = 16 * 2**10
-"""Bytes of a body that are copied behind the headers: one system call and one packet for most e-mails."""
-
-
-def complete_headers(request: HttpRequest, host: str) -> list[tuple[str, str]]:
-    """Return all headers of a request in the order in which the published SDK sends them."""
-    if request.body is not None:
-        length = str(len(request.body))
-        return [("Host", host), *request.headers.items(), ("Content-Length", length)]
-    if request.method == "POST":
-        return [("Host", host), ("Content-Length", "0"), *request.headers.items()]
-    return [("Host", host), *request.headers.items()]
+# The state machine is told of these, whatever is sent: of a request, only this decides how its answer is read.
+_ASKED: Final = h11.Request(method="GET", target="/", headers=[("Host", "h11")])
+_ASKED_FOR_HEAD: Final = h11.Request(method="HEAD", target="/", headers=[("Host", "h11")])
 
 
 class Conversation:
@@ -54,23 +42,12 @@ class Conversation:
         self._body = bytearray()
         self._interim_answers = 0
 
-    def start(self, request: HttpRequest, target: str) -> Iterator[memoryview]:
-        """Yield the parts to send, in order.
-
-        They are views because error reports print the variables of a failed call, and the headers hold the API key.
-        """
-        body, http = request.body, self._http
-        headers = complete_headers(request, self._host)
-        head = http.send(h11.Request(method=request.method, headers=headers, target=target)) or b""
-        content = b"".join(http.send_with_data_passthrough(h11.Data(data=body)) or ()) if body else b""
-        http.send(h11.EndOfMessage())
-        if len(content) <= SMALL:
-            yield memoryview(head + content)
-            return
-        yield memoryview(head)
-        view = memoryview(content)
-        for start in range(0, len(view), WRITE_SIZE):
-            yield view[start : start + WRITE_SIZE]
+    def start(self, request: HttpRequest, target: str) -> list[memoryview]:
+        """Return the parts to send, in order. Raises `TransportError` for what HTTP cannot say."""
+        parts = request_parts(request, target, self._host)
+        self._http.send(_ASKED_FOR_HEAD if request.method == "HEAD" else _ASKED)
+        self._http.send(h11.EndOfMessage())
+        return parts
 
     def receive(self, data: bytes) -> HttpResponse | None:
         """Take what was read, `b""` at the end of the stream. Raises what h11 raises, and `TransportError`."""

@@ -1,4 +1,4 @@
-"""Connections through a proxy: httpcore's, with every step kept within the deadline.
+"""Connections through a proxy: those of httpcore or httpcore2, with every step kept within the deadline.
 
 httpcore opens tunnels and speaks to HTTP and SOCKS proxies, at the price of its pool for each request. Behind a proxy
 that price does not matter.
@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
-from poststack.transports._connections import DEFAULT_PORTS, transport_error
+from poststack.transports._connections import DEFAULT_PORTS, AsyncConnection, Connection, forget_frames, transport_error
 from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
-from poststack.transports._http1 import complete_headers
+from poststack.transports._http1_request import complete_headers
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from poststack.transports._connections import Options, Route
     from poststack.transports.base import HttpRequest, HttpResponse
 
-__all__ = ["AsyncProxiedConnection", "ProxiedConnection"]
+__all__ = ["AsyncProxiedConnection", "ProxiedConnection", "async_connection_to", "connection_to"]
 
 
 class ProxiedConnection:
@@ -47,7 +47,7 @@ class ProxiedConnection:
         self._deadline.at = request.deadline
         try:
             pool = self._pool = self._pool or self._opened()
-            response = pool.handle_request(_request(self._route, request, target))
+            response = pool.handle_request(_request(self._options, self._route, request, target))
             try:
                 body = bytearray()
                 for part in cast("Iterable[bytes]", response.stream):
@@ -56,11 +56,12 @@ class ProxiedConnection:
                         raise too_long()
             finally:
                 response.close()
-        except TransportError:
-            raise
+        except TransportError as error:
+            forget_frames(error)
+            raise error  # Not `raise` alone, which on Python 3.10 would bring the frames back.
         except Exception as error:
-            _forget_frames(error)
-            raise transport_error(error) from error
+            forget_frames(error)
+            raise transport_error(error, self._options.timeout_error) from error
         return answer(response.status, response.headers, bytes(body), _reason(response))
 
     def close(self) -> None:
@@ -69,9 +70,11 @@ class ProxiedConnection:
             self._pool.close()
 
     def _opened(self) -> httpcore.ConnectionPool:
-        kind = httpcore.SOCKSProxy if self._proxy.startswith("socks") else httpcore.HTTPProxy
+        engine = self._options.engine
+        kind = engine.SOCKSProxy if self._proxy.startswith("socks") else engine.HTTPProxy
         arguments = _proxy_arguments(self._proxy, self._route, self._options)
-        return kind(**arguments, network_backend=DeadlineBackend(self._deadline))
+        backend = DeadlineBackend(self._deadline, engine)
+        return cast("httpcore.ConnectionPool", kind(**arguments, network_backend=backend))
 
 
 class AsyncProxiedConnection:
@@ -93,7 +96,7 @@ class AsyncProxiedConnection:
         self._deadline.at = request.deadline
         try:
             pool = self._pool = self._pool or self._opened()
-            response = await pool.handle_async_request(_request(self._route, request, target))
+            response = await pool.handle_async_request(_request(self._options, self._route, request, target))
             try:
                 body = bytearray()
                 async for part in cast("AsyncIterable[bytes]", response.stream):
@@ -102,11 +105,12 @@ class AsyncProxiedConnection:
                         raise too_long()
             finally:
                 await response.aclose()
-        except TransportError:
-            raise
+        except TransportError as error:
+            forget_frames(error)
+            raise error  # Not `raise` alone, which on Python 3.10 would bring the frames back.
         except Exception as error:
-            _forget_frames(error)
-            raise transport_error(error) from error
+            forget_frames(error)
+            raise transport_error(error, self._options.timeout_error) from error
         return answer(response.status, response.headers, bytes(body), _reason(response))
 
     async def aclose(self) -> None:
@@ -115,34 +119,30 @@ class AsyncProxiedConnection:
             await self._pool.aclose()
 
     def _opened(self) -> httpcore.AsyncConnectionPool:
-        kind = httpcore.AsyncSOCKSProxy if self._proxy.startswith("socks") else httpcore.AsyncHTTPProxy
+        engine = self._options.engine
+        kind = engine.AsyncSOCKSProxy if self._proxy.startswith("socks") else engine.AsyncHTTPProxy
         arguments = _proxy_arguments(self._proxy, self._route, self._options)
-        return kind(**arguments, network_backend=AsyncDeadlineBackend(self._deadline))
-
-
-def _forget_frames(error: Exception) -> None:
-    # Error reports print the variables of every frame, and httpcore's hold the headers with the API key.
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
+        backend = AsyncDeadlineBackend(self._deadline, engine)
+        return cast("httpcore.AsyncConnectionPool", kind(**arguments, network_backend=backend))
 
 
 def _reason(response: httpcore.Response) -> bytes:
     return cast("dict[str, bytes]", response.extensions).get("reason_phrase", b"")  # pyright: ignore[reportUnknownMemberType]  # httpcore annotates a bare dict
 
 
-def _request(route: Route, request: HttpRequest, target: str) -> httpcore.Request:
+def _request(options: Options, route: Route, request: HttpRequest, target: str) -> httpcore.Request:
     headers = complete_headers(request, route.host_header)
     port = None if route.port == DEFAULT_PORTS[route.scheme] else route.port
     wait = request.timeout
-    return httpcore.Request(
+    engine = options.engine
+    made = engine.Request(
         request.method,
-        httpcore.URL(scheme=route.scheme, host=route.host, port=port, target=target),
+        engine.URL(scheme=route.scheme, host=route.host, port=port, target=target),
         headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
         content=request.body,
         extensions={"timeout": {"connect": wait, "read": wait, "write": wait, "pool": wait}},
     )
+    return cast("httpcore.Request", made)
 
 
 def _proxy_arguments(proxy: str, route: Route, options: Options) -> dict[str, Any]:
@@ -158,3 +158,15 @@ def _proxy_arguments(proxy: str, route: Route, options: Options) -> dict[str, An
     if parts.username:
         arguments["proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
     return arguments
+
+
+def connection_to(route: Route, options: Options) -> Connection | ProxiedConnection:
+    """Return a connection that is not open yet, through the proxy where there is one."""
+    return Connection(route, options) if route.proxy is None else ProxiedConnection(route, route.proxy, options)
+
+
+def async_connection_to(route: Route, options: Options) -> AsyncConnection | AsyncProxiedConnection:
+    """Return a connection that is not open yet, through the proxy where there is one."""
+    if route.proxy is None:
+        return AsyncConnection(route, options)
+    return AsyncProxiedConnection(route, route.proxy, options)

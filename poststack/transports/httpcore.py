@@ -7,28 +7,19 @@ own).
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import anyio
-
-from poststack.transports._connections import AsyncConnection, Connection, Options, Route, patience, transport_error
-from poststack.transports._proxied import AsyncProxiedConnection, ProxiedConnection
-from poststack.transports.base import TransportTimeoutError
-from poststack.transports.turnstile import Turnstile, asyncio_loop
+from poststack.transports._connections import Options
+from poststack.transports._pools import AsyncPooledTransport, PooledTransport
+from poststack.transports._proxied import async_connection_to, connection_to
 
 if TYPE_CHECKING:
     import ssl
 
-    from poststack.transports.base import HttpRequest, HttpResponse
-
 __all__ = ["AsyncHttpcoreTransport", "HttpcoreTransport"]
 
 
-class HttpcoreTransport:
+class HttpcoreTransport(PooledTransport):
     """Send requests over connections that are kept open, from any number of threads.
 
     At most `max_connections` are open to one origin; further calls wait for one, at most `timeout` seconds. An idle
@@ -43,94 +34,10 @@ class HttpcoreTransport:
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
     ) -> None:
-        self._options = Options(max_connections, keepalive_expiry, ssl_context, proxy)
-        self._pools: dict[str, _Pool] = {}
-        _in_this_process.add(self)
-
-    def send(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer whatever its status; raise `TransportError` when there is none."""
-        url = request.url
-        origin_end = _origin_end(url)
-        origin = url[:origin_end]
-        pool = self._pools.get(origin)
-        if pool is None:
-            pool = self._pools.setdefault(origin, _Pool(self._options.route(origin), self._options))
-        return pool.send(request, url[origin_end:] or "/")
-
-    def close(self) -> None:
-        """Close idle connections. The transport stays usable: a later request opens a new one."""
-        for pool in list(self._pools.values()):
-            pool.close()
-
-    def forget_connections(self) -> None:
-        """Start without connections, as a forked child must: those it sees belong to its parent."""
-        pools, self._pools = self._pools, {}
-        for pool in pools.values():
-            pool.close()  # Closes this process's copies only; nothing is said to the server.
+        super().__init__(Options(max_connections, keepalive_expiry, ssl_context, proxy), connection_to)
 
 
-class _Pool:
-    """The connections to one origin."""
-
-    def __init__(self, route: Route, options: Options) -> None:
-        self._route = route
-        self._options = options
-        # Appending and popping are atomic, so the stack needs no lock.
-        self._idle: list[Connection | ProxiedConnection] = []
-        self._free = threading.BoundedSemaphore(options.max_connections)
-        # A client that nobody closed ends without a warning about sockets, also at the end of the program.
-        weakref.finalize(self, _close_all, self._idle)
-
-    def send(self, request: HttpRequest, target: str) -> HttpResponse:
-        if not self._free.acquire(timeout=patience(request)):
-            raise TransportTimeoutError("no connection became free in time", request_sent=False)
-        try:
-            connection = self._take()
-            try:
-                response = connection.exchange(request, target)
-            except Exception as error:
-                connection.close()
-                failure = transport_error(error, request_sent=connection.request_sent)
-                if failure is error:
-                    raise
-                raise failure from error
-            except BaseException:
-                connection.close()
-                raise
-            self._give_back(connection)
-            return response
-        finally:
-            self._free.release()
-
-    def _take(self) -> Connection | ProxiedConnection:
-        with contextlib.suppress(IndexError):  # Another thread may take the last one at any moment.
-            while True:
-                connection = self._idle.pop()
-                if not connection.stale:
-                    return connection
-                connection.close()
-        proxy = self._route.proxy
-        if proxy is not None:
-            return ProxiedConnection(self._route, proxy, self._options)
-        return Connection(self._route, self._options)
-
-    def _give_back(self, connection: Connection | ProxiedConnection) -> None:
-        if connection.idle:
-            self._idle.append(connection)
-        else:
-            connection.close()
-
-    def close(self) -> None:
-        _close_all(self._idle)
-
-
-def _close_all(idle: list[Connection | ProxiedConnection]) -> None:
-    with contextlib.suppress(IndexError):
-        while True:
-            idle.pop().close()
-
-
-class AsyncHttpcoreTransport:
+class AsyncHttpcoreTransport(AsyncPooledTransport):
     """Send requests over connections that are kept open, on asyncio and on trio.
 
     At most `max_connections` are open to one origin; further calls wait for one, at most `timeout` seconds. An idle
@@ -146,138 +53,4 @@ class AsyncHttpcoreTransport:
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
     ) -> None:
-        self._options = Options(max_connections, keepalive_expiry, ssl_context, proxy)
-        # A connection works on the event loop that opened it and on no other.
-        self._loops: weakref.WeakKeyDictionary[Any, dict[str, _AsyncPool]] = weakref.WeakKeyDictionary()
-        _in_this_process.add(self)
-
-    async def asend(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer whatever its status; raise `TransportError` when there is none."""
-        url = request.url
-        origin_end = _origin_end(url)
-        origin = url[:origin_end]
-        pools = self._pools()
-        pool = pools.get(origin)
-        if pool is None:
-            pool = pools[origin] = _AsyncPool(self._options.route(origin), self._options)
-        return await pool.send(request, url[origin_end:] or "/")
-
-    async def aclose(self) -> None:
-        """Close this event loop's idle connections. The transport stays usable: a later request opens a new one."""
-        for pool in self._pools().values():
-            await pool.aclose()
-
-    def forget_connections(self) -> None:
-        """Start without connections, as a forked child must: those it sees belong to its parent."""
-        self._loops = weakref.WeakKeyDictionary()
-
-    def _pools(self) -> dict[str, _AsyncPool]:
-        loop = _running_loop()
-        pools = self._loops.get(loop)
-        if pools is None:
-            self._forget_ended_loops()
-            pools = self._loops[loop] = {}
-        return pools
-
-    def _forget_ended_loops(self) -> None:
-        import asyncio
-
-        # An open connection refers to its loop, so the weak reference alone never lets go of either.
-        for loop in list(self._loops):
-            if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
-                self._loops.pop(loop, None)
-
-
-class _AsyncPool:
-    """The connections to one origin on one event loop."""
-
-    def __init__(self, route: Route, options: Options) -> None:
-        self._route = route
-        self._options = options
-        self._idle: list[AsyncConnection | AsyncProxiedConnection] = []
-        self._free = anyio.Semaphore(options.max_connections)
-        self._turnstile = Turnstile()
-
-    async def send(self, request: HttpRequest, target: str) -> HttpResponse:
-        await self._turnstile.enter()
-        response = await self._exchange(request, target)
-        # Again, for what the caller does with it: the answers to a burst can come all at once.
-        await self._turnstile.enter()
-        return response
-
-    async def _exchange(self, request: HttpRequest, target: str) -> HttpResponse:
-        try:
-            self._free.acquire_nowait()
-        except anyio.WouldBlock:
-            with anyio.move_on_after(patience(request)) as scope:
-                await self._free.acquire()
-            if scope.cancelled_caught:
-                raise TransportTimeoutError("no connection became free in time", request_sent=False) from None
-        try:
-            connection = await self._take()
-            try:
-                response = await connection.exchange(request, target)
-            except Exception as error:
-                await _close(connection)
-                failure = transport_error(error, request_sent=connection.request_sent)
-                if failure is error:
-                    raise
-                raise failure from error
-            except BaseException:
-                await _close(connection)
-                raise
-            if connection.idle:
-                self._idle.append(connection)
-            else:
-                await _close(connection)
-            return response
-        finally:
-            self._free.release()
-
-    async def _take(self) -> AsyncConnection | AsyncProxiedConnection:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.stale:
-                return connection
-            await _close(connection)
-        proxy = self._route.proxy
-        if proxy is not None:
-            return AsyncProxiedConnection(self._route, proxy, self._options)
-        return AsyncConnection(self._route, self._options)
-
-    async def aclose(self) -> None:
-        while self._idle:
-            await _close(self._idle.pop())
-
-
-async def _close(connection: AsyncConnection | AsyncProxiedConnection) -> None:
-    # Also when the call is being cancelled: a socket left open would be answered to nobody.
-    with anyio.CancelScope(shield=True), contextlib.suppress(Exception):
-        await connection.aclose()
-
-
-def _origin_end(url: str) -> int:
-    """Return where the path begins in an absolute address: `https://` is 8 characters long."""
-    end = url.find("/", 8)
-    return len(url) if end < 0 else end
-
-
-def _running_loop() -> Any:
-    loop = asyncio_loop()
-    if loop is not None:
-        return loop
-    from trio.lowlevel import current_trio_token
-
-    return current_trio_token()
-
-
-_in_this_process: weakref.WeakSet[HttpcoreTransport | AsyncHttpcoreTransport] = weakref.WeakSet()
-
-
-def _forget_parents_connections() -> None:
-    for transport in list(_in_this_process):
-        transport.forget_connections()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parents_connections)
+        super().__init__(Options(max_connections, keepalive_expiry, ssl_context, proxy), async_connection_to)

@@ -60,6 +60,7 @@ class EmailBackend(BaseEmailBackend):
         timeout: float | None = None,
         deadline: float | None = _AS_IN_THE_SETTINGS,
         max_retries: int | None = None,
+        rate_limit: float | None = None,
         send_defaults: Mapping[str, Any] | None = None,
         allowed_recipients: Sequence[str] | None = _AS_IN_THE_SETTINGS,
         redirect_to: str | None = _AS_IN_THE_SETTINGS,
@@ -82,6 +83,7 @@ class EmailBackend(BaseEmailBackend):
             "provider_options": provider_options,
             "timeout": timeout,
             "max_retries": max_retries,
+            "rate_limit": rate_limit,
         }
         self._options: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         if deadline is not _AS_IN_THE_SETTINGS:

@@ -27,6 +27,7 @@ _OPTIONS: Final = (
     "max_retries",
     "provider",
     "provider_options",
+    "rate_limit",
     "redirect_to",
     "timeout",
 )

@@ -51,6 +51,17 @@ def test_the_client_and_the_task_policy_need_nothing() -> None:
     assert "Emails object" in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("module", "absent", "extra"),
+    [("aiohttp", "aiohttp", "aiohttp"), ("httpx2", "httpcore2", "httpx2")],
+)
+def test_a_transport_names_its_extra(module: str, absent: str, extra: str) -> None:
+    done = run_without(absent, program=f"import poststack.transports.{module}")
+
+    assert done.returncode == 1
+    assert f'pip install "poststack[{extra}]"' in done.stderr.splitlines()[-1]
+
+
 def test_amazon_ses_names_its_extra_when_it_is_asked_for() -> None:
     done = run_without(
         "botocore",

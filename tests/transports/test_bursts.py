@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from poststack.transports.base import HttpRequest
-from poststack.transports.httpcore import AsyncHttpcoreTransport
 from poststack.transports.turnstile import PER_TURN, Turnstile
 from tests.servers import ACCEPTED, Visitor, answering, serving
+from tests.transports.conversations import ON_ASYNCIO
 from tests.turns import Turns
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterator
+
+    from tests.transports.conversations import Flavour
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -57,11 +59,12 @@ class Together:
             answering()(visitor)
 
 
-def test_calls_that_begin_together_are_sent_over_several_turns() -> None:
+@pytest.mark.parametrize("flavour", ON_ASYNCIO)
+def test_calls_that_begin_together_are_sent_over_several_turns(flavour: Flavour) -> None:
     together = Together()
 
     async def main(url: str) -> Counter[int]:
-        transport = AsyncHttpcoreTransport()
+        transport = flavour.transport()
         turns = Turns()
         first = asyncio.gather(*[transport.asend(HttpRequest("GET", url, {})) for _ in range(BURST)])
         await asyncio.to_thread(together.answered.wait, 20)
@@ -78,11 +81,12 @@ def test_calls_that_begin_together_are_sent_over_several_turns() -> None:
     assert max(sent.values()) <= PER_TURN
 
 
-def test_calls_that_are_answered_together_go_on_over_several_turns() -> None:
+@pytest.mark.parametrize("flavour", ON_ASYNCIO)
+def test_calls_that_are_answered_together_go_on_over_several_turns(flavour: Flavour) -> None:
     together = Together()
 
     async def main(url: str) -> Counter[int]:
-        transport = AsyncHttpcoreTransport()
+        transport = flavour.transport()
         turns = Turns()
 
         async def call() -> None:
@@ -104,12 +108,13 @@ def test_calls_that_are_answered_together_go_on_over_several_turns() -> None:
     assert max(answered.values()) <= PER_TURN
 
 
-def test_calls_cancelled_while_they_wait_for_their_turn_hold_up_nobody() -> None:
+@pytest.mark.parametrize("flavour", ON_ASYNCIO)
+def test_calls_cancelled_while_they_wait_for_their_turn_hold_up_nobody(flavour: Flavour) -> None:
     async def main(url: str) -> list[int | BaseException]:
-        transport = AsyncHttpcoreTransport()
+        transport = flavour.transport()
 
         async def call() -> int:
-            return (await transport.asend(HttpRequest("GET", url, {}))).status
+            return int((await transport.asend(HttpRequest("GET", url, {}))).status)
 
         calls = [asyncio.create_task(call()) for _ in range(BURST)]
         await asyncio.sleep(0)

@@ -12,14 +12,25 @@ import anyio
 import pytest
 import trio
 
-from poststack import AsyncPostStack, PostStack, PostStackConnectionError, PostStackTimeoutError
+from poststack import PostStackConnectionError, PostStackTimeoutError
 from poststack.transports.base import HttpRequest, TransportTimeoutError
-from poststack.transports.httpcore import AsyncHttpcoreTransport, HttpcoreTransport
 from tests.servers import ACCEPTED, Server, Visitor, answering, serving
-from tests.transports.conversations import EMAIL, FLAVOURS, KEY, run_call
+from tests.transports.conversations import (
+    ASYNCHRONOUS,
+    EMAIL,
+    FLAVOURS,
+    ON_ASYNCIO,
+    ON_TRIO,
+    SYNCHRONOUS,
+    ask,
+    run_call,
+    send,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.transports.conversations import Flavour
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -54,7 +65,7 @@ class Gate:
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_calls_one_after_another_share_a_connection(flavour: str) -> None:
+def test_calls_one_after_another_share_a_connection(flavour: Flavour) -> None:
     with serving(answering()) as server:
         run_call(flavour, server.url, _five_times(flavour))
 
@@ -63,7 +74,7 @@ def test_calls_one_after_another_share_a_connection(flavour: str) -> None:
         until(lambda: not server.open_connections)  # Closing the client closed it.
 
 
-def _five_times(flavour: str) -> Callable[[Any], Any]:
+def _five_times(flavour: Flavour) -> Callable[[Any], Any]:
     def plain(client: Any) -> None:
         for _ in range(5):
             client.emails.send(EMAIL)
@@ -72,11 +83,11 @@ def _five_times(flavour: str) -> Callable[[Any], Any]:
         for _ in range(5):
             await client.emails.send(EMAIL)
 
-    return plain if flavour == "sync" else awaited
+    return plain if flavour.sync else awaited
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_an_old_connection_is_not_reused(flavour: str) -> None:
+def test_an_old_connection_is_not_reused(flavour: Flavour) -> None:
     with serving(answering()) as server:
         run_call(flavour, server.url, _five_times(flavour), transport_options={"keepalive_expiry": 0.0})
 
@@ -86,7 +97,7 @@ def test_an_old_connection_is_not_reused(flavour: str) -> None:
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("last_words", [b"", b"Connection: close\r\n"])
 def test_a_connection_that_the_server_closes_after_each_answer_costs_no_attempt(
-    flavour: str, last_words: bytes
+    flavour: Flavour, last_words: bytes
 ) -> None:
     def script(visitor: Visitor) -> None:
         if visitor.request():
@@ -103,13 +114,13 @@ def test_a_connection_that_the_server_closes_after_each_answer_costs_no_attempt(
             until(lambda: server.connections == number + 1 and not server.open_connections)  # noqa: B023  # called at once
 
     with serving(script) as server:
-        run_call(flavour, server.url, plain if flavour == "sync" else awaited, max_retries=0)
+        run_call(flavour, server.url, plain if flavour.sync else awaited, max_retries=0)
 
         assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_connection_closed_just_as_it_is_used_again_is_made_up_for(flavour: str) -> None:
+def test_a_connection_closed_just_as_it_is_used_again_is_made_up_for(flavour: Flavour) -> None:
     def script(visitor: Visitor) -> None:
         visitor.request()
         visitor.send(ACCEPTED)
@@ -123,11 +134,12 @@ def test_a_connection_closed_just_as_it_is_used_again_is_made_up_for(flavour: st
         assert len(keys) > 5
 
 
-def test_threads_share_one_client_within_its_limit() -> None:
+@pytest.mark.parametrize("flavour", SYNCHRONOUS)
+def test_threads_share_one_client_within_its_limit(flavour: Flavour) -> None:
     gate = Gate()
-    transport = HttpcoreTransport(max_connections=4)
+    transport = flavour.transport(max_connections=4)
 
-    with serving(gate) as server, PostStack(KEY, server.url, transport=transport) as client:
+    with serving(gate) as server, flavour.client(server.url, transport=transport) as client:
         with ThreadPoolExecutor(16) as threads:
             sent = [threads.submit(client.emails.send, EMAIL) for _ in range(64)]
             until(lambda: gate.waiting == 4)
@@ -139,31 +151,32 @@ def test_threads_share_one_client_within_its_limit() -> None:
         assert len({request.header("idempotency-key") for request in server.requests}) == 64
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_tasks_share_one_client_within_its_limit(backend: str) -> None:
+@pytest.mark.parametrize("flavour", ASYNCHRONOUS)
+def test_tasks_share_one_client_within_its_limit(flavour: Flavour) -> None:
     gate = Gate()
 
     async def main(server: Server) -> None:
-        transport = AsyncHttpcoreTransport(max_connections=4)
-        async with AsyncPostStack(KEY, server.url, transport=transport) as client, anyio.create_task_group() as tasks:
+        transport = flavour.transport(max_connections=4)
+        async with flavour.client(server.url, transport=transport) as client, anyio.create_task_group() as tasks:
             for _ in range(64):
                 tasks.start_soon(client.emails.send, EMAIL)
             await anyio.to_thread.run_sync(until, lambda: gate.waiting == 4)
             gate.opened.set()
 
     with serving(gate) as server:
-        anyio.run(main, server, backend=backend)
+        flavour.run(main, server)
 
         assert gate.most_waiting == 4
         assert server.connections == 4
         assert len(server.requests) == 64
 
 
-def test_waiting_for_a_connection_ends_with_the_timeout() -> None:
+@pytest.mark.parametrize("flavour", SYNCHRONOUS)
+def test_waiting_for_a_connection_ends_with_the_timeout(flavour: Flavour) -> None:
     gate = Gate()
-    transport = HttpcoreTransport(max_connections=1)
+    transport = flavour.transport(max_connections=1)
 
-    with serving(gate) as server, PostStack(KEY, server.url, transport=transport, max_retries=0) as client:
+    with serving(gate) as server, flavour.client(server.url, transport=transport, max_retries=0) as client:
         with ThreadPoolExecutor(1) as thread:
             first = thread.submit(client.emails.send, EMAIL)
             until(lambda: gate.waiting == 1)
@@ -176,13 +189,13 @@ def test_waiting_for_a_connection_ends_with_the_timeout() -> None:
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_waiting_for_a_connection_ends_with_the_timeout_for_tasks_too(backend: str) -> None:
+@pytest.mark.parametrize("flavour", ASYNCHRONOUS)
+def test_waiting_for_a_connection_ends_with_the_timeout_for_tasks_too(flavour: Flavour) -> None:
     gate = Gate()
 
     async def main(server: Server) -> None:
-        transport = AsyncHttpcoreTransport(max_connections=1)
-        async with AsyncPostStack(KEY, server.url, transport=transport, max_retries=0) as client:
+        transport = flavour.transport(max_connections=1)
+        async with flavour.client(server.url, transport=transport, max_retries=0) as client:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.emails.send, EMAIL)
                 await anyio.to_thread.run_sync(until, lambda: gate.waiting == 1)
@@ -192,32 +205,34 @@ def test_waiting_for_a_connection_ends_with_the_timeout_for_tasks_too(backend: s
             assert await client.emails.send(EMAIL) == {"id": "em_1"}
 
     with serving(gate) as server:
-        anyio.run(main, server, backend=backend)
+        flavour.run(main, server)
 
         assert server.connections == 1
 
 
-def test_a_deadline_in_the_past_is_a_timeout_before_anything_is_sent() -> None:
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_deadline_in_the_past_is_a_timeout_before_anything_is_sent(flavour: Flavour) -> None:
     with serving(answering()) as server:
         request = HttpRequest("GET", server.url, {}, deadline=time.monotonic() - 1)
-        with pytest.raises(TransportTimeoutError):
-            HttpcoreTransport().send(request)
+        with pytest.raises(TransportTimeoutError) as caught:
+            ask(flavour, request)
 
+        assert not caught.value.request_sent
         assert server.connections == 0
 
 
-def test_an_address_without_a_path_asks_for_the_root() -> None:
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_an_address_without_a_path_asks_for_the_root(flavour: Flavour) -> None:
     with serving(answering()) as server:
-        transport = HttpcoreTransport()
-        assert transport.send(HttpRequest("GET", server.url, {})).status == 202
-        transport.close()
+        assert ask(flavour, HttpRequest("GET", server.url, {}))[0].status == 202
 
         assert server.requests[0].first_line == "GET / HTTP/1.1"
 
 
-def test_closing_twice_is_harmless_and_a_later_call_opens_again() -> None:
+@pytest.mark.parametrize("flavour", SYNCHRONOUS)
+def test_closing_twice_is_harmless_and_a_later_call_opens_again(flavour: Flavour) -> None:
     with serving(answering()) as server:
-        client = PostStack(KEY, server.url)
+        client = flavour.client(server.url)
         client.emails.send(EMAIL)
         client.close()
         client.close()
@@ -227,10 +242,10 @@ def test_closing_twice_is_harmless_and_a_later_call_opens_again() -> None:
         assert server.connections == 2
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_closing_twice_is_harmless_when_awaited(backend: str) -> None:
+@pytest.mark.parametrize("flavour", ASYNCHRONOUS)
+def test_closing_twice_is_harmless_when_awaited(flavour: Flavour) -> None:
     async def main(server: Server) -> None:
-        client = AsyncPostStack(KEY, server.url)
+        client = flavour.client(server.url)
         await client.aclose()
         await client.emails.send(EMAIL)
         await client.aclose()
@@ -239,16 +254,17 @@ def test_closing_twice_is_harmless_when_awaited(backend: str) -> None:
         await client.aclose()
 
     with serving(answering()) as server:
-        anyio.run(main, server, backend=backend)
+        flavour.run(main, server)
 
         assert server.connections == 2
 
 
-def test_a_cancelled_call_leaves_the_client_usable_and_no_connection_behind() -> None:
+@pytest.mark.parametrize("flavour", ON_ASYNCIO)
+def test_a_cancelled_call_leaves_the_client_usable_and_no_connection_behind(flavour: Flavour) -> None:
     gate = Gate()
 
     async def main(server: Server) -> None:
-        async with AsyncPostStack(KEY, server.url) as client:
+        async with flavour.client(server.url) as client:
             for expected in range(1, 4):
                 task = asyncio.create_task(client.emails.send(EMAIL))
                 # All of them wait: the gate is closed. Only then is it sure that this call has been sent.
@@ -264,11 +280,12 @@ def test_a_cancelled_call_leaves_the_client_usable_and_no_connection_behind() ->
         asyncio.run(main(server))
 
 
-def test_a_call_cancelled_by_trio_leaves_the_client_usable_and_no_connection_behind() -> None:
+@pytest.mark.parametrize("flavour", ON_TRIO)
+def test_a_call_cancelled_by_trio_leaves_the_client_usable_and_no_connection_behind(flavour: Flavour) -> None:
     gate = Gate()
 
     async def main(server: Server) -> None:
-        async with AsyncPostStack(KEY, server.url) as client:
+        async with flavour.client(server.url) as client:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(client.emails.send, EMAIL)
                 await trio.to_thread.run_sync(until, lambda: gate.waiting == 1)
@@ -281,12 +298,13 @@ def test_a_call_cancelled_by_trio_leaves_the_client_usable_and_no_connection_beh
         trio.run(main, server)
 
 
-def test_calls_cancelled_while_they_wait_for_a_connection_give_nothing_up() -> None:
+@pytest.mark.parametrize("flavour", ON_ASYNCIO)
+def test_calls_cancelled_while_they_wait_for_a_connection_give_nothing_up(flavour: Flavour) -> None:
     gate = Gate()
 
     async def main(server: Server) -> None:
-        transport = AsyncHttpcoreTransport(max_connections=1)
-        async with AsyncPostStack(KEY, server.url, transport=transport) as client:
+        transport = flavour.transport(max_connections=1)
+        async with flavour.client(server.url, transport=transport) as client:
             holding = asyncio.create_task(client.emails.send(EMAIL))
             await asyncio.to_thread(until, lambda: gate.waiting == 1)
             waiting = [asyncio.create_task(client.emails.send(EMAIL)) for _ in range(5)]
@@ -304,24 +322,34 @@ def test_calls_cancelled_while_they_wait_for_a_connection_give_nothing_up() -> N
         assert server.connections == 1
 
 
-def test_an_answer_that_never_came_is_named_as_such() -> None:
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_an_answer_that_never_came_is_named_as_such(flavour: Flavour) -> None:
     def read_and_leave(visitor: Visitor) -> None:
         visitor.request()
 
     expected = pytest.raises(PostStackConnectionError, match="closed the connection without an answer")
     with serving(read_and_leave) as server, expected as caught:
-        PostStack(KEY, server.url, max_retries=0).emails.send(EMAIL)
+        run_call(flavour, server.url, send, max_retries=0)
 
     cause = caught.value.__cause__
     assert cause is not None
     assert cause.__cause__ is None
 
 
-def test_a_refused_connection_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_refused_connection_leaves_nothing_behind(flavour: Flavour) -> None:
     with serving(answering()) as server:
         url = server.url
 
-    client = PostStack(KEY, url, max_retries=0, transport=HttpcoreTransport(max_connections=2))
-    for _ in range(5):
-        with pytest.raises(PostStackConnectionError):
-            client.emails.send(EMAIL, timeout=5.0)
+    def refused(client: Any) -> None:
+        for _ in range(5):
+            with pytest.raises(PostStackConnectionError):
+                client.emails.send(EMAIL, timeout=5.0)
+
+    async def refused_awaited(client: Any) -> None:
+        for _ in range(5):
+            with pytest.raises(PostStackConnectionError):
+                await client.emails.send(EMAIL, timeout=5.0)
+
+    options = {"max_connections": 2}
+    run_call(flavour, url, refused if flavour.sync else refused_awaited, max_retries=0, transport_options=options)

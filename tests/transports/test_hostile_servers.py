@@ -15,6 +15,8 @@ from tests.transports.conversations import FLAVOURS, outcome, run_call, send
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.transports.conversations import Flavour
+
 # A hang is found by this limit; no test depends on how quick anything is.
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("flavour", FLAVOURS)]
 
@@ -94,7 +96,7 @@ FINAL: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_an_answer_of_any_bytes_ends_in_a_value_or_an_error(flavour: str, name: str) -> None:
+def test_an_answer_of_any_bytes_ends_in_a_value_or_an_error(flavour: Flavour, name: str) -> None:
     def script(visitor: Visitor) -> None:
         if visitor.request():
             visitor.send(FINAL[name])
@@ -108,7 +110,7 @@ def test_an_answer_of_any_bytes_ends_in_a_value_or_an_error(flavour: str, name: 
 
 
 @pytest.mark.parametrize("name", ["gzip that is plain", "no framing", "a folded header", "status 299 Odd"])
-def test_an_answer_that_can_be_understood_counts(flavour: str, name: str) -> None:
+def test_an_answer_that_can_be_understood_counts(flavour: Flavour, name: str) -> None:
     def script(visitor: Visitor) -> None:
         if visitor.request():
             visitor.send(FINAL[name])
@@ -185,7 +187,7 @@ ENDLESS: dict[str, Callable[[Visitor], None]] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_the_deadline_ends_what_the_server_never_would(flavour: str, name: str) -> None:
+def test_the_deadline_ends_what_the_server_never_would(flavour: Flavour, name: str) -> None:
     with serving(ENDLESS[name]) as server:
         result = outcome(flavour, server.url, timeout=30.0, deadline=0.3, max_retries=1_000_000)
 
@@ -194,7 +196,7 @@ def test_the_deadline_ends_what_the_server_never_would(flavour: str, name: str) 
     assert len({request.header("idempotency-key") for request in server.requests}) == 1
 
 
-def test_an_answer_that_never_starts_is_a_timeout(flavour: str) -> None:
+def test_an_answer_that_never_starts_is_a_timeout(flavour: Flavour) -> None:
     with serving(stay_silent) as server:
         # Long enough for the server to have read each request, also on a busy machine.
         result = outcome(flavour, server.url, timeout=0.5, max_retries=2)
@@ -204,7 +206,7 @@ def test_an_answer_that_never_starts_is_a_timeout(flavour: str) -> None:
     assert len(server.requests) == 3
 
 
-def test_a_timeout_of_one_call_replaces_the_clients(flavour: str) -> None:
+def test_a_timeout_of_one_call_replaces_the_clients(flavour: Flavour) -> None:
     def impatient(client: Any) -> Any:
         return client.emails.send(
             {"from": "a@example.com", "to": ["b@example.com"], "subject": "s", "text": "t"}, timeout=0.1
@@ -214,7 +216,7 @@ def test_a_timeout_of_one_call_replaces_the_clients(flavour: str) -> None:
         run_call(flavour, server.url, impatient, timeout=3600.0, max_retries=0)
 
 
-def test_interim_answers_without_end_are_given_up_without_a_deadline_too(flavour: str) -> None:
+def test_interim_answers_without_end_are_given_up_without_a_deadline_too(flavour: Flavour) -> None:
     def script(visitor: Visitor) -> None:
         visitor.request()
         while visitor.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000):
@@ -224,7 +226,7 @@ def test_interim_answers_without_end_are_given_up_without_a_deadline_too(flavour
         assert isinstance(outcome(flavour, server.url, max_retries=0), PostStackConnectionError)
 
 
-def test_a_body_without_end_stops_at_the_limit(flavour: str) -> None:
+def test_a_body_without_end_stops_at_the_limit(flavour: Flavour) -> None:
     def script(visitor: Visitor) -> None:
         visitor.request()
         visitor.send(OK + b"\r\n")
@@ -238,7 +240,7 @@ def test_a_body_without_end_stops_at_the_limit(flavour: str) -> None:
     assert "128 MiB" in result.error
 
 
-def test_a_small_body_that_inflates_without_end_stops_at_the_limit(flavour: str) -> None:
+def test_a_small_body_that_inflates_without_end_stops_at_the_limit(flavour: Flavour) -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(b"\0" * 2**20) for _ in range(130)) + packer.flush()
 
@@ -268,7 +270,7 @@ BODIES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_success_that_is_not_what_was_promised_is_a_response_error(flavour: str, name: str) -> None:
+def test_a_success_that_is_not_what_was_promised_is_a_response_error(flavour: Flavour, name: str) -> None:
     with serving(answering(whole(BODIES[name], b"Content-Type: application/json"))) as server:
         result = outcome(flavour, server.url)
 
@@ -278,7 +280,7 @@ def test_a_success_that_is_not_what_was_promised_is_a_response_error(flavour: st
 
 
 @pytest.mark.parametrize("name", [*BODIES, "an error that is no text", "an error of half a surrogate pair"])
-def test_a_refusal_with_any_body_keeps_its_status(flavour: str, name: str) -> None:
+def test_a_refusal_with_any_body_keeps_its_status(flavour: Flavour, name: str) -> None:
     more = {
         "an error that is no text": b'{"error":{"a":[1]},"code":17}',
         "an error of half a surrogate pair": b'{"error":"\\ud800"}',
@@ -293,7 +295,7 @@ def test_a_refusal_with_any_body_keeps_its_status(flavour: str, name: str) -> No
     result.error.encode()  # It can be printed.
 
 
-def test_a_server_that_never_reads_cannot_hold_a_large_email(flavour: str) -> None:
+def test_a_server_that_never_reads_cannot_hold_a_large_email(flavour: Flavour) -> None:
     def large(client: Any) -> Any:
         return client.emails.send(
             {"from": "a@example.com", "to": ["b@example.com"], "subject": "s", "text": "x" * 30_000_000}
@@ -306,7 +308,7 @@ def test_a_server_that_never_reads_cannot_hold_a_large_email(flavour: str) -> No
             run_call(flavour, server.url, large, timeout=3600.0, deadline=0.3)
 
 
-def test_a_refusal_sent_before_the_whole_email_was_read_is_heard(flavour: str) -> None:
+def test_a_refusal_sent_before_the_whole_email_was_read_is_heard(flavour: Flavour) -> None:
     def large(client: Any) -> Any:
         return client.emails.send(
             {"from": "a@example.com", "to": ["b@example.com"], "subject": "s", "text": "x" * 3_000_000}
@@ -322,7 +324,7 @@ def test_a_refusal_sent_before_the_whole_email_was_read_is_heard(flavour: str) -
     assert caught.value.status_code == 413
 
 
-def test_a_connection_cut_before_the_request_is_read_is_tried_again_with_the_same_key(flavour: str) -> None:
+def test_a_connection_cut_before_the_request_is_read_is_tried_again_with_the_same_key(flavour: Flavour) -> None:
     def script(visitor: Visitor) -> None:
         if visitor.number < 2:
             return
@@ -333,7 +335,7 @@ def test_a_connection_cut_before_the_request_is_read_is_tried_again_with_the_sam
         assert server.connections == 3
 
 
-def test_an_answer_lost_on_the_way_is_asked_for_with_the_same_key(flavour: str) -> None:
+def test_an_answer_lost_on_the_way_is_asked_for_with_the_same_key(flavour: Flavour) -> None:
     def script(visitor: Visitor) -> None:
         if visitor.request() and visitor.number == 3:
             visitor.send(ACCEPTED)
@@ -346,7 +348,7 @@ def test_an_answer_lost_on_the_way_is_asked_for_with_the_same_key(flavour: str) 
     assert len({request.body for request in server.requests}) == 1
 
 
-def test_tls_to_a_port_that_speaks_none_is_a_connection_error(flavour: str) -> None:
+def test_tls_to_a_port_that_speaks_none_is_a_connection_error(flavour: Flavour) -> None:
     def script(visitor: Visitor) -> None:
         visitor.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
@@ -356,14 +358,14 @@ def test_tls_to_a_port_that_speaks_none_is_a_connection_error(flavour: str) -> N
     assert isinstance(result, PostStackConnectionError)
 
 
-def test_a_port_that_never_answers_the_tls_greeting_ends_with_the_deadline(flavour: str) -> None:
+def test_a_port_that_never_answers_the_tls_greeting_ends_with_the_deadline(flavour: Flavour) -> None:
     with serving(lambda visitor: visitor.stay_silent()) as server:
         result = outcome(flavour, server.url.replace("http:", "https:"), timeout=3600.0, deadline=0.3)
 
     assert isinstance(result, PostStackTimeoutError)
 
 
-def test_nobody_listening_is_a_connection_error(flavour: str) -> None:
+def test_nobody_listening_is_a_connection_error(flavour: Flavour) -> None:
     with serving(answering()) as server:
         pass
 
@@ -373,14 +375,14 @@ def test_nobody_listening_is_a_connection_error(flavour: str) -> None:
     assert "Traceback" not in result.error
 
 
-def test_what_follows_an_answer_is_not_taken_for_the_next_one(flavour: str) -> None:
+def test_what_follows_an_answer_is_not_taken_for_the_next_one(flavour: Flavour) -> None:
     forged = ACCEPTED.replace(b"em_1", b"em_X")
 
     def script(visitor: Visitor) -> None:
         while visitor.request() and visitor.send(ACCEPTED + forged):
             pass
 
-    if flavour == "sync":
+    if flavour.sync:
 
         def twice(client: Any) -> Any:
             return [send(client), send(client)]

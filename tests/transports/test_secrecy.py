@@ -9,10 +9,12 @@ import pytest
 
 from poststack import PostStackError
 from tests.servers import Visitor, answering, serving
-from tests.transports.conversations import FLAVOURS, KEY, run_call, send
+from tests.transports.conversations import FLAVOURS, KEY, SYNC, run_call, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.transports.conversations import Flavour
 
 REFUSAL = b'HTTP/1.1 401 Unauthorized\r\nContent-Length: 27\r\n\r\n{"error":"Invalid API key."}'
 
@@ -45,7 +47,7 @@ def large(client: Any) -> Any:
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_no_report_of_a_failed_call_contains_the_key(
-    flavour: str, name: str, proxied: bool, caplog: pytest.LogCaptureFixture
+    flavour: Flavour, name: str, proxied: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with serving(SCRIPTS[name]) as server, caplog.at_level("DEBUG", "poststack"):
         options: dict[str, Any] = {"proxy": server.url} if proxied else {}
@@ -61,7 +63,7 @@ def test_no_report_of_a_failed_call_contains_the_key(
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_no_report_of_an_email_that_could_not_be_written_contains_the_key(flavour: str) -> None:
+def test_no_report_of_an_email_that_could_not_be_written_contains_the_key(flavour: Flavour) -> None:
     with serving(lambda visitor: visitor.stay_silent()) as server, pytest.raises(PostStackError) as caught:
         run_call(flavour, server.url, large, timeout=0.1, max_retries=0)
 
@@ -73,7 +75,7 @@ def test_retries_are_logged_by_status_and_id_alone(caplog: pytest.LogCaptureFixt
     answer = b"HTTP/1.1 503 Unavailable\r\nX-Request-Id: req_17\r\nContent-Length: 0\r\n\r\n"
 
     with serving(answering(answer)) as server, caplog.at_level("DEBUG", "poststack"), pytest.raises(PostStackError):
-        run_call("sync", server.url, lambda client: client.suppressions.remove("ada@example.com"), max_retries=1)
+        run_call(SYNC, server.url, lambda client: client.suppressions.remove("ada@example.com"), max_retries=1)
 
     assert "DELETE /suppressions" in caplog.text
     assert "503" in caplog.text

@@ -14,11 +14,13 @@ import trustme
 from poststack import PostStackConnectionError, PostStackResponseError, PostStackTimeoutError
 from poststack.transports._environment import default_ssl_context, environment_proxy
 from tests.servers import ACCEPTED, Visitor, answering, serving
-from tests.transports.conversations import FLAVOURS, outcome, run_call, send
+from tests.transports.conversations import FLAVOURS, SYNC, outcome, run_call, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.transports.conversations import Flavour
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -65,7 +67,7 @@ def https(url: str, host: str = "127.0.0.1") -> str:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
-def test_an_authority_named_by_the_environment_is_trusted(flavour: str) -> None:
+def test_an_authority_named_by_the_environment_is_trusted(flavour: Flavour) -> None:
     with serving(encrypted("localhost", "127.0.0.1")) as server:
         assert outcome(flavour, https(server.url)) == {"id": "em_1"}
         assert outcome(flavour, https(server.url, "localhost")) == {"id": "em_1"}
@@ -73,7 +75,7 @@ def test_an_authority_named_by_the_environment_is_trusted(flavour: str) -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
-def test_a_server_that_reads_slowly_over_tls_cannot_outlast_the_deadline(flavour: str) -> None:
+def test_a_server_that_reads_slowly_over_tls_cannot_outlast_the_deadline(flavour: Flavour) -> None:
     def large(client: Any) -> Any:
         return client.emails.send(
             {"from": "a@example.com", "to": ["b@example.com"], "subject": "s", "text": "x" * 30_000_000}
@@ -88,7 +90,7 @@ def test_a_server_that_reads_slowly_over_tls_cannot_outlast_the_deadline(flavour
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
-def test_an_encrypted_connection_is_reused(flavour: str) -> None:
+def test_an_encrypted_connection_is_reused(flavour: Flavour) -> None:
     def twice(client: Any) -> list[Any]:
         return [send(client), send(client)]
 
@@ -96,7 +98,7 @@ def test_an_encrypted_connection_is_reused(flavour: str) -> None:
         return [await send(client), await send(client)]
 
     with serving(encrypted("127.0.0.1")) as server:
-        call = twice if flavour == "sync" else twice_awaited
+        call = twice if flavour.sync else twice_awaited
         assert run_call(flavour, https(server.url), call) == [{"id": "em_1"}] * 2
 
         # With TLS 1.3 a session ticket can arrive late and make the connection look used; then another is opened.
@@ -104,7 +106,7 @@ def test_an_encrypted_connection_is_reused(flavour: str) -> None:
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_an_unknown_authority_is_refused(flavour: str) -> None:
+def test_an_unknown_authority_is_refused(flavour: Flavour) -> None:
     with serving(encrypted("127.0.0.1")) as server:
         result = outcome(flavour, https(server.url), max_retries=0)
 
@@ -115,7 +117,7 @@ def test_an_unknown_authority_is_refused(flavour: str) -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
-def test_a_certificate_for_another_name_is_refused(flavour: str) -> None:
+def test_a_certificate_for_another_name_is_refused(flavour: Flavour) -> None:
     with serving(encrypted("api.example.com")) as server:
         result = outcome(flavour, https(server.url), max_retries=0)
 
@@ -125,7 +127,7 @@ def test_a_certificate_for_another_name_is_refused(flavour: str) -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
-def test_a_deadline_holds_for_encrypted_answers_too(flavour: str) -> None:
+def test_a_deadline_holds_for_encrypted_answers_too(flavour: Flavour) -> None:
     def drip(visitor: Visitor) -> None:
         visitor.request()
         visitor.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
@@ -150,7 +152,7 @@ def test_the_deadline_covers_all_addresses_of_a_host(way: str, monkeypatch: pyte
         tried = give_addresses(monkeypatch, "many.example", *[("127.0.0.1",)] * 50)
         if way == "through a proxy":
             monkeypatch.setenv("HTTP_PROXY", f"http://many.example:{port}")
-        result = outcome("sync", f"http://many.example:{port}", timeout=0.2, deadline=0.3, max_retries=0)
+        result = outcome(SYNC, f"http://many.example:{port}", timeout=0.2, deadline=0.3, max_retries=0)
 
     assert isinstance(result, PostStackTimeoutError)
     assert 1 < len(tried) < 50
@@ -160,12 +162,12 @@ def test_the_next_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) ->
     with serving(answering()) as server:
         tried = give_addresses(monkeypatch, "many.example", ("fe80::1", 0, 1), ("127.0.0.1",))
 
-        assert outcome("sync", f"http://many.example:{server.port}", max_retries=0) == {"id": "em_1"}
+        assert outcome(SYNC, f"http://many.example:{server.port}", max_retries=0) == {"id": "em_1"}
         assert tried == ["fe80::1%1", "127.0.0.1"]
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_context_of_ones_own_replaces_the_environment(flavour: str) -> None:
+def test_a_context_of_ones_own_replaces_the_environment(flavour: Flavour) -> None:
     context = ssl.create_default_context()
     AUTHORITY.configure_trust(context)  # pyright: ignore[reportUnknownMemberType]  # pyOpenSSL's type, absent
 
@@ -204,7 +206,7 @@ def proxy_to(port: int | None) -> Callable[[Visitor], None]:
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
 def test_plain_requests_go_through_the_environments_proxy(
-    flavour: str, variable: str, monkeypatch: pytest.MonkeyPatch
+    flavour: Flavour, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(proxy_to(None)) as proxy:
         monkeypatch.setenv(variable, proxy.url)
@@ -216,7 +218,9 @@ def test_plain_requests_go_through_the_environments_proxy(
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
-def test_encrypted_requests_go_through_a_tunnel_that_sees_no_key(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encrypted_requests_go_through_a_tunnel_that_sees_no_key(
+    flavour: Flavour, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving(encrypted("localhost")) as server, serving(proxy_to(server.port)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:p%40ss@"))
         assert outcome(flavour, https(server.url, "localhost")) == {"id": "em_1"}
@@ -230,7 +234,7 @@ def test_encrypted_requests_go_through_a_tunnel_that_sees_no_key(flavour: str, m
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_proxy_that_refuses_is_a_connection_error_that_hides_its_password(
-    flavour: str, monkeypatch: pytest.MonkeyPatch
+    flavour: Flavour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(proxy_to(None)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:hidden@"))
@@ -244,7 +248,7 @@ def test_a_proxy_that_refuses_is_a_connection_error_that_hides_its_password(
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.usefixtures("trusted")
-def test_a_proxy_may_be_reached_over_tls(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_may_be_reached_over_tls(flavour: Flavour, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(encrypted("localhost", script=proxy_to(None))) as proxy:
         monkeypatch.setenv("HTTP_PROXY", https(proxy.url, "localhost"))
         assert outcome(flavour, "http://api.example.com") == {"id": "em_1"}
@@ -253,7 +257,7 @@ def test_a_proxy_may_be_reached_over_tls(flavour: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_deadline_holds_behind_a_proxy(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadline_holds_behind_a_proxy(flavour: Flavour, monkeypatch: pytest.MonkeyPatch) -> None:
     def drip(visitor: Visitor) -> None:
         visitor.request()
         visitor.send(b"HTTP/1.1 200 OK\r\n")
@@ -268,7 +272,9 @@ def test_a_deadline_holds_behind_a_proxy(flavour: str, monkeypatch: pytest.Monke
 # trio remarks that httpcore's own generators, abandoned here, are left to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_body_without_end_stops_at_the_limit_behind_a_proxy(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_without_end_stops_at_the_limit_behind_a_proxy(
+    flavour: Flavour, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def endless(visitor: Visitor) -> None:
         visitor.request()
         visitor.send(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -284,7 +290,7 @@ def test_a_body_without_end_stops_at_the_limit_behind_a_proxy(flavour: str, monk
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_calls_without_a_body_pass_a_proxy_as_well(flavour: str) -> None:
+def test_calls_without_a_body_pass_a_proxy_as_well(flavour: Flavour) -> None:
     def cancel(client: Any) -> Any:
         return client.emails.cancel("em_1")
 
@@ -301,7 +307,7 @@ def test_no_proxy_goes_directly(no_proxy: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_PROXY", no_proxy)
 
     with serving(answering()) as server:
-        assert outcome("sync", server.url) == {"id": "em_1"}
+        assert outcome(SYNC, server.url) == {"id": "em_1"}
 
 
 def test_which_proxy_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,14 +324,16 @@ def test_which_proxy_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "proxy", ["socks5://127.0.0.1:1", "gopher://127.0.0.1:1", "http://127.0.0.1:port", "http://é:1"]
 )
-def test_a_proxy_that_cannot_be_used_is_a_connection_error(flavour: str, proxy: str) -> None:
+def test_a_proxy_that_cannot_be_used_is_a_connection_error(flavour: Flavour, proxy: str) -> None:
     result = outcome(flavour, "http://api.example.com", max_retries=0, transport_options={"proxy": proxy})
 
     assert isinstance(result, PostStackConnectionError)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_authorities_that_cannot_be_read_are_a_connection_error(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_authorities_that_cannot_be_read_are_a_connection_error(
+    flavour: Flavour, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/authority.pem")
 
     with serving(encrypted("127.0.0.1")) as server:

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from poststack.transports.base import HttpRequest, TransportError, TransportTimeoutError
-from poststack.transports.httpcore import AsyncHttpcoreTransport, HttpcoreTransport
 from tests.servers import ACCEPTED, Visitor, serving
-from tests.transports.conversations import FLAVOURS
+from tests.transports.conversations import FLAVOURS, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.transports.conversations import Flavour
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("flavour", FLAVOURS)]
 
 
-def failure(flavour: str, request: HttpRequest, **options: Any) -> TransportError:
+def failure(flavour: Flavour, request: HttpRequest, **options: Any) -> TransportError:
     """Return how a request fails."""
-    if flavour == "sync":
-        transport = HttpcoreTransport(**options)
-        with pytest.raises(TransportError) as caught:
-            transport.send(request)
-        transport.close()
-        return caught.value
-
-    async def main() -> TransportError:
-        transport = AsyncHttpcoreTransport(**options)
-        with pytest.raises(TransportError) as caught:
-            await transport.asend(request)
-        await transport.aclose()
-        return caught.value
-
-    return anyio.run(main, backend=flavour)
+    with pytest.raises(TransportError) as caught:
+        ask(flavour, request, **options)
+    return caught.value
 
 
 def post(url: str, timeout: float = 10.0) -> HttpRequest:
@@ -55,22 +46,22 @@ def garbled(visitor: Visitor) -> None:
     visitor.send(b"no HTTP\r\n\r\n")
 
 
-def test_nobody_there(flavour: str) -> None:
+def test_nobody_there(flavour: Flavour) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert not failure(flavour, post(f"http://127.0.0.1:{unused.getsockname()[1]}/")).request_sent
 
 
-def test_a_name_that_nobody_has(flavour: str) -> None:
+def test_a_name_that_nobody_has(flavour: Flavour) -> None:
     assert not failure(flavour, post("http://nobody.invalid/")).request_sent
 
 
-def test_encryption_that_cannot_be_agreed_on(flavour: str) -> None:
+def test_encryption_that_cannot_be_agreed_on(flavour: Flavour) -> None:
     with serving(lambda visitor: None) as server:
         assert not failure(flavour, post(server.url.replace("http:", "https:"))).request_sent
 
 
-def test_no_connection_free(flavour: str) -> None:
+def test_no_connection_free(flavour: Flavour) -> None:
     taken, release = threading.Event(), threading.Event()
 
     def busy(visitor: Visitor) -> None:
@@ -85,10 +76,10 @@ def test_no_connection_free(flavour: str) -> None:
     assert not error.request_sent
 
 
-def second_failure(flavour: str, url: str, taken: threading.Event, release: threading.Event) -> TransportError:
+def second_failure(flavour: Flavour, url: str, taken: threading.Event, release: threading.Event) -> TransportError:
     """Return how a request fails while the only connection is busy with another."""
-    if flavour == "sync":
-        transport = HttpcoreTransport(max_connections=1)
+    if flavour.sync:
+        transport = flavour.transport(max_connections=1)
         first = threading.Thread(target=transport.send, args=(post(url),))
         first.start()
         taken.wait(30)
@@ -100,7 +91,7 @@ def second_failure(flavour: str, url: str, taken: threading.Event, release: thre
         return caught.value
 
     async def main() -> TransportError:
-        transport = AsyncHttpcoreTransport(max_connections=1)
+        transport = flavour.transport(max_connections=1)
         found: list[TransportError] = []
         async with anyio.create_task_group() as group:
             group.start_soon(transport.asend, post(url))
@@ -113,16 +104,16 @@ def second_failure(flavour: str, url: str, taken: threading.Event, release: thre
         await transport.aclose()
         return found[0]
 
-    return anyio.run(main, backend=flavour)
+    return flavour.run(main)
 
 
 @pytest.mark.parametrize("script", [closing, garbled])
-def test_an_answer_that_is_none(flavour: str, script: Callable[[Visitor], None]) -> None:
+def test_an_answer_that_is_none(flavour: Flavour, script: Callable[[Visitor], None]) -> None:
     with serving(script) as server:
         assert failure(flavour, post(server.url)).request_sent
 
 
-def test_no_answer_in_time(flavour: str) -> None:
+def test_no_answer_in_time(flavour: Flavour) -> None:
     with serving(silent) as server:
         error = failure(flavour, post(server.url, 0.2))
     assert isinstance(error, TransportTimeoutError)

@@ -1,8 +1,4 @@
-"""What shares a limit of calls a second between processes: give it to a client as `rate_limit`.
-
-A number limits one client. An object of these shapes is asked before every attempt, so that all who ask the same one,
-or the same Redis, keep to one limit together.
-"""
+"""What a client asks before every attempt, when its `rate_limit` is no number."""
 
 from __future__ import annotations
 
@@ -17,7 +13,8 @@ class RateLimiter(Protocol):
     def reserve(self, longest: float | None) -> float:
         """Take a place and return how many seconds to wait for it.
 
-        When that is `longest` seconds or more, take none and return the wait all the same.
+        When that is `longest` seconds or more, take none and return the wait all the same. What is raised is logged,
+        and the call goes on: an e-mail matters more than the order of calls.
         """
         ...
 
@@ -32,7 +29,8 @@ class AsyncRateLimiter(Protocol):
     async def areserve(self, longest: float | None) -> float:
         """Take a place and return how many seconds to wait for it.
 
-        When that is `longest` seconds or more, take none and return the wait all the same.
+        When that is `longest` seconds or more, take none and return the wait all the same. What is raised is logged,
+        and the call goes on: an e-mail matters more than the order of calls.
         """
         ...
 
