@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from benchmarks.serving import Server
 
 __all__ = [
-    "AIOHTTP", "HTTPX", "MAILBRIDGE", "OURS", "OURS_ON_AIOHTTP", "PUBLISHED", "RESEND", "SOCKET", "WITH_TRANSPORTS",
+    "AIOHTTP", "HTTPX", "MAILBRIDGE", "OURS", "OURS_ON_AIOHTTP", "PUBLISHED", "RESEND", "SOCKET",
     "Side", "Used", "busy_server", "use",
 ]  # fmt: skip
 
-_ROOT: Final = Path(__file__).parents[1]
 _WORKLOAD: Final = Path(__file__).with_name("workload.py")
 
 
@@ -42,7 +41,6 @@ class Side:
 
 OURS: Final = Side("this project", "ours", "ours")
 OURS_ON_AIOHTTP: Final = Side("this project on aiohttp", "ours_on_aiohttp", "ours")
-WITH_TRANSPORTS: Final = (OURS_ON_AIOHTTP,) if (_ROOT / "poststack" / "transports" / "aiohttp.py").exists() else ()
 PUBLISHED: Final = Side("published SDK", "published", "published")
 RESEND: Final = Side("resend", "resend_sdk", "resend")
 MAILBRIDGE: Final = Side("MailBridge", "mailbridge_package", "mailbridge")

@@ -95,7 +95,7 @@ IN_FLIGHT: Final = _InFlight(
     _AT_A_TIME,
     (
         Series("this project", sides.OURS, "asend"),
-        *(Series(side.name, side, "asend") for side in sides.WITH_TRANSPORTS),
+        Series("this project on aiohttp", sides.OURS_ON_AIOHTTP, "asend"),
         Series("published SDK", sides.PUBLISHED, "asend"),
         Series("MailBridge", sides.MAILBRIDGE, "asend"),
         Series("aiohttp by hand", sides.AIOHTTP, "asend"),

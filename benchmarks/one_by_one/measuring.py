@@ -39,7 +39,7 @@ _SENT_SLOWLY: Final = {sides.RESEND: 40}
 """By libraries that connect anew for each e-mail; more would take most of the time of all."""
 _SYNC: Final = (sides.OURS, sides.PUBLISHED, sides.RESEND, sides.MAILBRIDGE, sides.HTTPX, sides.SOCKET)
 _ASYNC: Final = (
-    sides.OURS, *sides.WITH_TRANSPORTS, sides.PUBLISHED, sides.RESEND,
+    sides.OURS, sides.OURS_ON_AIOHTTP, sides.PUBLISHED, sides.RESEND,
     sides.MAILBRIDGE, sides.HTTPX, sides.AIOHTTP, sides.SOCKET,
 )  # fmt: skip
 _HALF: Final = {sides.OURS: 0.5}
@@ -52,7 +52,7 @@ _WAYS: Final = (
         "asend",
         100,
         _ASYNC,
-        {sides.OURS: 0.5, **dict.fromkeys(sides.WITH_TRANSPORTS, 0.12)},
+        {sides.OURS: 0.5, sides.OURS_ON_AIOHTTP: 0.12},
     ),
 )
 
