@@ -62,7 +62,7 @@ types: $(READY) ## Check types with mypy and pyright, both strict
 matrix: $(READY) ## Test on every Python and Django that is present
 	@$(BIN)/python tools/matrix.py tests oldest django arq bare
 
-bench: $(READY) ## Measure against the published SDK, write benchmarks/RESULTS.md
+bench: $(READY) ## Measure side by side with others, write benchmarks/RESULTS.md (ARGS="--only many" one section)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 storm: $(READY) ## Kill workers while e-mail is sent through queues, and count (ARGS="rq --mails 200" chooses)

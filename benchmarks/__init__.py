@@ -1,1 +1,1 @@
-"""What a send costs, as a ratio to the published SDK measured in the same run: `python -m benchmarks`."""
+"""What it costs to send, side by side with others in the same run: `python -m benchmarks`."""

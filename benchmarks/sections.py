@@ -1,31 +1,24 @@
-"""Sections of the page of results, each of which can be measured anew while the others stay."""
+"""What is measured, in the order of the page."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["section_of", "with_section"]
+from benchmarks import growth, many, one_by_one, rate_limit, starting
+from benchmarks.in_bulk import report as in_bulk
+from benchmarks.in_workers import report as in_workers
+from benchmarks.section import Section
+from benchmarks.under_load import report as under_load
 
-_LAST: Final = "\nMeasured 2"
-"""The paragraph after all sections."""
+__all__ = ["SECTIONS"]
 
-
-def section_of(page: str, title: str) -> str:
-    """Return the section of that title, or nothing."""
-    start, end = _place(page, title)
-    return page[start:end]
-
-
-def with_section(page: str, title: str, text: str) -> str:
-    """Return the page with this section in place of the one of its title, or after all others when it had none."""
-    start, end = _place(page, title)
-    return page[:start] + text + ("\n" if text and not text.endswith("\n\n") else "") + page[end:]
-
-
-def _place(page: str, title: str) -> tuple[int, int]:
-    last = page.index(_LAST) + 1
-    start = page.find(f"## {title}\n")
-    if start < 0:
-        return last, last
-    following = page.find("\n## ", start)
-    return start, last if following < 0 else min(following + 1, last)
+SECTIONS: Final = (
+    Section("one", "One e-mail a call", one_by_one.measure),
+    Section("many", "Many e-mails", many.measure),
+    Section("growth", "How cost grows", growth.measure),
+    Section("limit", "Under a rate limit", rate_limit.measure),
+    Section("start", "Import time and memory", starting.measure),
+    Section("load", "FastAPI under load", under_load.measure),
+    Section("workers", "Through a Celery worker", in_workers.measure),
+    Section("bulk", "Many e-mails through MailBridge", in_bulk.measure),
+)

@@ -1,82 +1,140 @@
-"""Do one thing many times with whichever `poststack` this interpreter has; print the CPU seconds that one took.
+"""Do one thing many times with one library; print as JSON what it cost.
 
-    python workload.py send     ADDRESS COUNT                one after another
-    python workload.py asend    ADDRESS COUNT IN_FLIGHT      so many at a time, on one event loop
-    python workload.py import                                `import poststack`
-    python workload.py name                                  `from poststack import PostStack`
-    python workload.py client                                that, and the first client made
+    python workload.py '{"library": "ours", "how": "asend", "address": "http://…", "count": 1000, "in_flight": 100}'
 
-CPU seconds are user and system time of this process, so neither the server nor other programs count.
+`library` is a file in `libraries/`, `how` one of its functions, `size` the number of characters of each e-mail's HTML.
+Of what is printed, `cpu` is CPU seconds for each e-mail, user and system time of this process, so that neither the
+server nor other programs count; `wall` is seconds for all of them; `memory` is MiB taken at most above what was taken
+before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import runpy
 import sys
 import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
+HERE = Path(__file__).parent
+BATCH = 100
 WARM_UP = 50
-PAYLOAD = {
-    "from": "Shop <shop@example.com>",
-    "to": ["ada@example.com"],
-    "subject": "Thank you for your order",
-    "html": "<p>Dear Ada, thank you for your order. It is on its way.</p>" * 10,
-    "text": "Dear Ada, thank you for your order. It is on its way.",
-    "tags": ["receipt"],
-}
+PARAGRAPH = "<p>Dear Ada, thank you for your order. It is on its way.</p>"
+memory: Any = runpy.run_path(str(HERE / "memory.py"))
 
 
-def send(address: str, count: int) -> float:
-    """Return the CPU seconds of one synchronous send."""
-    from poststack import PostStack
-
-    with PostStack("sk_test_benchmark", address) as client:
-        for _ in range(WARM_UP):
-            client.emails.send(PAYLOAD)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # plain dict
-        begun = time.process_time()
-        for _ in range(count):
-            client.emails.send(PAYLOAD)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # plain dict
-        return (time.process_time() - begun) / count
-
-
-async def asend(address: str, count: int, in_flight: int) -> float:
-    """Return the CPU seconds of one send among several at a time."""
-    from poststack import AsyncPostStack
-
-    async with AsyncPostStack("sk_test_benchmark", address) as client:
-
-        async def some(number: int) -> None:
-            for _ in range(number):
-                await client.emails.send(PAYLOAD)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # plain dict
-
-        await asyncio.gather(*[some(2) for _ in range(in_flight)])  # Opens every connection.
-        each = max(1, count // in_flight)
-        begun = time.process_time()
-        await asyncio.gather(*[some(each) for _ in range(in_flight)])
-        return (time.process_time() - begun) / (each * in_flight)
+def emails(count: int, size: int) -> Iterator[dict[str, Any]]:
+    """Generate e-mails, each to somebody else."""
+    shared = {
+        "from": "Shop <shop@example.com>",
+        "subject": "Thank you for your order",
+        "html": (PARAGRAPH * (size // len(PARAGRAPH) + 1))[:size],
+        "text": "Dear Ada, thank you for your order. It is on its way.",
+        "tags": ["receipt"],
+    }
+    for number in range(count):
+        yield {**shared, "to": [f"customer{number}@example.com"]}
 
 
-def importing(how_far: str) -> float:
-    """Return the CPU seconds of the import, in an interpreter that has not imported anything of it yet."""
-    begun = time.process_time()
-    if how_far == "import":
-        __import__("poststack")
-    else:
-        from poststack import PostStack
+class Meter:
+    """Measures from its making until it is read."""
 
-        if how_far == "client":
-            PostStack("sk_test_benchmark")
-    return time.process_time() - begun
+    def __init__(self) -> None:
+        memory["reset_peak"]()
+        self._memory = memory["resident"]()
+        self._wall = time.perf_counter()
+        self._cpu = time.process_time()
+
+    def read(self, count: int) -> dict[str, float]:
+        """Return what was used."""
+        cpu, wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
+        return {"cpu": cpu / count, "wall": wall, "memory": memory["peak"]() - self._memory}
 
 
-def main(what: str, *arguments: str) -> float:
+def one_by_one(library: Any, how: str, address: str, count: int, size: int) -> dict[str, float]:
+    """Send one after another, or in lists."""
+    with library[how](address) as call:
+        warm_up = emails(BATCH if how == "batch" else min(WARM_UP, count), size)
+        for given in [list(warm_up)] if how == "batch" else warm_up:
+            call(given)
+        meter = Meter()
+        source = emails(count, size)
+        if how == "batch":
+            while given := list(islice(source, BATCH)):
+                call(given)
+        else:
+            for email in source:
+                call(email)
+        return meter.read(count)
+
+
+async def some_at_a_time(
+    library: Any, how: str, address: str, count: int, size: int, in_flight: int
+) -> dict[str, float]:
+    """Send several at a time on one event loop."""
+    async with library[how](address) as call:
+
+        async def work(source: Iterator[Any]) -> None:
+            if how == "abatch":
+                while given := list(islice(source, BATCH)):
+                    await call(given)
+            else:
+                for email in source:
+                    await call(email)
+
+        async def all_of(number: int) -> None:
+            source = emails(number, size)
+            await asyncio.gather(*[work(source) for _ in range(in_flight)])
+
+        # Opens every connection.
+        await all_of(in_flight * BATCH if how == "abatch" else min(2 * in_flight, count))
+        meter = Meter()
+        await all_of(count)
+        return meter.read(count)
+
+
+def any_number(library: Any, address: str, count: int, size: int) -> dict[str, float]:
+    """Give all to a call that takes any number."""
+    with library["many"](address) as call:
+        call(emails(min(WARM_UP, count), size))
+        meter = Meter()
+        sent = call(emails(count, size))
+        used = meter.read(count)
+    return checked(sent, count, used)
+
+
+async def any_number_asynchronously(library: Any, address: str, count: int, size: int) -> dict[str, float]:
+    """Do the same on an event loop."""
+    async with library["amany"](address) as call:
+        await call(emails(min(WARM_UP, count), size))
+        meter = Meter()
+        sent = await call(emails(count, size))
+        used = meter.read(count)
+    return checked(sent, count, used)
+
+
+def checked(sent: int, count: int, used: dict[str, float]) -> dict[str, float]:
+    """Return what was used, if it was used for what was asked for."""
+    if sent != count:
+        raise RuntimeError(f"{sent} of {count} were sent")
+    return used
+
+
+def main(library: str, how: str, address: str, count: int, in_flight: int = 1, size: int = 600) -> dict[str, float]:
     """Measure what was asked for."""
-    if what == "send":
-        return send(arguments[0], int(arguments[1]))
-    if what == "asend":
-        return asyncio.run(asend(arguments[0], int(arguments[1]), int(arguments[2])))
-    return importing(what)
+    functions: Any = runpy.run_path(str(HERE / "libraries" / f"{library}.py"))
+    if how == "many":
+        return any_number(functions, address, count, size)
+    if how == "amany":
+        return asyncio.run(any_number_asynchronously(functions, address, count, size))
+    if how in ("asend", "abatch"):
+        return asyncio.run(some_at_a_time(functions, how, address, count, size, in_flight))
+    return one_by_one(functions, how, address, count, size)
 
 
 if __name__ == "__main__":
-    print(main(*sys.argv[1:]))
+    print(json.dumps(main(**json.loads(sys.argv[1]))))

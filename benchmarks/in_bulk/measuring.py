@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.measuring import served
+from benchmarks.serving import served
 
 if TYPE_CHECKING:
     from benchmarks.environments import Environment
@@ -38,23 +38,18 @@ class BulkResult:
         """The middle one of the ratios."""
         return median(self.ratios)
 
-    @property
-    def passed(self) -> bool:
-        """Whether the ratio is within the limit; without shared requests there is none."""
-        return self.kind != "same" or self.ratio <= MOST
-
 
 def measure_bulk(ours: Environment, mailbridge: Environment, *, rounds: int, quick: bool) -> list[BulkResult]:
     """Return the figures of several rounds. The side that goes first changes from round to round."""
     program = Path(__file__).with_name("workload.py")
     count = str(EMAILS // 4 if quick else EMAILS)
     results = [BulkResult(kind) for kind in KINDS]
-    with served() as address:
+    with served() as server:
         for number in range(rounds + 1):
             for result in results:
                 sides = [(ours, "poststack.mailbridge", result.ours), (mailbridge, "mailbridge", result.theirs)]
                 for side, module, figures in sides if number % 2 else reversed(sides):
-                    seconds, mebibytes = side.run(program, module, address, count, result.kind).split()
+                    seconds, mebibytes = side.run(program, module, server.address, count, result.kind).split()
                     if number:  # The first one writes bytecode and fills caches.
                         figures.append((float(seconds), float(mebibytes)))
     return results

@@ -10,12 +10,14 @@ the bulk took above what was taken before, in MiB.
 from __future__ import annotations
 
 import asyncio
-import resource
+import runpy
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+memory: Any = runpy.run_path(str(Path(__file__).parents[1] / "memory.py"))
 BODY = "<p>Dear Ada, thank you for your order. It is on its way.</p>" * 10
 
 
@@ -35,18 +37,15 @@ async def main(module: str, address: str, count: int, kind: str) -> str:
             ]
 
         await mailer.send_bulk(some(50))
-        before = _peak()
+        memory["reset_peak"]()
+        before = memory["resident"]()
         begun = time.process_time()
         result = await mailer.send_bulk(some(count))
         spent = time.process_time() - begun
+        taken = memory["peak"]() - before
     if result.successful != count:
         raise RuntimeError(f"{result.successful} of {count} were sent")
-    return f"{spent / count} {_peak() - before}"
-
-
-def _peak() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return f"{spent / count} {taken}"
 
 
 if __name__ == "__main__":

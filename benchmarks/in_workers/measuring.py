@@ -78,21 +78,6 @@ class WorkerResult:
         """The middle one."""
         return median(self.overheads)
 
-    @property
-    def fast(self) -> bool:
-        """Whether the worker is as fast as it has to be."""
-        return self.ratio >= LEAST_RATIO
-
-    @property
-    def light(self) -> bool:
-        """Whether enqueuing is."""
-        return self.overhead < MOST_OVERHEAD
-
-    @property
-    def passed(self) -> bool:
-        """Whether both are so."""
-        return self.fast and self.light
-
 
 def measure_workers(ours: Environment, theirs: Environment, *, rounds: int, quick: bool) -> WorkerResult:
     """Return the figures of several rounds. The side that goes first changes from round to round.

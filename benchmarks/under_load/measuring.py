@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.measuring import served
+from benchmarks.serving import served
 
 if TYPE_CHECKING:
     from benchmarks.environments import Environment
@@ -66,7 +66,7 @@ class Run:
         return median(self.waits)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadResult:
     """One run a round on both sides."""
 
@@ -89,31 +89,16 @@ class LoadResult:
         """The middle one of the longest waits of our rounds."""
         return median(run.worst for run in self.ours)
 
-    @property
-    def fast(self) -> bool:
-        """Whether the ratio is what it has to be."""
-        return self.ratio >= LEAST_RATIO
-
-    @property
-    def fair(self) -> bool:
-        """Whether the unrelated route is answered in time."""
-        return self.worst < LONGEST_WAIT
-
-    @property
-    def passed(self) -> bool:
-        """Whether both are so."""
-        return self.fast and self.fair
-
 
 def measure_load(load: Load, ours: Environment, theirs: Environment, *, rounds: int, quick: bool) -> LoadResult:
     """Return the figures of several rounds. The side that goes first changes from round to round."""
     runs: dict[str, list[Run]] = {ours.name: [], theirs.name: []}
     requests = load.requests // 4 if quick else load.requests
-    with served(load.delay) as address:
+    with served(load.delay) as server:
         for round_number in range(rounds):
             for side in (ours, theirs) if round_number % 2 else (theirs, ours):
                 application = "our_app.py" if side is ours else "guide_app.py"
-                runs[side.name].append(_run(side, HERE / application, address, requests))
+                runs[side.name].append(_run(side, HERE / application, server.address, requests))
     return LoadResult(load, runs[ours.name], runs[theirs.name])
 
 
