@@ -86,9 +86,8 @@ class AsyncEmails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
-        from poststack._async.bulk import (
-            AsyncBulk,  # Threads and queues are half of the package, and few send this way.
-        )
+        # Threads and queues are half of the package, and few send this way.
+        from poststack._async.bulk import AsyncBulk
 
         return AsyncBulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)
 

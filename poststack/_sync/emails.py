@@ -85,9 +85,8 @@ class Emails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
-        from poststack._sync.bulk import (
-            Bulk,  # Threads and queues are half of the package, and few send this way.
-        )
+        # Threads and queues are half of the package, and few send this way.
+        from poststack._sync.bulk import Bulk
 
         return Bulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)
 
