@@ -99,7 +99,7 @@ class Throttle:
 
     def is_held(self, now: float) -> bool:
         """Return whether a 429 keeps everybody back."""
-        return now < self._held_until
+        return self._held_until - now > TICK
 
     def learn(self, turn: Turn, headers: Mapping[str, str], now: float, clock_time: float) -> None:
         """Take what the answer to a call says of the window. `clock_time` is in seconds since 1970."""
