@@ -43,11 +43,12 @@ def bare(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All extras, the newest of everything.
 
-    Browsers, servers and whole programs are left to `make test`: what they add is not Python's to decide, and it is
-    most of the time.
+    Browsers, servers, whole programs and endless repetition are left to `make test`: what they add is not Python's to
+    decide, and it is most of the time.
     """
     session.install("-e", ".[all]", *TEST_TOOLS)
-    session.run("python", "-m", "pytest", "-m", "not browser and not slow and not services", *session.posargs)
+    chosen = "not browser and not slow and not services and not repetitive"
+    session.run("python", "-m", "pytest", "-m", chosen, *session.posargs)
 
 
 @nox.session
@@ -55,7 +56,8 @@ def tests(session: nox.Session) -> None:
 def django(session: nox.Session, django: str) -> None:
     """Each Django on the Pythons where it is not the newest."""
     session.install("-e", ".[django,emulator]", f"django=={django}.*", *TEST_TOOLS)
-    session.run("python", "-m", "pytest", "tests/with_django", "-m", "not browser and not slow", *session.posargs)
+    chosen = "not browser and not slow and not repetitive"
+    session.run("python", "-m", "pytest", "tests/with_django", "-m", chosen, *session.posargs)
 
 
 @nox.session(python="3.11")

@@ -36,15 +36,19 @@ _LIST_FIELDS: Final = ("to", "cc", "bcc")
 def checked_email(email: SendEmail) -> SendEmail:
     """Return the payload to send. A bare string in `to`, `cc` or `bcc` becomes a list, as the API requires."""
     given = cast("object", email)  # Not everybody runs a type checker.
-    if not isinstance(given, Mapping):
+    # Dictionaries are recognized at once, other mappings by what they can do.
+    if not isinstance(given, (dict, Mapping)):
         raise ValueError(f"An e-mail is a dictionary such as {{'from': …, 'to': […]}}, not {type(given).__name__}.")
     fields = cast("Mapping[str, Any]", given)
-    bare = {name: [fields[name]] for name in _LIST_FIELDS if isinstance(fields.get(name), str) and fields[name]}
-    if bare:
-        fields = {**fields, **bare}
     _check_line("from", fields.get("from"))
     for name in _LIST_FIELDS:
-        _check_addresses(name, fields.get(name))
+        addresses = fields.get(name)
+        if addresses is None:
+            continue
+        if isinstance(addresses, str) and addresses:
+            addresses = [addresses]
+            fields = {**fields, name: addresses}
+        _check_addresses(name, addresses)
     if not fields.get("to"):
         raise ValueError("The e-mail has no recipients: `to` needs at least one address, also beside `cc` and `bcc`.")
     if not fields.get("from"):
@@ -94,20 +98,20 @@ def check_attachment_sizes(sizes: Sequence[tuple[str, int]]) -> None:
 
 def _check_line(field: str, value: object) -> None:
     # The value stays out of the text: it is an address or a subject, and this error ends up in logs.
-    if value is None:
+    if value is None or (isinstance(value, str) and not _LINE_BREAK.search(value)):
         return
     if not isinstance(value, str):
         raise ValueError(f"`{field}` is text, not {type(value).__name__}.")
-    if _LINE_BREAK.search(value):
-        raise ValueError(f"`{field}` contains a line break or a NUL, which would let it add headers to the e-mail.")
+    raise ValueError(f"`{field}` contains a line break or a NUL, which would let it add headers to the e-mail.")
 
 
 def _check_addresses(field: str, value: object) -> None:
-    if value is None:
-        return
     if not isinstance(value, (list, tuple)):
         raise ValueError(f"`{field}` is a list of addresses, not {type(value).__name__}.")
     for index, address in enumerate(cast("Sequence[object]", value)):
+        # Names of places are written only for those that are wrong.
+        if isinstance(address, str) and address and not _LINE_BREAK.search(address):
+            continue
         _check_line(f"{field}[{index}]", address)
         if not address:
             raise ValueError(f"`{field}[{index}]` is empty.")

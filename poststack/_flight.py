@@ -7,15 +7,15 @@ be called, in a `finally`, by whoever began one.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from poststack._clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
     from concurrent.futures import Future
 
     import anyio
@@ -42,6 +42,7 @@ class Flight(Generic[Item, Result]):
         self._clock = clock
         self._pool = None if at_once == 1 else ThreadPoolExecutor(at_once, thread_name_prefix="poststack-bulk")
         self._stopped = threading.Event()
+        self._threads: set[int] = set()
 
     def begin(self, item: Item) -> Started[Item, Result]:
         """Begin a call."""
@@ -61,12 +62,13 @@ class Flight(Generic[Item, Result]):
         """Begin no more, and wait for what is at it: a request that is under way ends, a wait between two does not."""
         self._stopped.set()
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            # A forgotten generator is collected on whatever thread it is, also on one of these, which cannot end then.
+            is_own_thread = threading.get_ident() in self._threads
+            self._pool.shutdown(wait=not is_own_thread, cancel_futures=True)
 
     def _run(self, item: Item) -> Result:
-        clock = self._clock
-        # A made-up time passes at once, and there is nothing to interrupt.
-        return self._function(item, _StoppableClock(self._stopped) if isinstance(clock, SystemClock) else clock)
+        self._threads.add(threading.get_ident())
+        return self._function(item, _StoppableClock(self._clock, self._stopped))
 
 
 class Started(Generic[Item, Result]):
@@ -80,11 +82,25 @@ class Started(Generic[Item, Result]):
 
 
 class _StoppableClock(SystemClock):
-    def __init__(self, stopped: threading.Event) -> None:
+    """Shows another clock's time. Who waits by it is interrupted when nobody wants the result any more."""
+
+    def __init__(self, clock: Clock, stopped: threading.Event) -> None:
+        self._clock = clock
         self._stopped = stopped
 
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def time(self) -> float:
+        return self._clock.time()
+
     def sleep(self, seconds: float) -> None:
-        if self._stopped.wait(seconds):
+        # Applications have a clock that stands for the real one until a test brings its own.
+        if isinstance(getattr(self._clock, "current", self._clock), SystemClock):
+            self._stopped.wait(seconds)
+        elif not self._stopped.is_set():
+            self._clock.sleep(seconds)
+        if self._stopped.is_set():
             raise Interrupted
 
 
@@ -103,7 +119,7 @@ class AsyncFlight(Generic[Item, Result]):
         """Begin a call."""
         started = AsyncStarted[Item, Result]()
         self._begun.add(started)
-        _spawn(self._run, item, started)
+        _spawn(self._run(item, started), started.ended.set)
         return started
 
     async def result(self, started: AsyncStarted[Item, Result]) -> Result:
@@ -131,6 +147,10 @@ class AsyncFlight(Generic[Item, Result]):
                     started.error = None
         except Exception as error:  # noqa: BLE001  # raised where the result is asked for
             started.error = error
+        except BaseException as error:
+            # Cancelled by others, as an event loop does that comes to its end.
+            started.error = error
+            raise
         finally:
             self._begun.discard(started)
             started.ended.set()
@@ -151,29 +171,46 @@ class AsyncStarted(Generic[Item, Result]):
         self.error: BaseException | None = Interrupted()
 
 
-def _spawn(function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+def _spawn(coroutine: Coroutine[Any, Any, None], ended: Callable[[], None]) -> None:
     from poststack.transports.turnstile import asyncio_loop
 
     loop = asyncio_loop()
     if loop is not None:
-        task = loop.create_task(function(*args))
+        task = loop.create_task(coroutine)
         # The event loop itself refers to its tasks weakly.
         _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
+
+        def note_the_end(task: object) -> None:
+            # Here too, because a task that is cancelled before its first step never runs, also no `finally` in it.
+            _tasks.discard(task)
+            ended()
+
+        task.add_done_callback(note_the_end)
         return
     from trio.lowlevel import spawn_system_task
 
-    spawn_system_task(function, *args)
+    async def run() -> None:
+        await coroutine
+
+    # Tasks of asyncio have their context from whoever makes them, those of the system have not.
+    spawn_system_task(run, context=copy_context())
 
 
 _tasks: set[Any] = set()
 
 
 class Source:
-    """What is to be sent, taken one by one and never ahead of need."""
+    """What is to be sent, taken one by one and never ahead of need. Raises `ValueError` for what holds no e-mails."""
 
     def __init__(self, items: Iterable[SendEmail]) -> None:
-        self._items = iter(items)
+        given = cast("object", items)  # Not everybody runs a type checker.
+        if not isinstance(given, Iterable) or isinstance(given, (Mapping, str, bytes)):
+            hint = "Use AsyncPostStack." if isinstance(given, AsyncIterable) else "For a single e-mail use send()."
+            raise ValueError(
+                f"send_many takes a list, a generator or other iterable of e-mails, not {_name(items)}. {hint}"
+            )
+        self._given = items
+        self._items: Iterator[SendEmail] | None = None
         self.error: Exception | None = None
         """What the caller's iterable raised; it has ended then."""
         self.ended = False
@@ -181,6 +218,8 @@ class Source:
     def fill(self, packer: Packer) -> None:
         """Add to the packer until it is full, or there is no more."""
         try:
+            if self._items is None:
+                self._items = iter(self._given)
             for item in self._items:
                 if packer.add(item):
                     return
@@ -188,15 +227,22 @@ class Source:
             self.error = error
         self.ended = True
 
+    def close(self) -> None:
+        """Close what is a generator: the rest of it is nobody's any more."""
+        items = cast("object", self._items)
+        if isinstance(items, Generator):
+            cast("Generator[SendEmail, None, None]", items).close()
+
 
 class AsyncSource(Source):
     """The same for what is awaited."""
 
     def __init__(self, items: Iterable[SendEmail] | AsyncIterable[SendEmail]) -> None:
-        self._awaited: AsyncIterator[SendEmail] | None = None
+        self._awaited: AsyncIterable[SendEmail] | None = None
+        self._iterator: AsyncIterator[SendEmail] | None = None
         if isinstance(items, AsyncIterable):
             super().__init__(())
-            self._awaited = aiter(items)
+            self._awaited = items
         else:
             super().__init__(items)
 
@@ -206,9 +252,22 @@ class AsyncSource(Source):
             self.fill(packer)
             return
         try:
-            async for item in self._awaited:
+            if self._iterator is None:
+                self._iterator = aiter(self._awaited)
+            async for item in self._iterator:
                 if packer.add(item):
                     return
         except Exception as error:  # noqa: BLE001  # raised when all that was taken before has come to its end
             self.error = error
         self.ended = True
+
+    async def aclose(self) -> None:
+        """Close what is a generator: the rest of it is nobody's any more."""
+        self.close()
+        iterator = cast("object", self._iterator)
+        if isinstance(iterator, AsyncGenerator):
+            await cast("AsyncGenerator[SendEmail, None]", iterator).aclose()
+
+
+def _name(given: object) -> str:
+    return type(given).__name__

@@ -5,7 +5,8 @@ Every e-mail is encoded once, by itself: its size is known exactly, and one that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from poststack._checks import LARGEST_BATCH, checked_email
 from poststack._wire import json_bytes
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from poststack.types import BatchAnswer, SendEmail
 
-__all__ = ["LARGEST_CALL", "Packer", "Parcel", "Piece", "body_of", "unpack"]
+__all__ = ["LARGEST_CALL", "Packer", "Parcel", "Piece", "body_of", "unpack", "without_frames"]
 
 LARGEST_CALL: Final = 8_000_000
 """Bytes of the body of one call with several e-mails; a larger one goes alone. The API names no limit for a batch."""
+RETRY_AFTER: Final = 1.0
+"""Seconds, for an element that is refused because calls come too fast."""
 _AROUND: Final = len(b'{"emails":[]}')
 _STATUSES: Final = {
     **dict.fromkeys(QUOTA_CODES, 429),
@@ -50,11 +53,12 @@ class Piece:
         self.in_doubt = self.in_doubt or error.may_have_taken_effect
         self.error = error
 
-    @property
-    def may_be_repeated(self) -> bool:
-        """Whether trying again in a while can help."""
+    def may_be_repeated(self, seconds_left: float) -> bool:
+        """Whether trying again can help while there is time left."""
         error = self.error
-        return isinstance(error, PostStackError) and error.transient and not error.quota_exceeded
+        if not isinstance(error, PostStackError) or not error.transient or error.quota_exceeded:
+            return False
+        return error.retry_after is None or error.retry_after < seconds_left
 
     def result(self) -> BulkResult:
         """Return what became of it."""
@@ -72,6 +76,16 @@ class Parcel:
 
     def __init__(self, pieces: list[Piece]) -> None:
         self.pieces = pieces
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it holds."""
+        return sum([len(piece.encoded) for piece in self.pieces])
+
+    def let_go(self) -> None:
+        """Forget what was sent; what became of it is known, and waits for those before it."""
+        for piece in self.pieces:
+            piece.encoded = b""
 
     @property
     def unsent(self) -> list[Piece]:
@@ -118,20 +132,35 @@ class Packer:
 
     def _piece(self, email: SendEmail) -> Piece:
         index = self._index
-        self._index += 1
-        key = f"{self._key_prefix}-{index}"
+        self._index = index + 1
         try:
-            fields = cast("dict[str, Any]", checked_email(email))
-            own_key = fields.get("idempotency_key")
-            if own_key is None:
+            fields = cast("Mapping[str, Any]", checked_email(email))
+            key: Any = fields.get("idempotency_key")
+            if key is None:
+                key = f"{self._key_prefix}-{index}"
                 fields = {**fields, "idempotency_key": key}
-            elif isinstance(own_key, str) and own_key.strip():
-                key = own_key
-            else:
+            elif not _may_be_key(key):
                 raise ValueError("`idempotency_key` is a text that is not blank. Leave it out to have one given.")
+            elif not isinstance(fields, dict):
+                fields = {**fields}
             return Piece(index, key, json_bytes(fields, "an e-mail"))
         except ValueError as error:
-            return Piece(index, key, error=error)
+            return Piece(index, _key_in(email) or f"{self._key_prefix}-{index}", error=without_frames(error))
+
+
+def _key_in(email: object) -> str | None:
+    key = cast("Mapping[str, object]", email).get("idempotency_key") if isinstance(email, Mapping) else None
+    return key if isinstance(key, str) and _may_be_key(key) else None
+
+
+def _may_be_key(key: object) -> bool:
+    if not isinstance(key, str) or not key.strip():
+        return False
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False  # Half of a surrogate pair.
+    return True
 
 
 def body_of(pieces: Sequence[Piece]) -> bytes:
@@ -139,8 +168,11 @@ def body_of(pieces: Sequence[Piece]) -> bytes:
     return b'{"emails":[' + b",".join([piece.encoded for piece in pieces]) + b"]}"
 
 
-def unpack(pieces: Sequence[Piece], answer: BatchAnswer) -> None:
-    """Note what an answer says of each e-mail of a call. Raises `PostStackResponseError` when it does not say so."""
+def unpack(pieces: Sequence[Piece], answer: BatchAnswer, *, in_doubt: bool) -> None:
+    """Note what an answer says of each e-mail of a call. Raises `PostStackResponseError` when it does not say so.
+
+    `in_doubt` tells whether an attempt before it may have been accepted.
+    """
     items = cast("object", answer["data"])
     if not isinstance(items, list) or len(cast("list[object]", items)) != len(pieces):
         raise PostStackResponseError(
@@ -152,6 +184,7 @@ def unpack(pieces: Sequence[Piece], answer: BatchAnswer) -> None:
         if isinstance(email_id, str) and email_id:
             piece.id, piece.error, piece.replayed = email_id, None, fields.get("replayed") is True
         else:
+            piece.in_doubt = piece.in_doubt or in_doubt
             piece.failed(_refusal(fields.get("error"), fields.get("code")))
 
 
@@ -161,7 +194,24 @@ def _refusal(text: object, code: object) -> PostStackError:
         return PostStackResponseError(
             200, "The API answered with neither an id nor an error. Repeat the e-mail only with the same key."
         )
-    return PostStackError(_STATUSES.get(code or "", 422), text or str(code), code)
+    status = _STATUSES.get(code or "", 422)
+    # An element has no header that would tell throttling from a used-up quota, and so it is taken at its word.
+    retry_after = RETRY_AFTER if status == 429 and code not in QUOTA_CODES else None
+    return PostStackError(status, text or str(code), code, retry_after=retry_after)
+
+
+Failure = TypeVar("Failure", bound=BaseException)
+
+
+def without_frames(error: Failure) -> Failure:
+    """Return an error whose traceback holds on to no e-mail, however long the caller keeps it."""
+    chain: list[BaseException] = [error]
+    for link in chain:
+        link.__traceback__ = None
+        if link.__suppress_context__:
+            link.__context__ = None
+        chain += [other for other in (link.__cause__, link.__context__) if other is not None and other not in chain]
+    return error
 
 
 def _doubtful(error: PostStackError) -> PostStackError:

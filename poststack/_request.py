@@ -33,7 +33,7 @@ class Request(Generic[Answer]):
     `str` for text, `bytes` for the raw body.
     """
 
-    __slots__ = ("body", "method", "path", "query", "returns")
+    __slots__ = ("body", "in_doubt", "method", "path", "query", "returns")
 
     # Not a dataclass: one is made for every e-mail, and a frozen dataclass takes three times as long to build.
     def __init__(
@@ -50,6 +50,8 @@ class Request(Generic[Answer]):
         self.returns: type[Answer] = returns
         self.body: object = body
         self.query: Mapping[str, object] | None = query
+        self.in_doubt: bool = False
+        """Whether an attempt before the one that was answered may have taken effect. The session says so."""
 
     @property
     def group(self) -> str:

@@ -38,6 +38,8 @@ FASTER: Final = 0.98
 each second in which none comes."""
 WEIGHT: Final = 0.3
 """Of one answer, when it tells something else than those before."""
+TICK: Final = 1e-6
+"""Seconds. A clock may not show that it has been waited for less, and then waiting goes on for ever."""
 LARGEST_LIMIT: Final = 1_000_000_000
 """Calls in a window. What claims more limits nothing, and numbers without end cannot be reckoned with."""
 SAME_END: Final = 0.4
@@ -74,10 +76,12 @@ class Throttle:
         """Return whose turn it is when. With a wait that lasts to `until` or longer, nothing is reserved."""
         with self._lock:
             if now < self._held_until:
-                return Turn(self._held_until - now, False, 0, self._epoch)
+                if self._held_until - now > TICK:
+                    return Turn(self._held_until - now, False, 0, self._epoch)
+                now = self._held_until
             gap, at, window = max(self._interval, self._pace.gap(now)), max(now, self._next_at), self._window
             if window is not None:
-                window.pass_to(now, self._number)
+                window.pass_to(now + TICK, self._number)
                 if self._number + 1 > window.allowed or at >= window.ends_at:
                     # How many may go in the next window will be known when it has begun, so all of these ask again.
                     window.careful = True

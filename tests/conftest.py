@@ -10,21 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from coverage import Coverage
 from hypothesis import HealthCheck, settings
+
+from tests.measuring import pytest_collection, pytest_configure, pytest_runtest_protocol, pytest_sessionfinish
+
+__all__ = ["pytest_collection", "pytest_configure", "pytest_runtest_protocol", "pytest_sessionfinish"]
 
 ROOT = Path(__file__).parents[1]
 
 # How quick an example is decides nothing: the machine may be busy.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
-
-
-def pytest_sessionfinish() -> None:
-    """Write what was covered now: xdist gives its workers ten seconds to end, too few on a busy machine."""
-    measuring = Coverage.current()
-    if measuring is not None:
-        measuring.save()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import re
 import shutil
 import subprocess
@@ -57,14 +56,9 @@ class AsyncStamps:
 '''
 
 
-def uncovered() -> dict[str, str]:
-    """An environment without coverage: that of a copy would be counted as the project's."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-
-
 def unasync(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "tools" / "unasync.py"), "--root", str(root), *arguments]
-    return subprocess.run(command, env=uncovered(), capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -129,14 +123,11 @@ class Transport:
     def close(self): ...
 print(poststack.__file__, poststack.PostStack("sk_test_x", transport=Transport()).stamps.get(7))
 """
-    environment = uncovered()
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=copy, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=copy, capture_output=True, text=True, check=False)
     assert done.stdout.split() == [str(copy / "poststack/__init__.py"), "{'id':", "7}"], done.stderr
     typed = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "poststack/_sync/stamps.py", "poststack/_sync/client.py"],
-        cwd=copy, env=environment, capture_output=True, text=True, check=False,
+        cwd=copy, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert typed.returncode == 0, typed.stdout
 

@@ -24,7 +24,7 @@ RULES: list[tuple[str, str]] = [
     (r"\basync def\b", "def"),
     (r"\bawait ", ""),
     (r"\bAsyncIterable, ", ""),
-    (r"`contextlib.aclosing`", "`contextlib.closing`"),
+    (r"\baclosing\b", "closing"),
     (r"calls under way are cancelled and no others begun", "calls under way end, and no others begin"),
     (r" \| AsyncIterable\[\w+\]", ""),
     (r" \| AsyncEventSource\b", ""),

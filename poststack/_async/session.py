@@ -93,6 +93,7 @@ class AsyncSession:
             else:
                 if 200 <= response.status < 300:
                     await turns.heard(turn, response, None, clock)
+                    request.in_doubt = in_doubt
                     return response
                 failure = _wire.error_from(response, clock.time())
                 await turns.heard(turn, response, failure, clock)

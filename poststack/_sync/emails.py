@@ -82,9 +82,9 @@ class Emails:
         `key_prefix`, after a crash say, and nothing is sent twice; without one it is made up, and in the results.
 
         `on_progress` gets a `BulkProgress` after each call. Whoever stops before the end closes the generator, by
-        `contextlib.closing` or by letting go of it: calls under way end, and no others begin. What `emails`
-        itself raises is raised here when everything taken before has its result. Raises `ValueError` for options that
-        cannot work.
+        `contextlib.closing` or by letting go of it: calls under way end, and no others begin. A generator
+        given as `emails` is closed too. What `emails` itself raises is raised here when everything taken before has
+        its result. Raises `ValueError` at once for options that cannot work, and for what holds no e-mails.
 
             for result in client.emails.send_many(newsletter(), key_prefix="news-2026-12"):
                 if result.error is not None:

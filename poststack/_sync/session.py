@@ -92,6 +92,7 @@ class Session:
             else:
                 if 200 <= response.status < 300:
                     turns.heard(turn, response, None, clock)
+                    request.in_doubt = in_doubt
                     return response
                 failure = _wire.error_from(response, clock.time())
                 turns.heard(turn, response, failure, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,19 @@ def test_the_emulator_names_its_extra_in_one_line(dependency: str) -> None:
     assert done.returncode == 2
     assert 'pip install "poststack[emulator]"' in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_file_can_be_sent_without_any_extra(tmp_path: Path) -> None:
+    file = tmp_path / "news.jsonl"
+    file.write_text('{"from": "a@example.com", "to": ["b@example.com"], "subject": "S", "text": "T"}\n')
+
+    done = run_without(
+        "rich", "starlette", "uvicorn",
+        program=f"from poststack.cli import main\nsys.exit(main(['send-many', {str(file)!r}, '--dry-run']))",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "1 rows, 1 can be sent" in done.stdout
 
 
 def test_the_client_and_the_task_policy_need_nothing() -> None:

@@ -319,3 +319,12 @@ def test_a_forked_child_is_not_stopped_by_a_thread_of_its_parent() -> None:
         stop.set()
         for thread in threads:
             thread.join()
+
+
+@pytest.mark.parametrize("short_by", [1e-9, 2e-7])
+def test_who_has_waited_goes_although_the_clock_shows_a_little_less(short_by: float) -> None:
+    throttle = Throttle()
+    throttle.hold(0.02, 100.0)
+
+    assert throttle.reserve(100.0).wait == pytest.approx(0.02)
+    assert throttle.reserve(100.02 - short_by).granted

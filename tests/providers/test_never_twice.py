@@ -169,6 +169,7 @@ def check_keys(application: Application, messages: Sequence[EmailMessageDto]) ->
             assert (state, sent) in {("new", 0), ("done", 1), ("in doubt", 0), ("in doubt", 1)}
 
 
+@pytest.mark.repetitive
 @given(case=cases(fates=TAKEN + NOT_TAKEN, runs=3), seed=st.integers(0, 99))
 @settings(max_examples=400)
 def test_nothing_is_sent_twice_and_nothing_is_said_that_is_not_so(case: Case, seed: int) -> None:
@@ -189,6 +190,7 @@ def test_nothing_is_sent_twice_and_nothing_is_said_that_is_not_so(case: Case, se
                     assert world.delivered[message.to[0]] == 0, response
 
 
+@pytest.mark.repetitive
 @given(case=cases(fates=TAKEN + NOT_TAKEN + DEADLY * 3, runs=3), seed=st.integers(0, 99))
 @settings(max_examples=300)
 def test_a_process_that_ends_in_the_middle_sends_nothing_twice_when_it_is_back(case: Case, seed: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING
 
 from typing_extensions import assert_type
 
-from poststack import APIError, AsyncPostStack, PostStack, PostStackError, WebhookEvent, attachments, events
+from poststack import APIError, AsyncPostStack, BulkResult, PostStack, PostStackError, WebhookEvent, attachments, events
 from poststack.types import (
     Attachment,
     BatchAnswer,
@@ -58,6 +58,12 @@ def sync_emails(client: PostStack, payload: SendEmail) -> None:
     batch = client.emails.batch({"emails": [payload, payload]})
     assert_type(batch, BatchAnswer)
     assert_type(batch["data"], list[BatchResult])
+    many = client.emails.send_many([payload], key_prefix="news", retry_for=5, on_progress=lambda told: print(told.done))
+    assert_type(many, Generator[BulkResult, None, None])
+    for result in client.emails.send_many(payload for _ in range(3)):
+        assert_type(result.id, str | None)
+        assert_type(result.error, PostStackError | ValueError | None)
+        assert_type(result.sent, bool)
     got = client.emails.get("em_1")
     assert_type(got, EmailAnswer)
     assert_type(got["email"]["status"], EmailStatus)
@@ -83,6 +89,10 @@ async def async_emails(client: AsyncPostStack, payload: SendEmail) -> None:
         assert_type(other, AsyncPostStack)
     assert_type(await client.emails.send(payload), SentEmail)
     assert_type(await client.emails.batch({"emails": [payload]}), BatchAnswer)
+    async for result in client.emails.send_many([payload]):
+        assert_type(result, BulkResult)
+    given = (payload async for _ in client.emails.iterate())
+    assert_type(client.emails.send_many(given, concurrency=10), AsyncGenerator[BulkResult, None])
     assert_type(await client.emails.get("em_1"), EmailAnswer)
     assert_type(await client.emails.list(), Page[Email])
     assert_type(client.emails.iterate(), AsyncIterator[Email])

@@ -39,6 +39,9 @@ def wrong_type(client: PostStack, payload: dict[str, Any]) -> None:
     client.emails.send({"from": "a@example.com", "to": "b@example.com"})  # refused
     client.emails.send({"from": "a@example.com", "to": ["b@example.com"], "tracking": {"open": True}})  # refused
     client.emails.send(payload)  # refused
+    client.emails.send_many({"from": "a@example.com", "to": ["b@example.com"]})  # refused
+    client.emails.send_many([payload])  # refused
+    client.emails.send_many([], on_progress=lambda told: print(told.total))  # refused
     client.emails.list({"status": "sent"})  # refused
     client.webhooks.get("1")  # refused
     client.emails.send({"from": "a@example.com", "to": ["b@example.com"]}, timeout="5")  # refused
@@ -53,6 +56,8 @@ async def missing_await(client: AsyncPostStack, payload: SendEmail) -> None:
     for email in client.emails.iterate():  # refused
         print(email)
     client.emails.send(payload)  # refused
+    for result in client.emails.send_many([payload]):  # refused
+        print(result)
 
 
 async def needless_await(client: PostStack, payload: SendEmail) -> None:

@@ -89,11 +89,15 @@ def mailer(request: pytest.FixtureRequest, api: RecordingApi) -> Iterator[str]:
     scope="session",
     params=[pytest.param(kind, marks=pytest.mark.services) for kind in ("postgresql", "mariadb")],
 )
-def server_settings(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """Each database server in turn: the settings of a database on it that is empty at first."""
-    from tests.with_django.databases import created_database
+def server_settings(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
+    """Each database server in turn: the settings of a database on it that has the app's tables, empty."""
+    from django.core.management import call_command
+
+    from tests.with_django.databases import created_database, routed
 
     with created_database(request.param) as settings:
+        with django_db_blocker.unblock(), routed(settings) as alias:
+            call_command("migrate", "poststack", database=alias, verbosity=0)
         yield settings
 
 
@@ -105,7 +109,6 @@ def database(server_settings: dict[str, Any], django_db_blocker: Any) -> Iterato
     from tests.with_django.databases import routed
 
     with django_db_blocker.unblock(), routed(server_settings) as alias:
-        call_command("migrate", "poststack", database=alias, verbosity=0)
         yield alias
         # Truncates: deleted rows would live on for a while in MariaDB's indexes, and hold up those with the same ids.
         call_command("flush", database=alias, interactive=False, inhibit_post_migrate=True, verbosity=0)

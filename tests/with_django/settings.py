@@ -48,4 +48,6 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
+# The real ones are slow on purpose, a third of a second for each user that a test makes.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_FROM_EMAIL = "Shop <shop@example.com>"

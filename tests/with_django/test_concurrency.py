@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import timedelta
 from functools import partial
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from poststack_django.telling import Turn
     from tests.with_django.api import RecordingApi
 
-ROUNDS = 25
+ROUNDS = 25 if os.environ.get("POSTSTACK_EXHAUSTIVE") == "1" else 10
+"""How often each race is run: by every run of the tests anew, with other winners."""
 
 
 def at_once(*functions: Callable[[], object]) -> list[BaseException]:

@@ -90,6 +90,7 @@ RIGHT: Final = Outcome(
 )
 
 
+@pytest.mark.repetitive
 @pytest.mark.parametrize(
     ("history", "orders"),
     [

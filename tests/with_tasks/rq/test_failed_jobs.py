@@ -75,9 +75,14 @@ def test_a_job_that_somebody_killed_can_be_retried_too(
     served.failed_job_registry.add(job, exc_string="Work-horse terminated unexpectedly")
     _, out, _ = tasks(capsys, "failed", "--rq", redis_url, "--queue", served.name)
     assert "died" in out
-    assert tasks(capsys, "retry", "--all", "--rq", redis_url, "--queue", served.name)[0] == 0
+    retried = tasks(capsys, "retry", "--all", "--rq", redis_url, "--queue", served.name)
+    assert retried[:2] == (0, "1 to be tried again, 0 not.\n")
     assert ended(job) == "finished"
-    assert len(api.mails()) == 1
+    # An earlier test's job may be done again: on a busy machine the worker is taken for dead, and what the API knew of
+    # its key went with the mailbox.
+    keys = [mail["payload"]["idempotency_key"] for mail in api.mails()]
+    assert f"rq-{job.id}" in keys
+    assert len(set(keys)) == len(keys)
 
 
 def test_an_old_job_needs_force_and_is_then_sent(

@@ -1,0 +1,69 @@
+"""What coverage watches: everything in the processes of the tests, and the programs of those tests that ask for it.
+
+On Pythons before 3.14, watching makes code a half slower, and doubles what starting a program takes; most of the
+programs that tests start are killed, so that nothing would be known of them, or do what other tests do in process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+from coverage import Coverage
+
+__all__ = ["pytest_collection", "pytest_configure", "pytest_runtest_protocol", "pytest_sessionfinish"]
+
+_TOLD_TO_PROGRAMS: Final[dict[str, str]] = {}
+"""The variables by which coverage starts in programs, while there are none in the environment."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start programs without coverage; the workers of xdist, which are programs as well, are started with it."""
+    if config.getoption("dist", "no") != "no":
+        return
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        _TOLD_TO_PROGRAMS[name] = os.environ.pop(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Watch the imports of one worker: those of the others are the same."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        return (yield)
+    with _resting():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Heed the two markers, for fixtures as well."""
+    if item.get_closest_marker("programs_measured"):
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in _TOLD_TO_PROGRAMS.items():
+                environment.setenv(name, value)
+            return (yield)
+    if item.get_closest_marker("repetitive"):
+        with _resting():
+            return (yield)
+    return (yield)
+
+
+def pytest_sessionfinish() -> None:
+    """Write what was covered now: xdist gives its workers ten seconds to end, too few on a busy machine."""
+    if measuring := Coverage.current():
+        measuring.save()
+
+
+@contextmanager
+def _resting() -> Generator[None]:
+    measuring = Coverage.current()
+    if measuring:
+        measuring.stop()
+    try:
+        yield
+    finally:
+        if measuring:
+            measuring.start()
