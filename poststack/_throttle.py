@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_HOLD", "MARGIN", "Throttle", "Turn"]
 
-MARGIN: Final = 1.03
+MARGIN: Final = 1.05
 """How much further apart than a limit says calls are: they arrive less evenly than they leave, and a server counts."""
 LONGEST_HOLD: Final = 60.0
 """Seconds. A longer `Retry-After` ends the call that meets it; it must not stop a whole program."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack._async.bulk import AsyncBulk
 from poststack._checks import checked_batch, checked_email
 from poststack._request import Request, segment
 from poststack.types import (
@@ -91,6 +90,9 @@ class AsyncEmails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
+        # Loaded by those who use it: it brings threads and their queues.
+        from poststack._async.bulk import AsyncBulk
+
         return AsyncBulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)
 
     async def get(self, id: str, *, timeout: float | None = None) -> EmailAnswer:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from poststack._checks import checked_batch, checked_email
 from poststack._request import Request, segment
-from poststack._sync.bulk import Bulk
 from poststack.types import (
     BatchAnswer,
     BatchEmails,
@@ -90,6 +89,9 @@ class Emails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
+        # Loaded by those who use it: it brings threads and their queues.
+        from poststack._sync.bulk import Bulk
+
         return Bulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)
 
     def get(self, id: str, *, timeout: float | None = None) -> EmailAnswer:
