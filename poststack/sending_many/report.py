@@ -29,7 +29,7 @@ class Report:
         self.path = path
         self._file: int | None = None
         found = path.stat().st_size if path.exists() else 0
-        self.is_lost = size > 0 and not path.exists()
+        self.is_lost: bool = size > 0 and not path.exists()
         # How much is on disk, and what follows it.
         self._kept, self._following = 0 if self.is_lost else size, bytearray()
         self._is_stale = found > self._kept

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from poststack.bulk import BulkResult
     from poststack.sending_many.interrupts import Interrupts
     from poststack.sending_many.journal import Journal
+    from poststack.sending_many.outcomes import Totals
     from poststack.sending_many.progress import Progress
     from poststack.sending_many.report import Report
-    from poststack.sending_many.rows import Row
+    from poststack.sending_many.rows import Place, Row
     from poststack.types import SendEmail
 
 __all__ = ["Pace", "Sending"]
@@ -77,9 +78,9 @@ class Sending:
         self._journal = journal
         self._progress = progress
         self._interrupts = interrupts
-        self.place = known.place
+        self.place: Place = known.place
         """Everything before it is known."""
-        self.totals = known.totals
+        self.totals: Totals = known.totals
         self.ended_by: PostStackError | None = None
         """Why nothing more could be sent."""
         self._seconds_before = known.seconds

@@ -33,11 +33,11 @@ class Source:
 
     def __init__(self, name: str, kind: str | None, delimiter: str | None) -> None:
         self.name = name
-        self.is_standard_input = name == STANDARD_INPUT
-        self.path = Path(name)
+        self.is_standard_input: bool = name == STANDARD_INPUT
+        self.path: Path = Path(name)
         self._file: BinaryIO = sys.stdin.buffer if self.is_standard_input else _opened(self.path)
         try:
-            self.kind = kind or self._kind()
+            self.kind: str = kind or self._kind()
             if delimiter is not None and self.kind != "csv":
                 raise InputError("--delimiter is for a CSV.")
             if self.path.suffix.lower() == ".tsv":

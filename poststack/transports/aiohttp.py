@@ -32,9 +32,9 @@ from poststack.transports.turnstile import asyncio_loop
 try:
     import_module("aiohttp")  # What is of it is imported where it is used.
     import aiohappyeyeballs
-except ImportError as error:
-    missing = 'AiohttpTransport needs aiohttp: pip install "poststack[aiohttp]"'
-    raise ImportError(missing, name="aiohttp") from error
+except ImportError as _error:
+    _missing = 'AiohttpTransport needs aiohttp: pip install "poststack[aiohttp]"'
+    raise ImportError(_missing, name="aiohttp") from _error
 
 if TYPE_CHECKING:
     import ssl

@@ -17,8 +17,8 @@ from poststack.transports._proxied import async_connection_to, connection_to
 
 try:
     import httpcore2
-except ImportError as error:
-    raise ImportError('The transports on httpx2 need it: pip install "poststack[httpx2]"', name="httpx2") from error
+except ImportError as _error:
+    raise ImportError('The transports on httpx2 need it: pip install "poststack[httpx2]"', name="httpx2") from _error
 
 if TYPE_CHECKING:
     import ssl
