@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_HOLD", "MARGIN", "Throttle", "Turn"]
 
-MARGIN: Final = 1.03
+MARGIN: Final = 1.05
 """How much further apart than a limit says calls are: they arrive less evenly than they leave, and a server counts."""
 LONGEST_HOLD: Final = 60.0
 """Seconds. A longer `Retry-After` ends the call that meets it; it must not stop a whole program."""
@@ -99,7 +99,7 @@ class Throttle:
 
     def is_held(self, now: float) -> bool:
         """Return whether a 429 keeps everybody back."""
-        return now < self._held_until
+        return self._held_until - now > TICK
 
     def learn(self, turn: Turn, headers: Mapping[str, str], now: float, clock_time: float) -> None:
         """Take what the answer to a call says of the window. `clock_time` is in seconds since 1970."""

@@ -86,7 +86,7 @@ class AsyncEmails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
-        # Threads and queues are half of the package, and few send this way.
+        # Loaded by those who use it: it brings threads and their queues.
         from poststack._async.bulk import AsyncBulk
 
         return AsyncBulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)

@@ -85,7 +85,7 @@ class Emails:
                 if result.error is not None:
                     print(result.index, result.error)
         """
-        # Threads and queues are half of the package, and few send this way.
+        # Loaded by those who use it: it brings threads and their queues.
         from poststack._sync.bulk import Bulk
 
         return Bulk(self._session, concurrency, key_prefix, on_progress, retry_for, timeout).results(emails)

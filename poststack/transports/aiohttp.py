@@ -33,8 +33,8 @@ try:
     import_module("aiohttp")  # What is of it is imported where it is used.
     import aiohappyeyeballs
 except ImportError as _error:
-    missing = 'AiohttpTransport needs aiohttp: pip install "poststack[aiohttp]"'
-    raise ImportError(missing, name="aiohttp") from _error
+    _missing = 'AiohttpTransport needs aiohttp: pip install "poststack[aiohttp]"'
+    raise ImportError(_missing, name="aiohttp") from _error
 
 if TYPE_CHECKING:
     import ssl
