@@ -17,7 +17,8 @@ from poststack.sending_many.interrupts import Interrupts
 from poststack.sending_many.journal import Checkpoint, Journal
 from poststack.sending_many.options import parser
 from poststack.sending_many.outcomes import End, Totals
-from poststack.sending_many.planning import Given, kind_of_key, planned, resumed
+from poststack.sending_many.outputs import check_apart, check_writable, make_way
+from poststack.sending_many.planning import Given, is_reported_elsewhere, kind_of_key, planned, resumed
 from poststack.sending_many.progress import progress_for
 from poststack.sending_many.report import Report
 from poststack.sending_many.rows import InputError
@@ -75,20 +76,29 @@ def _begin(options: argparse.Namespace, source: Source, defaults: Mapping[str, A
     if source.table is not None:
         facts["--delimiter"] = source.table.delimiter
     given = Given(facts, options.key_prefix, Path(options.report or f"{source.path}.failed.jsonl"))
+    path = None if source.is_standard_input else Path(options.journal or f"{source.path}.poststack-journal")
+    check_apart(None if source.is_standard_input else source.path, path, given.report)
     with ExitStack() as held:
         client = held.enter_context(_client(options, key, base_url))
-        if source.is_standard_input:
+        if path is None:
+            check_writable(given.report)
+            make_way(given.report, is_of_run_before=False)
             return _send(options, source, defaults, client, planned(source, given, None), None, given.report)
         _look_at(source, defaults)
-        path = Path(options.journal or f"{source.path}.poststack-journal")
         journal = held.enter_context(closing(Journal.open(path)))
         if journal.plan is not None and not options.restart:
             known = resumed(journal, source, given, time.time(), is_old_fine=options.even_if_old)
             if known is not None and known.is_finished:
                 return _already_sent(source, known, given.report)
+            # Not before the journal is locked: another process would write to this report.
+            check_writable(given.report)
+            if is_reported_elsewhere(journal.plan, given, path):
+                make_way(given.report, is_of_run_before=False)
+                journal.report_to(planned(source, given, path).report)
             return _send(options, source, defaults, client, journal.plan, journal, given.report)
         plan = planned(source, given, path)
-        _keep_report(given.report, is_of_run_before=journal.plan is not None and journal.plan.report == plan.report)
+        check_writable(given.report)
+        make_way(given.report, is_of_run_before=journal.plan is not None and journal.plan.report == plan.report)
         journal.begin(plan)
         return _send(options, source, defaults, client, plan, journal, given.report)
 
@@ -103,8 +113,6 @@ def _send(
     report_path: Path,
 ) -> int:
     known = (journal.checkpoint if journal else None) or Checkpoint(source.start, 0, Totals(), 0.0)
-    if journal is None:
-        _keep_report(report_path, is_of_run_before=False)
     before = known.totals.done
     with ExitStack() as held:
         report = held.enter_context(closing(Report(report_path, known.report_size)))
@@ -175,20 +183,6 @@ def _look_at(source: Source, defaults: Mapping[str, Any]) -> None:
         raise InputError(f"{source.name} has no e-mails in it. Nothing was sent.")
     all_of_them = "No row" if count < _LOOKED_AT else f"None of the first {count:,} rows"
     raise InputError(f"{all_of_them} of {source.name} can be sent, and nothing was. {first}")
-
-
-def _keep_report(path: Path, *, is_of_run_before: bool) -> None:
-    """Make place for a new report. Raises `InputError` when something else has it."""
-    if not path.exists() or not path.stat().st_size:
-        return
-    if not is_of_run_before:
-        raise InputError(
-            f"{path} is there already, and may hold e-mails that were never sent. Send it or move it away, or name "
-            "another place for the report with --report."
-        )
-    old = path.with_name(f"{path.name}.old")
-    path.replace(old)
-    tell(f"The report of the run before is {old} now.")
 
 
 def _api_key(options: argparse.Namespace) -> str:

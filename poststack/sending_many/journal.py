@@ -71,7 +71,8 @@ class Journal:
             file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         except OSError as error:
             raise InputError(
-                f"The journal {path} cannot be written: {error.strerror}. Name another place with --journal."
+                f"The journal {path} cannot be written: {error.strerror}. Name another place with --journal, and "
+                "with --report if nothing can be written beside the file."
             ) from None
         try:
             if not _locked(path, file):
@@ -92,18 +93,18 @@ class Journal:
 
     def note(self, checkpoint: Checkpoint) -> None:
         """Keep how far all is known. The report has to be on disk before."""
-        self._add(
-            {
-                **checkpoint.place._asdict(),
-                "report_size": checkpoint.report_size,
-                **checkpoint.totals.as_json(),
-                "seconds": round(checkpoint.seconds, 3),
-                "finished": checkpoint.is_finished,
-                "settled": checkpoint.is_settled,
-                "at": round(checkpoint.noted_at),
-            }
-        )
+        self._add(_entry(checkpoint))
         self.checkpoint = checkpoint
+
+    def report_to(self, report: str) -> None:
+        """Have the run that was begun go on with another report, seen from the journal's folder."""
+        assert self.plan is not None  # noqa: S101  # for type checkers
+        plan = self.plan._replace(report=report)
+        if self.checkpoint is None:
+            self.begin(plan)
+        else:  # In one line with how far it is, or a crash could leave one without the other.
+            self._add({**_entry(self.checkpoint), "report": report})
+            self.plan = plan
 
     def close(self) -> None:
         """Close the file, which lets others have it."""
@@ -157,6 +158,7 @@ def _read(path: Path, file: int) -> tuple[int, Plan | None, Checkpoint | None]:
                     raise _not_ours(path)
                 else:
                     checkpoint = _checkpoint(entry)
+                    plan = plan._replace(report=entry.get("report", plan.report))
                 whole += len(line)
     except (ValueError, TypeError, KeyError):
         raise _not_ours(path) from None
@@ -179,6 +181,18 @@ def _checkpoint(entry: Mapping[str, Any]) -> Checkpoint:
     place = Place(**{name: entry[name] for name in Place._fields})
     totals, seconds, is_finished = Totals.from_json(entry), entry["seconds"], entry["finished"]
     return Checkpoint(place, entry["report_size"], totals, seconds, is_finished, entry["settled"], entry["at"])
+
+
+def _entry(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        **checkpoint.place._asdict(),
+        "report_size": checkpoint.report_size,
+        **checkpoint.totals.as_json(),
+        "seconds": round(checkpoint.seconds, 3),
+        "finished": checkpoint.is_finished,
+        "settled": checkpoint.is_settled,
+        "at": round(checkpoint.noted_at),
+    }
 
 
 def _not_ours(path: Path) -> InputError:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poststack.sending_many.journal import Journal
     from poststack.sending_many.source import Source
 
-__all__ = ["Given", "kind_of_key", "planned", "resumed"]
+__all__ = ["Given", "is_reported_elsewhere", "kind_of_key", "planned", "resumed"]
 
 _BASE_URL: Final = "--base-url"
 _KEY_PREFIX: Final = "--key-prefix"
@@ -78,7 +78,8 @@ def resumed(journal: Journal, source: Source, given: Given, now: float, *, is_ol
             "  - go on with those it was begun with: give them as they were;\n"
             f"  - {_SENDS_AGAIN}."
         )
-    if plan.report != _relative(given.report, journal.path):
+    # As long as nothing is in it, another report is as good.
+    if known is not None and known.report_size and is_reported_elsewhere(plan, given, journal.path):
         raise InputError(
             f"The report of {name} was begun as {journal.path.parent / plan.report}. Give --report as it was then."
         )
@@ -89,6 +90,11 @@ def resumed(journal: Journal, source: Source, given: Given, now: float, *, is_ol
             f"{known.place.line if known else 0:,}. Look for them there. --even-if-old goes on nevertheless."
         )
     return known
+
+
+def is_reported_elsewhere(plan: Plan, given: Given, journal: Path) -> bool:
+    """Return whether another report is given than that of the run in the journal."""
+    return plan.report != _relative(given.report, journal)
 
 
 def _may_double(plan: Plan, known: Checkpoint | None, now: float) -> bool:

@@ -105,9 +105,8 @@ def test_a_new_file_under_the_name_of_one_that_was_sent_is_refused_once(desk: De
         (["--subject", "S", "--tag", "x"], "--tag"),
         (["--subject", "S", "--key-prefix", "june"], "--key-prefix"),
         (["--subject", "S", "--base-url", "http://127.0.0.1:9"], "now it is http://127.0.0.1:9"),
-        (["--subject", "S", "--report", "other.jsonl"], "news.jsonl.failed.jsonl. Give --report"),
     ],
-    ids=["changed", "left-out", "added", "prefix", "api", "report"],
+    ids=["changed", "left-out", "added", "prefix", "api"],
 )
 def test_other_options_are_refused_by_name(desk: Desk, options: list[str], named: str) -> None:
     rows = [{name: value for name, value in email.items() if name != "subject"} for email in emails(2)]
