@@ -18,7 +18,7 @@ from poststack.sending_many.journal import Checkpoint, Journal
 from poststack.sending_many.options import parser
 from poststack.sending_many.outcomes import End, Totals
 from poststack.sending_many.outputs import check_apart, check_writable, make_way
-from poststack.sending_many.planning import Given, is_reported_elsewhere, kind_of_key, planned, resumed
+from poststack.sending_many.planning import Given, anew, is_reported_elsewhere, kind_of_key, planned, resumed
 from poststack.sending_many.progress import progress_for
 from poststack.sending_many.report import Report
 from poststack.sending_many.rows import InputError
@@ -86,8 +86,12 @@ def _begin(options: argparse.Namespace, source: Source, defaults: Mapping[str, A
             return _send(options, source, defaults, client, planned(source, given, None), None, given.report)
         _look_at(source, defaults)
         journal = held.enter_context(closing(Journal.open(path)))
-        if journal.plan is not None and not options.restart:
-            known = resumed(journal, source, given, time.time(), is_old_fine=options.even_if_old)
+        now = time.time()
+        again = None if options.restart else anew(journal, source, given, now)
+        if again is not None:
+            tell(again.why)
+        elif journal.plan is not None and not options.restart:
+            known = resumed(journal, source, given, now, is_old_fine=options.even_if_old)
             if known is not None and known.is_finished:
                 return _already_sent(source, known, given.report)
             # Not before the journal is locked: another process would write to this report.
@@ -96,7 +100,7 @@ def _begin(options: argparse.Namespace, source: Source, defaults: Mapping[str, A
                 make_way(given.report, is_of_run_before=False)
                 journal.report_to(planned(source, given, path).report)
             return _send(options, source, defaults, client, journal.plan, journal, given.report)
-        plan = planned(source, given, path)
+        plan = planned(source, given, path, again.key_prefix if again else None)
         check_writable(given.report)
         make_way(given.report, is_of_run_before=journal.plan is not None and journal.plan.report == plan.report)
         journal.begin(plan)

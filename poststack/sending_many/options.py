@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from datetime import datetime
 from typing import Final
 
 __all__ = ["parser"]
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add("--html", metavar="FILE", help="its HTML, from a file; {{name}} stands for a variable")
     add("--text", metavar="FILE", help="its plain text, from a file")
     add("--tag", action="append", default=[], metavar="TAG", help="a tag to find it by (may be repeated)")
-    add("--scheduled-at", metavar="TIME", help="when it is sent: 2026-01-31T09:00:00Z")
+    add("--scheduled-at", type=_moment, metavar="TIME", help="when it is sent: 2026-01-31T09:00:00Z")
     add("--unsubscribe", action="store_true", help="add a header to unsubscribe with one click")
 
     reading = made.add_argument_group("how the file is read")
@@ -83,6 +84,16 @@ def _delimiter(text: str) -> str:
     if len(found) != 1 or found in '"\r\n ':
         raise argparse.ArgumentTypeError("must be one character such as ; and neither a quote nor a space")
     return found
+
+
+def _moment(text: str) -> str:
+    moment = text.strip()
+    try:
+        # fromisoformat reads the Z suffix only from Python 3.11 on.
+        datetime.fromisoformat(moment[:-1] + "+00:00" if moment.endswith(("Z", "z")) else moment)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a date and time of ISO 8601 such as 2026-01-31T09:00:00Z") from None
+    return moment
 
 
 def _concurrency(text: str) -> int:

@@ -46,7 +46,7 @@ def check_writable(report: Path) -> None:
             os.close(os.open(target, _MODE))
         else:
             os.close(os.open(target, _MODE | os.O_CREAT | os.O_EXCL, 0o600))
-            os.unlink(target)  # noqa: PTH108
+            os.unlink(target)
     except OSError as error:
         raise InputError(
             f"The report {report} cannot be written: {error.strerror}. Nothing was sent now. Put that right, or name "

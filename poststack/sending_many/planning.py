@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poststack.sending_many.journal import Journal
     from poststack.sending_many.source import Source
 
-__all__ = ["Given", "is_reported_elsewhere", "kind_of_key", "planned", "resumed"]
+__all__ = ["Given", "anew", "is_reported_elsewhere", "kind_of_key", "planned", "resumed"]
 
 _BASE_URL: Final = "--base-url"
 _KEY_PREFIX: Final = "--key-prefix"
@@ -46,18 +46,57 @@ def kind_of_key(api_key: str) -> str:
     return next((kind for start, kind in _KEY_KINDS.items() if api_key.startswith(start)), _OTHER_KEY)
 
 
-def planned(source: Source, given: Given, journal: Path | None) -> Plan:
-    """Return the plan of a run that begins."""
+class Anew(NamedTuple):
+    """Why a run begins anew unasked."""
+
+    why: str
+    key_prefix: str | None
+    """That of the run before, under which nothing it may have sent is sent again."""
+
+
+def planned(source: Source, given: Given, journal: Path | None, key_prefix: str | None = None) -> Plan:
+    """Return the plan of a run that begins, with this prefix when none is given."""
     options = dict(given.options)
     if given.key_prefix is not None:
         options[_KEY_PREFIX] = given.key_prefix
     return Plan(
-        given.key_prefix or f"send-many-{secrets.token_hex(8)}",
+        given.key_prefix or key_prefix or f"send-many-{secrets.token_hex(8)}",
         source.size or 0,
         source.sha256 if journal else "",
         options,
         round(time.time()),
         _relative(given.report, journal) if journal else "",
+    )
+
+
+def anew(journal: Journal, source: Source, given: Given, now: float) -> Anew | None:
+    """Return why a run begins anew although there is a journal, `None` when it goes on or asks first.
+
+    It does when nothing can be sent twice by it: rows of a file that was changed have keys of their own, or nothing
+    was accepted so far. `now` is in seconds since 1970.
+    """
+    plan, known = journal.plan, journal.checkpoint
+    if plan is None or known is None:
+        return None
+    if _is_changed(plan, source):
+        if not known.is_finished or not _has_keys_of_its_own(source):
+            return None
+        return Anew(
+            f"{source.name} was sent to its end, and has been changed since. Its rows have keys of their own, under "
+            "which none is sent twice: all of it is sent.",
+            None,
+        )
+    changed = _changed_options(plan, given)
+    totals = known.totals
+    if not changed or totals.sent or totals.replayed or totals.unknown or _may_double(plan, known, now):
+        return None
+    # Calls under way may have been accepted after all. Under the same keys they are not sent again, with whatever
+    # options; under other keys they would be.
+    if _KEY_PREFIX in changed and not known.is_settled:
+        return None
+    return Anew(
+        f"Nothing of {source.name} was sent so far. It begins anew, as these differ: {', '.join(changed)}.",
+        plan.key_prefix,
     )
 
 
@@ -70,7 +109,7 @@ def resumed(journal: Journal, source: Source, given: Given, now: float, *, is_ol
     plan, known = journal.plan, journal.checkpoint
     assert plan is not None  # noqa: S101  # for type checkers
     name = source.name
-    if plan.size != source.size or plan.sha256 != source.sha256:
+    if _is_changed(plan, source):
         raise InputError(_changed_file(name, known))
     if changed := _changed_options(plan, given):
         raise InputError(
@@ -97,6 +136,17 @@ def is_reported_elsewhere(plan: Plan, given: Given, journal: Path) -> bool:
     return plan.report != _relative(given.report, journal)
 
 
+def _is_changed(plan: Plan, source: Source) -> bool:
+    return plan.size != source.size or plan.sha256 != source.sha256
+
+
+def _has_keys_of_its_own(source: Source) -> bool:
+    """Return whether every row that can be read has one, as those of a report do."""
+    return all(
+        row.payload is None or row.payload.get("idempotency_key") is not None for row in source.rows(source.start)
+    )
+
+
 def _may_double(plan: Plan, known: Checkpoint | None, now: float) -> bool:
     if known is None:
         return now - plan.begun_at > _LONGEST_KEPT
@@ -107,7 +157,8 @@ def _changed_file(name: str, known: Checkpoint | None) -> str:
     if known is not None and known.is_finished:
         return (
             f"{name} was sent to its end, and has been changed since: it is another file now. You can\n"
-            "  - send all of it under new keys, also to those who got the old one: --restart;\n"
+            "  - send all of it under new keys (rows with keys of their own keep them), also to those who got the old "
+            "one: --restart;\n"
             "  - put only what is new into a file of another name, and send that."
         )
     return (

@@ -231,6 +231,8 @@ def test_quiet_tells_only_the_end(desk: Desk) -> None:
         ("x.jsonl", "{}\n", ["--rate-limit", "nan"], "more than 0"),
         ("x.jsonl", "{}\n", ["--retry-for", "-1"], "0 or more"),
         ("x.jsonl", "{}\n", ["--key-prefix", ""], "1 to 200"),
+        ("x.jsonl", "{}\n", ["--scheduled-at", "yesterday"], "of ISO 8601 such as"),
+        ("x.jsonl", "{}\n", ["--scheduled-at", "2026-02-30T09:00:00Z", "--dry-run"], "of ISO 8601 such as"),
         ("x.jsonl", "{}\n", ["--api-key-file", "none"], "--api-key-file none: No such"),
         ("x.jsonl", "{}\n", ["--base-url", "ftp://x"], "http or https"),
         (".", None, [], "is not a file"),
