@@ -18,6 +18,7 @@ from poststack.sending_many.journal import Checkpoint, Journal
 from poststack.sending_many.options import parser
 from poststack.sending_many.outcomes import End, Totals
 from poststack.sending_many.outputs import check_apart, check_writable, make_way
+from poststack.sending_many.placeholders import check_filled
 from poststack.sending_many.planning import Given, anew, is_reported_elsewhere, kind_of_key, planned, resumed
 from poststack.sending_many.progress import progress_for
 from poststack.sending_many.report import Report
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with closing(Source(options.file, options.format, options.delimiter)) as source:
             defaults = defaults_from(options)
+            if source.table is not None and not options.allow_unfilled:
+                check_filled(defaults, source.table.columns)
             if options.dry_run:
                 return dry_run(source, defaults, progress_for(source.size, is_quiet=options.quiet), say)
             return _begin(options, source, defaults)

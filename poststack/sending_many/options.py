@@ -50,6 +50,8 @@ def parser() -> argparse.ArgumentParser:
     add("--format", choices=("jsonl", "csv"), help="what it is; else its name says so")
     add("--delimiter", type=_delimiter, metavar="CHARACTER",
         help="what separates the columns of a CSV, \\t for a tab; else the header shows it")
+    add("--allow-unfilled", action="store_true",
+        help="also when a {{name}} in --subject, --html or --text has no column of a CSV; else nothing is sent")
     add("--dry-run", action="store_true", help="send nothing: read all of it, and tell what is wrong with which line")
 
     sending = made.add_argument_group("how it is sent")
