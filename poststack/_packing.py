@@ -22,6 +22,8 @@ __all__ = ["LARGEST_CALL", "Packer", "Parcel", "Piece", "body_of", "unpack", "wi
 
 LARGEST_CALL: Final = 8_000_000
 """Bytes of the body of one call with several e-mails; a larger one goes alone. The API names no limit for a batch."""
+UNTRIED: Final = "Not sent, because the API refused those before it: "
+"""What the text of an error begins with that another e-mail has met."""
 RETRY_AFTER: Final = 1.0
 """Seconds, for an element that is refused because calls come too fast."""
 _AROUND: Final = len(b'{"emails":[]}')

@@ -37,6 +37,8 @@ __all__ = [
 
 Answer = TypeVar("Answer")
 
+DOUBT: Final = "The call may have taken effect; repeat an e-mail only with the same idempotency_key."
+"""What is said of a call without a clear answer."""
 USER_AGENT: Final = f"PostStack-Python-SDK/{__version__}"
 LONGEST_ERROR_TEXT: Final = 2_000
 FARTHEST_RETRY_AFTER: Final = 1e9
@@ -176,8 +178,7 @@ def _json(body: bytes) -> object:
 def _response_error(response: HttpResponse, problem: str) -> PostStackResponseError:
     return PostStackResponseError(
         response.status,
-        f"The API answered {response.status} with something it does not promise: {problem}. The call may have taken "
-        "effect; repeat an e-mail only with the same idempotency_key.",
+        f"The API answered {response.status} with something it does not promise: {problem}. {DOUBT}",
         request_id=response.headers.get("x-request-id"),
         headers=response.headers,
     )

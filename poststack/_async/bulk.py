@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from poststack._config import checked_timeout
 from poststack._flight import AsyncFlight, AsyncSource
-from poststack._packing import LARGEST_CALL, Packer, body_of, unpack, without_frames
+from poststack._packing import LARGEST_CALL, UNTRIED, Packer, body_of, unpack, without_frames
 from poststack._request import Encoded, Request
 from poststack._wire import header_key
 from poststack.bulk import BulkProgress, BulkResult
@@ -205,7 +205,7 @@ def _wait(pieces: list[Piece], failed_rounds: int) -> float:
 def _not_tried(error: PostStackError) -> PostStackError:
     return PostStackError(
         error.status_code,
-        f"Not sent, because the API refused those before it: {error.error}",
+        f"{UNTRIED}{error.error}",
         error.code,
         error.request_id,
         error.headers,

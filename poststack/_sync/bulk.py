@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from poststack._config import checked_timeout
 from poststack._flight import Flight, Source
-from poststack._packing import LARGEST_CALL, Packer, body_of, unpack, without_frames
+from poststack._packing import LARGEST_CALL, UNTRIED, Packer, body_of, unpack, without_frames
 from poststack._request import Encoded, Request
 from poststack._wire import header_key
 from poststack.bulk import BulkProgress, BulkResult
@@ -206,7 +206,7 @@ def _wait(pieces: list[Piece], failed_rounds: int) -> float:
 def _not_tried(error: PostStackError) -> PostStackError:
     return PostStackError(
         error.status_code,
-        f"Not sent, because the API refused those before it: {error.error}",
+        f"{UNTRIED}{error.error}",
         error.code,
         error.request_id,
         error.headers,

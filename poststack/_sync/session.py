@@ -157,11 +157,7 @@ def _log_retry(request: Request[Any], failed_attempts: int, failure: PostStackEr
 def _no_answer(error: TransportError, base_url: str) -> PostStackConnectionError:
     kind = PostStackTimeoutError if isinstance(error, TransportTimeoutError) else PostStackConnectionError
     in_time = " in time" if kind is PostStackTimeoutError else ""
-    return kind(
-        0,
-        f"No answer from {base_url}{in_time} ({error}). The call may have taken effect; repeat an e-mail only with the "
-        "same idempotency_key.",
-    )
+    return kind(0, f"No answer from {base_url}{in_time} ({error}). {_wire.DOUBT}")
 
 
 def _page(listing: Listing[Item], page: Mapping[str, object]) -> tuple[Sequence[Item], int]:

@@ -147,6 +147,8 @@ def _send(
             known=known,
         )
         end = sending.run()
+    if journal is None and end is End.DONE and not sending.totals.done:
+        raise InputError("Standard input has no e-mails in it. Nothing was sent.")
     totals, place = sending.totals, sending.place
     say(summary.counts(totals))
     for line in summary.reasons(totals.reasons):

@@ -1,9 +1,10 @@
-"""Ctrl-C and SIGTERM: once to end in order, twice to end at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: once to end in order, twice to end at once."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 __all__ = ["Interrupts"]
+
+
+def _signals() -> list[signal.Signals]:
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # As under nohup.
+        return [signal.SIGINT, signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 class Interrupts:
@@ -28,7 +35,7 @@ class Interrupts:
         return 128 + (self.number or signal.SIGINT)
 
     def __enter__(self) -> Interrupts:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _signals():
             self._before[number] = signal.signal(number, self._take)
         return self
 

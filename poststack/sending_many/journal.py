@@ -117,8 +117,9 @@ class Journal:
             while data:
                 data = data[os.write(self._file, data) :]
             os.fsync(self._file)
-        except OSError:  # A full disk: without this, half a line would run into the next one.
+        except OSError as error:  # A full disk: without this, half a line would run into the next one.
             os.ftruncate(self._file, before)
+            error.filename = str(self.path)
             raise
 
 

@@ -18,7 +18,7 @@ failed are in FILE.failed.jsonl, which can be sent like any other file.
 _EPILOG: Final = """\
 The API key is read from POSTSTACK_API_KEY, or from a file with --api-key-file; it is no option, because others can see
 those. Exit status: 0 all were accepted, 1 some failed, 2 nothing more can be done before you have put something right,
-130 interrupted by Ctrl-C.
+130, 143, 129 interrupted by Ctrl-C, SIGTERM or SIGHUP.
 """
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from poststack._wire import DOUBT
 from poststack.errors import QUOTA_CODES, PostStackError
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class Failure(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """What it is counted under: the error, without addresses."""
-        text = _ADDRESS.sub("…", self.error)[:_LONGEST_REASON]
-        return f"{text} ({self.code})" if self.code and self.code not in text else text
+        """What it is counted under: the error, without addresses, and without what is said of unknown outcomes."""
+        text = _cut(_ADDRESS.sub("…", self.error.removesuffix(DOUBT).rstrip()))
+        return f"{text.rstrip('.')} ({self.code})" if self.code and self.code not in text else text
 
     def described(self, line: int, raw: str = "") -> dict[str, Any]:
         """Return what a report says of it."""
@@ -56,6 +57,14 @@ class Failure(NamedTuple):
             "line": line, "outcome": outcome, "error": self.error, "code": self.code, "status": self.status,
         }  # fmt: skip
         return {**described, "raw": raw} if raw else described
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST_REASON:
+        return text
+    words, _, _ = text[:_LONGEST_REASON].rpartition(" ")
+    # One very long word would leave hardly anything.
+    return f"{words if len(words) > _LONGEST_REASON // 2 else text[: _LONGEST_REASON - 1]}…"
 
 
 def failure_for(error: PostStackError | ValueError) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import deque
@@ -165,8 +166,10 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        with contextlib.suppress(OSError):  # The terminal was closed.
+            self._progress.console.print(text, markup=False, highlight=False)
 
     def close(self) -> None:
         """Leave the bar as it is."""
-        self._progress.stop()
+        with contextlib.suppress(OSError):
+            self._progress.stop()

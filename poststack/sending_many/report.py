@@ -57,6 +57,13 @@ class Report:
         """Return when everything that was added is on disk. Raises `OSError` when it cannot be; then try again."""
         if not self._following and not self._is_stale:
             return
+        try:
+            self._write()
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
+
+    def _write(self) -> None:
         if self._file is None:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
             # What a process has written that did not live to say so in the journal is written once more.

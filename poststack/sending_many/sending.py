@@ -193,7 +193,8 @@ class Sending:
 
     def _hold(self, row: Row, failure: Failure, error: PostStackError, end: End) -> End | None:
         """Keep a failure whose reason may be that of all others; return the end when there are many of them."""
-        self.ended_by, self._end_if_many = error, end
+        if not self._held or end is not self._end_if_many:
+            self.ended_by, self._end_if_many = error, end
         self._held.append((row, failure))
         size = row.after.offset - self.place.offset
         many = _MANY_ALIKE if end is End.ALIKE else self._many

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["say", "tell"]
 
+_GONE: Final = (errno.EPIPE, errno.EIO)
+"""What a pipe says without a reader, and a terminal that was closed."""
 # A text of the API or a name in a file could move the cursor, or change the colours.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -31,7 +34,9 @@ def _print(text: str, stream: TextIO) -> None:
     shown = _CONTROL.sub("?", text).encode(encoding, "replace").decode(encoding)
     try:
         print(shown, file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
         # What is left in the buffer goes where it disturbs nobody, also when Python ends.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

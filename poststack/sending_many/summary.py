@@ -5,7 +5,8 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from poststack.sending_many.outcomes import End, Failure, failure_for
+from poststack._packing import UNTRIED
+from poststack.sending_many.outcomes import End, failure_for
 from poststack.sending_many.progress import duration
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def ending(end: End, error: PostStackError | None, line: int, *, is_resumable: b
     """Return why it ended before the end of the file, `None` when it did not."""
     if end is End.DONE:
         return None
-    said = _said(failure_for(error)) if error else ""
+    said = _said(error) if error else ""
     why = {
         End.INTERRUPTED: "Interrupted.",
         End.REFUSED: f"The API refuses this key: {said}. Look at POSTSTACK_API_KEY and what the key may do.",
@@ -88,7 +89,10 @@ def already_sent(name: str, totals: Totals) -> str:
     )
 
 
-def _said(failure: Failure) -> str:
+def _said(error: PostStackError) -> str:
+    failure = failure_for(error)
+    # Of an e-mail that was not tried: what the one was told that was.
+    failure = failure._replace(error=failure.error.removeprefix(UNTRIED))
     return f"{failure.reason.rstrip('.')} ({failure.status})" if failure.status else failure.reason.rstrip(".")
 
 

@@ -77,7 +77,7 @@ def test_a_process_that_is_killed_again_and_again_sends_every_row_exactly_once(d
     assert (last["sent"] + last["replayed"], last["failed"]) == (COUNT - len(wrong), len(wrong))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_ends_it_in_order_and_nothing_is_sent_once_more(desk: Desk, number: signal.Signals) -> None:
     count = 2_000
     desk.jsonl("news.jsonl", emails(count))
@@ -129,6 +129,7 @@ def test_a_second_process_is_refused_while_the_first_is_at_it(desk: Desk) -> Non
         assert "Another process is sending this file" in desk.err
 
 
+RUN = "import sys; from poststack.cli import main; sys.exit(main())"
 FULL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
@@ -150,12 +151,74 @@ def test_a_full_disk_ends_it_and_it_goes_on_when_there_is_room(desk: Desk) -> No
     )  # fmt: skip
 
     assert done.returncode == 2, done.stderr
-    assert "File too large" in done.stderr
+    assert "news.jsonl.failed.jsonl: File too large" in done.stderr
     assert "Traceback" not in done.stderr
 
     assert desk.run("news.jsonl") == 1
     assert [one["n"] for one in lines(desk.folder / "news.jsonl.failed.jsonl")] == list(range(0, 600, 2))
     assert desk.accepted == sorted(f"u{n}@example.com" for n in range(1, 600, 2))
+
+
+def test_a_full_disk_is_told_of_the_journal_too(desk: Desk) -> None:
+    desk.jsonl("news.jsonl", emails(1))
+    done = subprocess.run(
+        [sys.executable, "-c", FULL.replace("60_000", "100"), "send-many", "news.jsonl"], cwd=desk.folder,
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2, done.stderr
+    assert "poststack: news.jsonl.poststack-journal: File too large" in done.stderr
+    assert desk.requests == 0
+
+
+@pytest.mark.parametrize("with_rich", [True, False], ids=["bar", "lines"])
+def test_a_terminal_that_is_closed_ends_it_in_order(desk: Desk, with_rich: bool) -> None:
+    import pty
+
+    count = 2_000
+    desk.jsonl("news.jsonl", emails(count))
+    desk.fail(delay=1, path="/emails/batch")
+    program = RUN if with_rich else f"import sys; sys.modules['rich'] = None; {RUN}"
+    master, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "send-many", "news.jsonl"], cwd=desk.folder, stdout=terminal, stderr=terminal,
+        text=True, env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT)},
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        try:
+            until(lambda: desk.requests > 0, process)
+            os.close(master)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(60) == 128 + signal.SIGHUP
+        finally:
+            process.kill()
+
+    desk.no_more_faults()
+    done = len(desk.accepted)
+    assert done < count
+    assert desk.run("news.jsonl") == 0
+    assert f"{count:,} rows: {count:,} sent, 0 failed." in desk.out
+    assert f"Going on after line {done:,}" in desk.err
+
+
+def test_nohup_keeps_a_closed_terminal_away(desk: Desk) -> None:
+    desk.jsonl("news.jsonl", emails(250))
+    desk.fail(delay=600, path="/emails/batch", times=1)
+    program = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {RUN}"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "send-many", "news.jsonl"], cwd=desk.folder, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:  # fmt: skip
+        try:
+            until(lambda: desk.requests > 0, process)
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            assert "Waiting for the calls under way" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
 
 
 def on_a_terminal(desk: Desk, program: str, *arguments: str) -> tuple[int, str]:
@@ -178,9 +241,6 @@ def on_a_terminal(desk: Desk, program: str, *arguments: str) -> tuple[int, str]:
         finally:
             os.close(master)
     return process.returncode, shown.decode()
-
-
-RUN = "import sys; from poststack.cli import main; sys.exit(main())"
 
 
 def test_a_terminal_shows_a_bar_and_no_address(desk: Desk) -> None:
