@@ -24,8 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start programs without coverage; the workers of xdist, which are programs as well, are started with it."""
     if config.getoption("dist", "no") != "no":
         return
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        _TOLD_TO_PROGRAMS[name] = os.environ.pop(name)
+    _leave_programs_alone()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,6 +56,11 @@ def pytest_sessionfinish() -> None:
         measuring.save()
 
 
+def _leave_programs_alone() -> None:
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        _TOLD_TO_PROGRAMS[name] = os.environ.pop(name)
+
+
 @contextmanager
 def _resting() -> Generator[None]:
     measuring = Coverage.current()
@@ -67,3 +71,4 @@ def _resting() -> Generator[None]:
     finally:
         if measuring:
             measuring.start()
+            _leave_programs_alone()  # It has just told them again.

@@ -35,9 +35,12 @@ class _Limiter:
         given = cast("object", rate)  # Settings come from anywhere.
         if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= FASTEST:
             raise ValueError(f"rate must be more than 0 calls a second, and at most {FASTEST:,.0f}.")
-        if not name:
-            raise ValueError("name must say whose limit this is, the same in every process that shares it.")
+        if not isinstance(cast("object", name), str) or not name:
+            raise ValueError("name must be a text that says whose limit this is, the same in every process.")
+        if not isinstance(redis, str) and not callable(getattr(redis, "eval", None)):
+            raise ValueError("redis must be a URL such as redis://localhost:6379/0, or a client of redis-py or Valkey.")
         self._redis: Any = connected(redis) if isinstance(redis, str) else redis
+        self._shown = f"rate={rate}, name={name!r}"
         self._line = Line(prefix + name, rate)
         # How this process goes on by itself.
         self._own = Throttle(rate)
@@ -73,7 +76,7 @@ class _Limiter:
         return self._own.reserve(now, None if longest is None else now + longest).wait
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return f"{type(self).__name__}({self._shown})"
 
 
 class RedisRateLimiter(_Limiter):
@@ -83,14 +86,14 @@ class RedisRateLimiter(_Limiter):
 
     `redis` is a URL, for which redis-py is needed and time-outs are half a second, or a client of redis-py or Valkey:
     give that short time-outs and no retries, for e-mail waits as long as they say. Calls are 1/rate seconds apart, and
-    3 % more. The API counts per key, so give each API key a `name` of its own, which is not the key. Names in Redis
+    5 % more. The API counts per key, so give each API key a `name` of its own, which is not the key. Names in Redis
     begin with `prefix`, and expire by themselves; threads and forked processes may share one limiter.
 
     A Redis that does not answer is told by one warning a minute. Then each process keeps to the rate by itself and asks
     again after 5 s. A caller who gives up while it waits leaves its place empty, which costs the others 1/rate seconds:
     those behind it know their places already.
 
-    Raises `ValueError` for a rate that is not over 0, an empty name, or a text that is no URL of a Redis, `TypeError`
+    Raises `ValueError` for a rate that is not over 0, an empty name, or what is neither a URL nor a client, `TypeError`
     for an asynchronous client, and `ModuleNotFoundError` when redis-py is missing.
     """
 

@@ -282,9 +282,17 @@ def test_a_text_that_is_no_url_is_refused_and_not_shown(kind: Any, wrong: str) -
     assert "ret" not in str(caught.value)
 
 
-def test_a_limit_without_a_name_is_refused(nobody: str) -> None:
-    with pytest.raises(ValueError, match="name must say"):
-        RedisRateLimiter(nobody, 50, name="")
+@pytest.mark.parametrize("kind", [RedisRateLimiter, AsyncRedisRateLimiter])
+@pytest.mark.parametrize("wrong", [None, 5, b"redis://localhost"])
+def test_what_is_neither_a_url_nor_a_client_is_refused(kind: Any, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"URL such as redis://.* or a client"):
+        kind(wrong, 50)
+
+
+@pytest.mark.parametrize("name", ["", 5])
+def test_a_limit_without_a_name_is_refused(nobody: str, name: Any) -> None:
+    with pytest.raises(ValueError, match="name must be a text"):
+        RedisRateLimiter(nobody, 50, name=name)
 
 
 def test_a_synchronous_limiter_awaits_nothing(nobody: str) -> None:
@@ -293,7 +301,7 @@ def test_a_synchronous_limiter_awaits_nothing(nobody: str) -> None:
 
 
 def test_nothing_of_the_url_is_shown(url: str) -> None:
-    assert repr(RedisRateLimiter(url, 50)) == "RedisRateLimiter()"
+    assert repr(RedisRateLimiter(url, 50)) == "RedisRateLimiter(rate=50, name='default')"
 
 
 def test_without_redis_py_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

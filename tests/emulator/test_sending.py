@@ -86,6 +86,7 @@ def test_an_email_is_served_in_camel_case(app: App) -> None:
         ({"to": ["nobody"]}, 422),
         ({"to": ["a@b@example.com"]}, 422),
         ({"to": ["Ada <>"]}, 422),
+        ({"to": ["ada@example.com, Bob <bob@example.com>"]}, 422),
         ({"to": ["a" * 2000 + "@example.com"]}, 422),
         ({"to": [f"a{number}@example.com" for number in range(51)]}, 422),
         ({"cc": ["a@example.com\r\nBcc: b@example.com"]}, 422),

@@ -34,6 +34,8 @@ def parse_address(text: str, field: str) -> Address:
     match = _NAMED.fullmatch(text.strip())
     address = (match["address"] if match else text).strip()
     problem = _problem(address)
+    if match and "@" in match["name"] and not match["name"].startswith('"'):
+        problem = "there is an address before the one in brackets. Give each as an element of its own."
     if problem is not None:
         raise unprocessable(f"`{field}` holds an invalid address: {problem}")
     return Address(address, _unquoted(match["name"]) if match else None)
