@@ -17,9 +17,11 @@ __all__ = [
     "LARGEST_ATTACHMENT",
     "LARGEST_BATCH",
     "LARGEST_EMAIL",
+    "LONGEST_KEY_PREFIX",
     "check_attachment_sizes",
     "checked_batch",
     "checked_email",
+    "may_be_key_prefix",
 ]
 
 LARGEST_ATTACHMENT: Final = 10_000_000
@@ -27,6 +29,8 @@ LARGEST_ATTACHMENT: Final = 10_000_000
 LARGEST_EMAIL: Final = 25_000_000
 """Bytes of all files of one e-mail, decoded."""
 LARGEST_BATCH: Final = 100
+LONGEST_KEY_PREFIX: Final = 200
+"""Characters; a key has at most 255 (poststack-api §5), and the number of the e-mail follows."""
 
 _LINE_BREAK: Final = re.compile(r"[\r\n\x00]")
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]+")  # RFC 5322 §2.2: printable ASCII without the colon.
@@ -78,6 +82,11 @@ def checked_batch(batch: BatchEmails) -> BatchEmails:
         except ValueError as error:
             raise ValueError(f"emails[{index}]: {error}") from None
     return cast("BatchEmails", {**batch, "emails": checked})
+
+
+def may_be_key_prefix(text: str) -> bool:
+    """Return whether idempotency keys may begin with it: printable ASCII that is not blank, and not too long."""
+    return bool(text.strip()) and len(text) <= LONGEST_KEY_PREFIX and text.isascii() and text.isprintable()
 
 
 def check_attachment_sizes(sizes: Sequence[tuple[str, int]]) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from poststack._retry import RetryPolicy
 
-__all__ = ["DEFAULT_BASE_URL", "Config", "checked_timeout", "is_http", "split_rate_limit"]
+__all__ = ["DEFAULT_BASE_URL", "Config", "check_transport", "checked_timeout", "is_http", "split_rate_limit"]
 
 DEFAULT_BASE_URL: Final = "https://api.poststack.dev"
 FASTEST: Final = 1e9
@@ -80,6 +80,26 @@ def split_rate_limit(given: object, method: str) -> tuple[float | None, Any]:
             f"not {type(given).__name__}."
         )
     return None, given
+
+
+def check_transport(given: object, send: str, close: str) -> None:
+    """Raise `ValueError` for what is no transport of this kind of client. Its two methods are called as given."""
+    if isinstance(given, type):
+        raise ValueError(f"transport is an object, not a class: pass {given.__name__}().")
+    if all(callable(getattr(given, method, None)) for method in (send, close)):
+        return
+    kinds = {
+        "send": ("PostStack", "HttpcoreTransport", ("asend", "aclose"), "AsyncPostStack"),
+        "asend": ("AsyncPostStack", "AsyncHttpcoreTransport", ("send", "close"), "PostStack"),
+    }
+    client, default, methods_of_other, other = kinds[send]
+    is_others = all(callable(getattr(given, method, None)) for method in methods_of_other)
+    name = type(given).__name__
+    raise ValueError(
+        f"transport must have the methods `{send}` and `{close}`. "
+        + (f"{name} is for {other}." if is_others else f"{name} has not.")
+        + f" {client} takes {default}() of poststack.transports.httpcore, its like, or none at all."
+    )
 
 
 def checked_timeout(seconds: float) -> float:

@@ -11,7 +11,8 @@
         └── WebhookSignatureError         a webhook call whose signature does not match; never trust its body
 
 An e-mail may have been accepted although the call failed with a `PostStackConnectionError` or a
-`PostStackResponseError`. Send it again with the same `idempotency_key` and it is not doubled.
+`PostStackResponseError`: `may_have_taken_effect` says so. Send it again with the same `idempotency_key` and it is not
+doubled.
 """
 
 from __future__ import annotations
@@ -71,8 +72,9 @@ class PostStackError(Exception):
         )
         """Whether the API may have done what it was asked, in the last attempt of the call or in an earlier one.
 
-        True after no answer, a broken one, or a 5xx. A 503 that is the API's own is a refusal, and so is every 4xx,
-        unless an attempt before it was left in doubt. Then repeat an e-mail only with the same `idempotency_key`.
+        True after no answer, a broken one, or a 5xx. Without a connection nothing was sent. A 503 that is the API's own
+        is a refusal, and so is every 4xx. All that holds unless an attempt before it was left in doubt. Then repeat an
+        e-mail only with the same `idempotency_key`.
         """
 
     # What was set since counts too, such as doubt about an earlier attempt.
@@ -117,11 +119,14 @@ class PostStackError(Exception):
 
 
 class PostStackConnectionError(PostStackError):
-    """No answer came. Whether the API took the request is unknown; `__cause__` is the transport's exception."""
+    """No answer came; `__cause__` is the transport's exception.
+
+    Whether the API took the request is unknown, unless no attempt had a connection: `may_have_taken_effect` tells.
+    """
 
 
 class PostStackTimeoutError(PostStackConnectionError):
-    """No answer came in time. Whether the API took the request is unknown."""
+    """No answer, or no connection, came in time."""
 
 
 class PostStackResponseError(PostStackError):

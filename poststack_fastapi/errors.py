@@ -137,7 +137,7 @@ def _answer_for(error: PostStackError) -> _Answer:
     in_progress = error.status_code == 409 and error.transient  # An earlier call with the same idempotency key.
     if error.may_have_taken_effect or in_progress:
         return _OUTCOME_UNKNOWN
-    if error.status_code in {429, 503}:
+    if error.status_code in {0, 429, 503}:  # 0: nothing was sent, for want of a connection.
         return _UNAVAILABLE
     return _REFUSED if error.status_code in {400, 422} else _FAILED
 

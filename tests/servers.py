@@ -178,6 +178,14 @@ def serving(script: Callable[[Visitor], None]) -> Generator[Server, None, None]:
             thread.join()
 
 
+@contextlib.contextmanager
+def closed_port() -> Generator[int, None, None]:
+    """Give a port of 127.0.0.1 on which nobody listens, and nobody else will meanwhile."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield unused.getsockname()[1]
+
+
 def answering(answer: bytes = ACCEPTED) -> Callable[[Visitor], None]:
     """Return a script that gives every request the same answer and keeps the connection."""
 

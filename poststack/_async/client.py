@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from poststack._async.emails import AsyncEmails
 from poststack._async.session import AsyncSession
-from poststack._config import Config, split_rate_limit
+from poststack._config import Config, check_transport, split_rate_limit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,9 +43,9 @@ class AsyncPostStack:
     `api_key` falls back to the environment variable `POSTSTACK_API_KEY`, `base_url` to `POSTSTACK_BASE_URL` and then to
     the service; a missing key raises `ValueError`. `timeout` bounds each step of one attempt, `deadline` the whole
     call with its waits, both in seconds. A failed attempt is repeated up to `max_retries` times where that is safe.
-    `transport` replaces the HTTP library: see `poststack.transports`. Calls wait for their turn when the API says that
-    they come too fast; `rate_limit` keeps them under so many a second from the start, by a number for this client or by
-    a limiter of `poststack.throttling` for several processes.
+    `transport` replaces the HTTP library: see `poststack.transports`; of the other kind it is a `ValueError`.
+    Calls wait for their turn when the API says that they come too fast; `rate_limit` keeps them under so many a second
+    from the start, by a number for this client or by a limiter of `poststack.throttling` for several processes.
     """
 
     __module__ = "poststack"
@@ -70,6 +70,8 @@ class AsyncPostStack:
             from poststack.transports.httpcore import AsyncHttpcoreTransport
 
             transport = AsyncHttpcoreTransport()
+        else:
+            check_transport(transport, "asend", "aclose")
         self._base_url = config.base_url
         self._session: AsyncSession = AsyncSession(config, transport, limiter)
         self.emails = AsyncEmails(self._session)

@@ -87,7 +87,7 @@ class AsyncSession:
                     HttpRequest(request.method, url, headers, body, timeout, ends_at)
                 )
             except TransportError as error:
-                failure, cause = _no_answer(error, config.base_url), error
+                failure, cause = _no_answer(error, config.base_url, in_doubt), error
             else:
                 if 200 <= response.status < 300:
                     await turns.heard(turn, response, None, clock)
@@ -155,10 +155,16 @@ def _log_retry(request: Request[Any], failed_attempts: int, failure: PostStackEr
     )  # fmt: skip
 
 
-def _no_answer(error: TransportError, base_url: str) -> PostStackConnectionError:
+def _no_answer(error: TransportError, base_url: str, in_doubt: bool) -> PostStackConnectionError:
+    """Return the failure of an attempt, `in_doubt` saying whether one before it may have been taken."""
     kind = PostStackTimeoutError if isinstance(error, TransportTimeoutError) else PostStackConnectionError
     in_time = " in time" if kind is PostStackTimeoutError else ""
-    return kind(0, f"No answer from {base_url}{in_time} ({error}). {_wire.DOUBT}")
+    in_doubt = in_doubt or error.request_sent
+    if in_doubt:
+        text = f"No answer from {base_url}{in_time} ({error}). {_wire.DOUBT}"
+    else:
+        text = f"No connection to {base_url}{in_time} ({error}). Nothing was sent; the call can be repeated later."
+    return kind(0, text, may_have_taken_effect=in_doubt)
 
 
 def _page(listing: Listing[Item], page: Mapping[str, object]) -> tuple[Sequence[Item], int]:

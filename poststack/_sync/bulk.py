@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from poststack._bulk_options import check_options
 from poststack._config import checked_timeout
 from poststack._flight import Flight, Source
 from poststack._packing import LARGEST_CALL, UNTRIED, Packer, body_of, unpack, without_frames
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Bulk"]
 
-MOST_IN_FLIGHT: Final = 100
 AHEAD: Final = 2
 """How many times as many calls are prepared as may be in flight: while one takes long, the others go on."""
 MOST_AHEAD: Final = 4 * LARGEST_CALL
@@ -54,7 +54,7 @@ class Bulk:
         retry_for: float,
         timeout: float | None,
     ) -> None:
-        _check_options(concurrency, key_prefix, retry_for)
+        check_options(concurrency, key_prefix, on_progress, retry_for)
         self._session = session
         self._concurrency = concurrency
         self._key_prefix = key_prefix or f"bulk-{uuid4().hex}"
@@ -172,22 +172,6 @@ class Bulk:
         alike = [other for other in self._forbidden if (other.code, other.error) == (error.code, error.error)]
         self._forbidden = [*alike, error]
         return len(self._forbidden) >= FORBIDDEN_ALIKE
-
-
-def _check_options(concurrency: int, key_prefix: str | None, retry_for: float) -> None:
-    # Not everybody runs a type checker.
-    if not isinstance(cast("object", concurrency), int) or not 1 <= concurrency <= MOST_IN_FLIGHT:
-        raise ValueError(f"concurrency must be 1 to {MOST_IN_FLIGHT} calls at a time.")
-    if not isinstance(cast("object", retry_for), (int, float)) or not 0 <= retry_for < float("inf"):
-        raise ValueError("retry_for must be a number of seconds, 0 or more.")
-    if key_prefix is None:
-        return
-    if not isinstance(cast("object", key_prefix), str) or not key_prefix.strip():
-        raise ValueError("key_prefix must be a text that is not blank. Leave it out to have one made up.")
-    try:
-        key_prefix.encode()
-    except UnicodeEncodeError:
-        raise ValueError("key_prefix contains half of a surrogate pair, which no request can carry.") from None
 
 
 def _request(pieces: list[Piece]) -> Request[BatchAnswer]:

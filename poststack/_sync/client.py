@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from poststack._config import Config, split_rate_limit
+from poststack._config import Config, check_transport, split_rate_limit
 from poststack._sync.emails import Emails
 from poststack._sync.session import Session
 
@@ -44,9 +44,9 @@ class PostStack:
     `api_key` falls back to the environment variable `POSTSTACK_API_KEY`, `base_url` to `POSTSTACK_BASE_URL` and then to
     the service; a missing key raises `ValueError`. `timeout` bounds each step of one attempt, `deadline` the whole
     call with its waits, both in seconds. A failed attempt is repeated up to `max_retries` times where that is safe.
-    `transport` replaces the HTTP library: see `poststack.transports`. Calls wait for their turn when the API says that
-    they come too fast; `rate_limit` keeps them under so many a second from the start, by a number for this client or by
-    a limiter of `poststack.throttling` for several processes.
+    `transport` replaces the HTTP library: see `poststack.transports`; of the other kind it is a `ValueError`.
+    Calls wait for their turn when the API says that they come too fast; `rate_limit` keeps them under so many a second
+    from the start, by a number for this client or by a limiter of `poststack.throttling` for several processes.
     """
 
     __module__ = "poststack"
@@ -71,6 +71,8 @@ class PostStack:
             from poststack.transports.httpcore import HttpcoreTransport
 
             transport = HttpcoreTransport()
+        else:
+            check_transport(transport, "send", "close")
         self._base_url = config.base_url
         self._session: Session = Session(config, transport, limiter)
         self.emails = Emails(self._session)

@@ -74,12 +74,13 @@ class Emails:
         refusals are results with an `error`, and what failed transiently is tried again for `retry_for` seconds.
 
         E-mails without an `idempotency_key` get `<key_prefix>-<index>`. Repeat the same input with the same
-        `key_prefix`, after a crash say, and nothing is sent twice; without one it is made up, and in the results.
+        `key_prefix`, after a crash say, and nothing is sent twice; without one it is made up, and in the results. It is
+        up to 200 characters of printable ASCII.
 
-        `on_progress` gets a `BulkProgress` after each call. Whoever stops before the end closes the generator, by
-        `contextlib.closing` or by letting go of it: calls under way end, and no others begin. A generator
-        given as `emails` is closed too. What `emails` itself raises is raised here when everything taken before has
-        its result. Raises `ValueError` at once for options that cannot work, and for what holds no e-mails.
+        `on_progress`, a plain function, gets a `BulkProgress` after each call. Whoever stops before the end closes the
+        generator, by `contextlib.closing` or by letting go of it: calls under way end, and no others begin. A
+        generator given as `emails` is closed too. What `emails` itself raises is raised here when everything taken
+        before has its result. Raises `ValueError` at once for options that cannot work, and for what holds no e-mails.
 
             for result in client.emails.send_many(newsletter(), key_prefix="news-2026-12"):
                 if result.error is not None:

@@ -7,6 +7,8 @@ import math
 from datetime import datetime
 from typing import Final
 
+from poststack._checks import LONGEST_KEY_PREFIX, may_be_key_prefix
+
 __all__ = ["parser"]
 
 _DESCRIPTION: Final = """\
@@ -123,7 +125,8 @@ def _number(text: str, above: float) -> float:
 
 
 def _prefix(text: str) -> str:
-    # A key has at most 255 characters; the number of the row follows.
-    if not 1 <= len(text) <= 200 or not text.isascii() or not text.isprintable():
-        raise argparse.ArgumentTypeError("must be 1 to 200 characters of ASCII, none of them a control character")
+    if not may_be_key_prefix(text):
+        raise argparse.ArgumentTypeError(
+            f"must be 1 to {LONGEST_KEY_PREFIX} characters of printable ASCII, and not blank"
+        )
     return text

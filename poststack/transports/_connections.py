@@ -19,6 +19,12 @@ import httpcore
 from poststack.transports._deadline import connect
 from poststack.transports._environment import default_ssl_context, environment_proxy
 from poststack.transports._http1 import READ_SIZE, Conversation
+from poststack.transports._settings import (
+    check_keepalive_expiry,
+    check_max_connections,
+    check_ssl_context,
+    checked_proxy,
+)
 from poststack.transports._sockets import is_readable
 from poststack.transports.base import TransportError, TransportTimeoutError
 
@@ -39,6 +45,8 @@ __all__ = [
 ]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+DEFECTS: Final = (TypeError, AttributeError, NameError, ImportError, AssertionError)
+"""What neither sockets nor TLS nor an HTTP library raise about what came over the wire."""
 NO_DELAY: Final = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
@@ -54,7 +62,7 @@ class Route(NamedTuple):
 
 @dataclass
 class Options:
-    """How connections are opened. Times are in seconds."""
+    """How connections are opened. Times are in seconds. Raises `ValueError` for what cannot work."""
 
     max_connections: int = 100
     keepalive_expiry: float = 15.0
@@ -63,13 +71,23 @@ class Options:
     engine: ModuleType = httpcore
     """httpcore, or httpcore2, which has the same names for the same things."""
 
+    def __post_init__(self) -> None:
+        check_max_connections(self.max_connections)
+        check_keepalive_expiry(self.keepalive_expiry)
+        check_ssl_context(self.ssl_context)
+        if self.proxy is not None:
+            self.proxy = checked_proxy(self.proxy, "proxy")
+
     @property
     def timeout_error(self) -> type[Exception]:
         """What the engine raises when a step takes too long."""
         return cast("type[Exception]", self.engine.TimeoutException)
 
     def route(self, origin: str) -> Route:
-        """Return the way to an origin such as `https://api.example.com:8443`."""
+        """Return the way to an origin such as `https://api.example.com:8443`.
+
+        Raises `ValueError` when the environment names a proxy that cannot be used.
+        """
         parts = urlsplit(origin)
         host = parts.hostname or ""
         port = parts.port or DEFAULT_PORTS[parts.scheme]
@@ -91,10 +109,15 @@ class Options:
         return self.ssl_context
 
 
-def transport_error(error: Exception, timeout_error: type[Exception], *, request_sent: bool = True) -> TransportError:
-    """Return what a failure of sockets, TLS, the HTTP library or its parser is to the client."""
+def transport_error(error: Exception, timeout_error: type[Exception], *, request_sent: bool = True) -> Exception:
+    """Return what a failure of sockets, TLS, the HTTP library or its parser is to the client.
+
+    A defect is itself, as trying again does not mend it; but once something was sent, the doubt about that counts more.
+    """
     if isinstance(error, TransportError):
         error.request_sent = request_sent
+        return error
+    if isinstance(error, DEFECTS) and not request_sent:
         return error
     timed_out = isinstance(error, (timeout_error, TimeoutError, socket.timeout))
     kind = TransportTimeoutError if timed_out else TransportError

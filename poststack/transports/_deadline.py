@@ -29,10 +29,17 @@ WRITE_SIZE: Final = 256 * 2**10
 class Deadline:
     """The moment on `time.monotonic()` at which the request in progress must have ended; `None` for never."""
 
-    __slots__ = ("at",)
+    __slots__ = ("anything_sent", "at")
 
     def __init__(self) -> None:
         self.at: float | None = None
+        self.anything_sent = False
+        """Whether something was written for the request in progress, or the last one, be it to a proxy only."""
+
+    def begin(self, at: float | None) -> None:
+        """Hold for another request."""
+        self.at = at
+        self.anything_sent = False
 
     def within(self, timeout: float | None) -> float | None:
         """Return the timeout, shortened to what is left. Raises `TransportTimeoutError` when nothing is."""
@@ -101,7 +108,9 @@ class _DeadlineStream(httpcore.NetworkStream):
         view = memoryview(buffer)
         for start in range(0, len(view), WRITE_SIZE):
             part = bytes(view[start : start + WRITE_SIZE])
-            self._stream.write(part, self._deadline.within(timeout))
+            left = self._deadline.within(timeout)
+            self._deadline.anything_sent = True
+            self._stream.write(part, left)
 
     def close(self) -> None:
         self._stream.close()
@@ -149,7 +158,9 @@ class _AsyncDeadlineStream(httpcore.AsyncNetworkStream):
         view = memoryview(buffer)
         for start in range(0, len(view), WRITE_SIZE):
             part = bytes(view[start : start + WRITE_SIZE])
-            await self._stream.write(part, self._deadline.within(timeout))
+            left = self._deadline.within(timeout)
+            self._deadline.anything_sent = True
+            await self._stream.write(part, left)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -10,21 +10,28 @@ import os
 import ssl
 import sys
 
+from poststack.transports._settings import checked_proxy
+
 __all__ = ["default_ssl_context", "environment_proxy"]
 
 
 def environment_proxy(scheme: str, host: str) -> str | None:
-    """Return the proxy's address for this host, `None` to connect directly."""
+    """Return the proxy's address for this host, `None` to connect directly.
+
+    Raises `ValueError` for a proxy that cannot be used.
+    """
     in_use = any(name.lower().endswith("_proxy") for name in os.environ)
     if not in_use and sys.platform not in {"darwin", "win32"}:
         return None  # Saves the import below, which costs as much as the rest of the package.
     from urllib.request import getproxies, proxy_bypass
 
     proxies = getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
+    kind = scheme if proxies.get(scheme) else "all"
+    proxy = proxies.get(kind)
     if not proxy or proxy_bypass(host):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    name = f"{kind.upper()}_PROXY, of the environment or the system's settings,"
+    return checked_proxy(proxy, name, f", or name {host} in NO_PROXY to connect directly")
 
 
 def default_ssl_context() -> ssl.SSLContext:

@@ -1,13 +1,13 @@
 """Connections through a proxy: those of httpcore or httpcore2, with every step kept within the deadline.
 
-httpcore opens tunnels and speaks to HTTP and SOCKS proxies, at the price of its pool for each request. Behind a proxy
-that price does not matter.
+httpcore opens tunnels and speaks to HTTP proxies, at the price of its pool for each request. Behind a proxy that price
+does not matter.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpcore
 
@@ -32,8 +32,6 @@ class ProxiedConnection:
     idle = True
     """The pool of one below looks after its connection itself."""
     stale = False
-    request_sent = True
-    """Unknown here, and doubt is safe."""
 
     def __init__(self, route: Route, proxy: str, options: Options) -> None:
         self._route = route
@@ -42,9 +40,14 @@ class ProxiedConnection:
         self._deadline = Deadline()
         self._pool: httpcore.ConnectionPool | None = None
 
+    @property
+    def request_sent(self) -> bool:
+        """Whether anything was sent, to the proxy at least: what became of it beyond that is unknown here."""
+        return self._deadline.anything_sent
+
     def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
-        """Send and receive. Raises `TransportError`; the caller closes the connection then."""
-        self._deadline.at = request.deadline
+        """Send and receive. Raises `TransportError`, and defects as they are; the caller closes the connection then."""
+        self._deadline.begin(request.deadline)
         try:
             pool = self._pool = self._pool or self._opened()
             response = pool.handle_request(_request(self._options, self._route, request, target))
@@ -56,12 +59,12 @@ class ProxiedConnection:
                         raise too_long()
             finally:
                 response.close()
-        except TransportError as error:
-            forget_frames(error)
-            raise error  # Not `raise` alone, which on Python 3.10 would bring the frames back.
         except Exception as error:
             forget_frames(error)
-            raise transport_error(error, self._options.timeout_error) from error
+            failure = _failure(error, self._proxy, self._options, request_sent=self.request_sent)
+            if failure is error:
+                raise error  # Not `raise` alone, which on Python 3.10 would bring the frames back.
+            raise failure from error
         return answer(response.status, response.headers, bytes(body), _reason(response))
 
     def close(self) -> None:
@@ -71,10 +74,9 @@ class ProxiedConnection:
 
     def _opened(self) -> httpcore.ConnectionPool:
         engine = self._options.engine
-        kind = engine.SOCKSProxy if self._proxy.startswith("socks") else engine.HTTPProxy
         arguments = _proxy_arguments(self._proxy, self._route, self._options)
         backend = DeadlineBackend(self._deadline, engine)
-        return cast("httpcore.ConnectionPool", kind(**arguments, network_backend=backend))
+        return cast("httpcore.ConnectionPool", engine.HTTPProxy(**arguments, network_backend=backend))
 
 
 class AsyncProxiedConnection:
@@ -82,7 +84,6 @@ class AsyncProxiedConnection:
 
     idle = True
     stale = False
-    request_sent = True
 
     def __init__(self, route: Route, proxy: str, options: Options) -> None:
         self._route = route
@@ -91,9 +92,14 @@ class AsyncProxiedConnection:
         self._deadline = Deadline()
         self._pool: httpcore.AsyncConnectionPool | None = None
 
+    @property
+    def request_sent(self) -> bool:
+        """Whether anything was sent, to the proxy at least: what became of it beyond that is unknown here."""
+        return self._deadline.anything_sent
+
     async def exchange(self, request: HttpRequest, target: str) -> HttpResponse:
-        """Send and receive. Raises `TransportError`; the caller closes the connection then."""
-        self._deadline.at = request.deadline
+        """Send and receive. Raises `TransportError`, and defects as they are; the caller closes the connection then."""
+        self._deadline.begin(request.deadline)
         try:
             pool = self._pool = self._pool or self._opened()
             response = await pool.handle_async_request(_request(self._options, self._route, request, target))
@@ -105,12 +111,12 @@ class AsyncProxiedConnection:
                         raise too_long()
             finally:
                 await response.aclose()
-        except TransportError as error:
-            forget_frames(error)
-            raise error  # Not `raise` alone, which on Python 3.10 would bring the frames back.
         except Exception as error:
             forget_frames(error)
-            raise transport_error(error, self._options.timeout_error) from error
+            failure = _failure(error, self._proxy, self._options, request_sent=self.request_sent)
+            if failure is error:
+                raise error  # Not `raise` alone, which on Python 3.10 would bring the frames back.
+            raise failure from error
         return answer(response.status, response.headers, bytes(body), _reason(response))
 
     async def aclose(self) -> None:
@@ -120,10 +126,20 @@ class AsyncProxiedConnection:
 
     def _opened(self) -> httpcore.AsyncConnectionPool:
         engine = self._options.engine
-        kind = engine.AsyncSOCKSProxy if self._proxy.startswith("socks") else engine.AsyncHTTPProxy
         arguments = _proxy_arguments(self._proxy, self._route, self._options)
         backend = AsyncDeadlineBackend(self._deadline, engine)
-        return cast("httpcore.AsyncConnectionPool", kind(**arguments, network_backend=backend))
+        return cast("httpcore.AsyncConnectionPool", engine.AsyncHTTPProxy(**arguments, network_backend=backend))
+
+
+def _failure(error: Exception, proxy: str, options: Options, *, request_sent: bool) -> Exception:
+    """Return what it is to the client: the proxy may be what fails, so it is named, without its password."""
+    failure = transport_error(error, options.timeout_error, request_sent=request_sent)
+    if not isinstance(failure, TransportError):
+        return failure
+    parts = urlsplit(proxy)
+    place = parts.netloc.rpartition("@")[2]
+    place = place if parts.port else f"{place}:{DEFAULT_PORTS[parts.scheme]}"
+    return type(failure)(f"{failure}, through the proxy {place}", request_sent=request_sent)
 
 
 def _reason(response: httpcore.Response) -> bytes:
@@ -156,7 +172,7 @@ def _proxy_arguments(proxy: str, route: Route, options: Options) -> dict[str, An
     if parts.scheme == "https":
         arguments["proxy_ssl_context"] = options.context()
     if parts.username:
-        arguments["proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+        arguments["proxy_auth"] = (unquote_to_bytes(parts.username), unquote_to_bytes(parts.password or ""))
     return arguments
 
 

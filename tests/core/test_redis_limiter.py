@@ -22,9 +22,13 @@ from example_projects.demo.redis_server import redis_server
 from poststack import PostStack
 from poststack._throttle import MARGIN
 from poststack.throttling import AsyncRedisRateLimiter, RedisRateLimiter, redis_limiter
-from tests.emulator.test_server import running as emulator
 from tests.servers import Visitor, serving
 from tests.services import is_missing
+
+pytest.importorskip("redis")
+pytest.importorskip("uvicorn")
+
+from tests.emulator.test_server import running as emulator
 
 pytestmark = pytest.mark.skipif(find_spec("redis") is None, reason="redis is not installed.")
 

@@ -321,16 +321,6 @@ def test_which_proxy_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize(
-    "proxy", ["socks5://127.0.0.1:1", "gopher://127.0.0.1:1", "http://127.0.0.1:port", "http://é:1"]
-)
-def test_a_proxy_that_cannot_be_used_is_a_connection_error(flavour: Flavour, proxy: str) -> None:
-    result = outcome(flavour, "http://api.example.com", max_retries=0, transport_options={"proxy": proxy})
-
-    assert isinstance(result, PostStackConnectionError)
-
-
-@pytest.mark.parametrize("flavour", FLAVOURS)
 def test_authorities_that_cannot_be_read_are_a_connection_error(
     flavour: Flavour, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def answer_to(error: Exception) -> Any:
         (PostStackError(504, "Gateway Timeout", retry_after=5.0), 502, "email_outcome_unknown", None),
         (PostStackConnectionError(0, NO_ANSWER), 502, "email_outcome_unknown", None),
         (PostStackTimeoutError(0, NO_ANSWER), 502, "email_outcome_unknown", None),
+        (PostStackConnectionError(0, "No connection", may_have_taken_effect=False), 503, "email_unavailable", None),
         (PostStackResponseError(202, "No id"), 502, "email_outcome_unknown", None),
         (PostStackResponseError(503, "No id", retry_after=5.0), 502, "email_outcome_unknown", None),
         (PostStackError(409, "In progress", "idempotency_in_progress"), 502, "email_outcome_unknown", None),
