@@ -86,7 +86,7 @@ class Options:
     def route(self, origin: str) -> Route:
         """Return the way to an origin such as `https://api.example.com:8443`.
 
-        Raises `ValueError` when the environment names a proxy that cannot be used.
+        Raises `TransportError` when the environment names a proxy that cannot be used.
         """
         parts = urlsplit(origin)
         host = parts.hostname or ""

@@ -11,6 +11,7 @@ import ssl
 import sys
 
 from poststack.transports._settings import checked_proxy
+from poststack.transports.base import TransportError
 
 __all__ = ["default_ssl_context", "environment_proxy"]
 
@@ -18,7 +19,8 @@ __all__ = ["default_ssl_context", "environment_proxy"]
 def environment_proxy(scheme: str, host: str) -> str | None:
     """Return the proxy's address for this host, `None` to connect directly.
 
-    Raises `ValueError` for a proxy that cannot be used.
+    Raises `TransportError` for a proxy that cannot be used. What is wrong is not the e-mail: a queue keeps it until
+    the environment is put right.
     """
     in_use = any(name.lower().endswith("_proxy") for name in os.environ)
     if not in_use and sys.platform not in {"darwin", "win32"}:
@@ -31,7 +33,10 @@ def environment_proxy(scheme: str, host: str) -> str | None:
     if not proxy or proxy_bypass(host):
         return None
     name = f"{kind.upper()}_PROXY, of the environment or the system's settings,"
-    return checked_proxy(proxy, name, f", or name {host} in NO_PROXY to connect directly")
+    try:
+        return checked_proxy(proxy, name, f", or name {host} in NO_PROXY to connect directly")
+    except ValueError as error:
+        raise TransportError(str(error), request_sent=False) from None
 
 
 def default_ssl_context() -> ssl.SSLContext:
