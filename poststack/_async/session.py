@@ -163,7 +163,7 @@ def _no_answer(error: TransportError, base_url: str, in_doubt: bool) -> PostStac
     if in_doubt:
         text = f"No answer from {base_url}{in_time} ({error}). {_wire.DOUBT}"
     else:
-        text = f"No connection to {base_url}{in_time} ({error}). Nothing was sent; the call can be repeated later."
+        text = f"No connection to {base_url}{in_time} ({error}). {_wire.UNSENT}"
     return kind(0, text, may_have_taken_effect=in_doubt)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from poststack._wire import DOUBT
+from poststack._wire import DOUBT, UNSENT
 from poststack.errors import QUOTA_CODES, PostStackError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Failure(NamedTuple):
     @property
     def reason(self) -> str:
         """What it is counted under: the error, without addresses, and without what is said of unknown outcomes."""
-        text = _cut(_ADDRESS.sub("…", self.error.removesuffix(DOUBT).rstrip()))
+        text = _cut(_ADDRESS.sub("…", self.error.removesuffix(DOUBT).removesuffix(UNSENT).rstrip()))
         return f"{text.rstrip('.')} ({self.code})" if self.code and self.code not in text else text
 
     def described(self, line: int, raw: str = "") -> dict[str, Any]:

@@ -34,8 +34,9 @@ def test_an_api_that_is_away_is_told_without_advice_to_programs(desk: Desk) -> N
 
     assert desk.run("news.jsonl", "--base-url", "http://127.0.0.1:9", "--retry-for", "0") == 2
 
-    assert "The API is away: No answer from http://127.0.0.1:9" in desk.err
+    assert "The API is away: No connection to http://127.0.0.1:9 (" in desk.err
     assert "taken effect" not in desk.err
+    assert "Nothing was sent" not in desk.err
     assert "idempotency_key" not in desk.err
 
 
