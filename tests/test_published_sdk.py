@@ -43,7 +43,8 @@ OURS = {
     "webhooks": {"iterate_deliveries"},
 }
 
-pytestmark = pytest.mark.timeout(300)
+# Ours is called in a program of its own, where every method of every group is.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.programs_measured]
 
 
 @pytest.fixture(scope="session")
