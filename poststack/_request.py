@@ -18,13 +18,12 @@ NO_BODY: Final = object()
 
 
 class Encoded:
-    """A body that is JSON already, and the idempotency key for the header."""
+    """A body that is JSON already."""
 
-    __slots__ = ("body", "key")
+    __slots__ = ("body",)
 
-    def __init__(self, body: bytes, key: str) -> None:
+    def __init__(self, body: bytes) -> None:
         self.body: bytes = body
-        self.key: str = key
 
 
 class Request(Generic[Answer]):

@@ -38,8 +38,9 @@ __all__ = [
 Answer = TypeVar("Answer")
 
 DOUBT: Final = "The call may have taken effect; repeat an e-mail only with the same idempotency_key."
-UNSENT: Final = "Nothing was sent; the call can be repeated later."
 """What is said of a call without a clear answer."""
+UNSENT: Final = "Nothing was sent; the call can be repeated later."
+"""What is said of a call that reached nobody."""
 USER_AGENT: Final = f"PostStack-Python-SDK/{__version__}"
 LONGEST_ERROR_TEXT: Final = 2_000
 FARTHEST_RETRY_AFTER: Final = 1e9

@@ -12,7 +12,6 @@ from poststack._config import checked_timeout
 from poststack._flight import AsyncFlight, AsyncSource
 from poststack._packing import LARGEST_CALL, UNTRIED, Packer, body_of, unpack, without_frames
 from poststack._request import Encoded, Request
-from poststack._wire import header_key
 from poststack.bulk import BulkProgress, BulkResult
 from poststack.errors import PostStackError
 from poststack.types import BatchAnswer
@@ -174,9 +173,8 @@ class AsyncBulk:
 
 
 def _request(pieces: list[Piece]) -> Request[BatchAnswer]:
-    # The header is only what the API looks at last; each e-mail has a key of its own.
-    key = header_key(pieces[0].key)
-    return Request("POST", "/emails/batch", BatchAnswer, body=Encoded(body_of(pieces), key))
+    # The header gets a key of this call alone: it must pass neither for an e-mail of its own nor for a repetition.
+    return Request("POST", "/emails/batch", BatchAnswer, body=Encoded(body_of(pieces)))
 
 
 def _wait(pieces: list[Piece], failed_rounds: int) -> float:

@@ -8,7 +8,6 @@ from poststack import _wire
 from poststack._async.turns import AsyncTurns
 from poststack._clock import SystemClock
 from poststack._config import checked_timeout
-from poststack._request import Encoded
 from poststack._throttle import Throttle
 from poststack.errors import PostStackConnectionError, PostStackError, PostStackResponseError, PostStackTimeoutError
 from poststack.transports.base import Clock, HttpRequest, HttpResponse, TransportError, TransportTimeoutError
@@ -118,9 +117,6 @@ class AsyncSession:
             return self._headers
         headers = _wire.Headers(self._headers)
         body = request.body
-        if isinstance(body, Encoded):
-            headers["Idempotency-Key"] = body.key
-            return headers
         key = cast("dict[str, object]", body).get("idempotency_key") if isinstance(body, dict) else None
         # The caller's own key is sent in both places, so it counts whichever of them the API looks at first.
         given = isinstance(key, str) and key.strip()

@@ -24,6 +24,7 @@ from poststack import (
 from poststack.testing import EmulatorSession
 from tests.client.bulk import awaited
 from tests.client.bulk.world import LARGEST_CALL, World
+from tests.scripted import ScriptedTransport, response
 
 pytestmark = pytest.mark.anyio
 
@@ -693,3 +694,15 @@ def test_a_result_shows_no_address() -> None:
 
     assert "@" not in repr(results)
     assert repr(results[0]) == "BulkResult(index=0, id='em_0', idempotency_key='news-0')"
+
+
+def test_the_key_of_a_call_is_that_of_no_e_mail_and_of_no_other_call() -> None:
+    accepted = response(202, {"data": [{"id": f"em_{number}"} for number in range(100)]})
+    transport = ScriptedTransport(accepted)
+    client = PostStack("sk_test_x", transport=transport)
+
+    results = sent(client, emails(200), key_prefix="news", concurrency=1)
+
+    keys = [request.headers["Idempotency-Key"] for request in transport.requests]
+    assert len(set(keys)) == len(keys) == 2
+    assert not {result.idempotency_key for result in results} & set(keys)
