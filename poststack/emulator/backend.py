@@ -11,6 +11,7 @@ from poststack.emulator.ids import IdSource
 from poststack.emulator.lifecycle import Lifecycle
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
+from poststack.emulator.verification import Domains
 
 __all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
 
@@ -52,6 +53,7 @@ class Backend:
     ids: IdSource
     deliveries: Deliveries
     lifecycle: Lifecycle
+    domains: Domains
     faults: Faults
     processes: tuple[Process, ...]
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
@@ -63,7 +65,9 @@ class Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
         lifecycle = Lifecycle(store, settings, deliveries)
-        return cls(settings, store, ids, deliveries, lifecycle, Faults(), processes=(lifecycle,))
+        domains = Domains(store, settings, deliveries, ids)
+        processes = (domains, lifecycle)
+        return cls(settings, store, ids, deliveries, lifecycle, domains, Faults(), processes=processes)
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

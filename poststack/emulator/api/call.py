@@ -71,9 +71,9 @@ class Call:
         """Return the body as a JSON object, `{}` when there is none."""
         return self.json() if self.body else {}
 
-    def page(self) -> tuple[int, int]:
-        """Return page and page size: 1 and 20 unless given, at least 1, at most 100 a page."""
-        return max(1, self._integer("page", 1)), min(100, max(1, self._integer("per_page", 20)))
+    def page(self, size: str = "per_page") -> tuple[int, int]:
+        """Return page and page size: 1 and 20 unless given, at least 1, at most 100 a page. `size` names the latter."""
+        return max(1, self._integer("page", 1)), min(100, max(1, self._integer(size, 20)))
 
     def _integer(self, name: str, default: int) -> int:
         text = self.query.get(name, "")
