@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poststack.emulator import control
+from poststack.emulator import control, control_domains
 from poststack.emulator.api import domains, emails, not_simulated, suppressions, templates, webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
@@ -29,6 +29,7 @@ from poststack.emulator.model import Attempt, Email, EventType, Webhook
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Journal, Store
 from poststack.transports.base import HttpRequest, HttpResponse
+from poststack.types import DnsPurpose
 
 __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
@@ -44,7 +45,7 @@ _API = Router(
         *not_simulated.ROUTES,
     )
 )
-_CONTROL = Router(control.ROUTES)
+_CONTROL = Router((*control.ROUTES, *control_domains.routes(control.PREFIX)))
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,15 @@ class Emulator:
             self._backend.run(now)
             self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
             return email
+
+    def set_dns(self, domain_id: int, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
+        """Change what the DNS of a domain has. Raises `KeyError` for an unknown id."""
+        with self._changing():
+            domain = self.store.domains.get(domain_id)
+            if domain is None:
+                raise KeyError(domain_id)
+            self._backend.run(now)
+            self._backend.domains.set_dns(domain, unpublished, now, readable=readable)
 
     def set_unread(self, email_id: str, unread: bool) -> None:
         """Mark an e-mail as read or unread. Raises `KeyError` for an unknown id."""
