@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control, control_domains
-from poststack.emulator.api import domains, emails, not_simulated, suppressions, templates, webhooks
+from poststack.emulator.api import api_keys, domains, emails, not_simulated, suppressions, templates, webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -37,6 +37,7 @@ _logger = logging.getLogger("poststack.emulator")
 
 _API = Router(
     (
+        *api_keys.ROUTES,
         *domains.ROUTES,
         *emails.ROUTES,
         *suppressions.ROUTES,
@@ -310,10 +311,11 @@ class Emulator:
         found = _API.find(call)
         if found is None:
             raise not_found("Route")
-        key, test_mode = authenticate(call.headers.get("authorization"), self.settings.api_keys)
+        key, caller = authenticate(self._backend, call.headers.get("authorization"), call.now)
         headers.update(self._limiter.count(key, call.now))
         route, arguments = found
-        return route.handler(self._backend, dataclasses.replace(call, test_mode=test_mode), arguments)
+        route.admit(caller)
+        return route.handler(self._backend, dataclasses.replace(call, caller=caller), arguments)
 
     def _control(self, call: Call) -> Reply:
         found = _CONTROL.find(call)

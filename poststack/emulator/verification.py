@@ -11,7 +11,6 @@ from poststack.emulator.domains import PURPOSES, Domain, RemovedDomain, dns_reco
 from poststack.emulator.ids import IdSource
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
-from poststack.types import DnsPurpose
 
 __all__ = ["Domains"]
 
@@ -77,7 +76,7 @@ class Domains:
             domain.verify_at = now + self._settings.verification_delay
             self._store.domains.save(domain)
 
-    def set_dns(self, domain: Domain, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
+    def set_dns(self, domain: Domain, unpublished: Sequence[str], now: float, *, readable: bool) -> None:
         """Change what the DNS has. It is looked at again only for a new DKIM key, unless somebody asks."""
         domain.unpublished, domain.dns_readable = list(unpublished), readable
         if domain.rotation.state == "pending_dns":

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.api.addresses import address_list, parse_address, reply_addresses
 from poststack.emulator.api.answers import invalid, unprocessable
+from poststack.emulator.api.call import Caller
 from poststack.emulator.api.content import fill, spam_findings
 from poststack.emulator.api.fields import (
     boolean,
@@ -27,6 +27,7 @@ from poststack.emulator.api.fields import (
     texts,
     texts_by_name,
 )
+from poststack.emulator.api.senders import sender_domain
 from poststack.emulator.backend import Backend
 from poststack.emulator.domains import Domain
 from poststack.emulator.model import Address, Attachment, Message, Template
@@ -47,11 +48,16 @@ _HEADER_NAME = re.compile(r"[!-9;-~]{1,200}")
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 
 
-def compose(backend: Backend, payload: Mapping[str, Any], *, max_recipients: int | None = None) -> Message:
-    """Return the message of a send payload, or raise the refusal the API would answer with."""
+def compose(
+    backend: Backend, payload: Mapping[str, Any], caller: Caller, *, max_recipients: int | None = None
+) -> Message:
+    """Return the message of a send payload, or raise the refusal the API would answer with.
+
+    `Caller()` is for what the emulator sends by itself: it may send from every domain that is verified.
+    """
     limit = max_recipients or backend.settings.max_recipients
     sender = parse_address(required_text(payload, "from"), "from")
-    domain = _sender_domain(backend, sender)
+    domain = sender_domain(backend, sender, caller)
     to = address_list(payload, "to", limit)
     if not to:
         raise invalid("`to` must hold at least one address.")
@@ -110,18 +116,6 @@ def without_suppressed(backend: Backend, message: Message) -> Message:
             "All recipients are suppressed. DELETE /suppressions/{email} lets an address receive mail again."
         )
     return left
-
-
-def _sender_domain(backend: Backend, sender: Address) -> Domain | None:
-    store, name = backend.store, domain_name(sender.domain) or sender.domain
-    domain = store.domains.find("name", name)
-    if domain is None:
-        accepted = backend.settings.domains is None and store.removed_domains.find("name", name) is None
-    else:
-        accepted = domain.status == "verified"
-    if not accepted:
-        raise unprocessable("Domain not verified")
-    return domain
 
 
 def _tracking(payload: Mapping[str, Any], domain: Domain | None) -> tuple[bool | None, bool | None]:

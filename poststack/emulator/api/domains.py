@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
@@ -261,7 +262,8 @@ def _days(call: Call) -> int:
 
 def _dmarc_reports(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     find_domain(backend, arguments)
-    page, per_page = call.page("perPage")
+    # This list alone reads `perPage`, and ignores `per_page`.
+    page, per_page = replace(call, query={**call.query, "per_page": call.query.get("perPage", "")}).page()
     meta = {"page": page, "perPage": per_page, "total": 0, "totalPages": 0}
     return Reply(200, {"reports": [], "pagination": meta})
 

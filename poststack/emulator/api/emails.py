@@ -127,7 +127,7 @@ def _insights(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
 
 
 def _preview(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    message = compose(backend, call.json(), max_recipients=_PREVIEW_RECIPIENTS)
+    message = compose(backend, call.json(), call.caller, max_recipients=_PREVIEW_RECIPIENTS)
     preview = {
         "rendered_subject": message.subject,
         "rendered_html": message.html,
@@ -143,20 +143,20 @@ def _preview(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
 
 
 def _spam_preview(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    message = compose(backend, call.json(), max_recipients=_PREVIEW_RECIPIENTS)
+    message = compose(backend, call.json(), call.caller, max_recipients=_PREVIEW_RECIPIENTS)
     return Reply(200, spam_report(message.spam))
 
 
 ROUTES = (
-    Route("POST", "/emails", _send),
-    Route("POST", "/emails/send", _send),
-    Route("POST", "/emails/batch", _batch),
+    Route("POST", "/emails", _send, sending=True),
+    Route("POST", "/emails/send", _send, sending=True),
+    Route("POST", "/emails/batch", _batch, sending=True),
     Route("POST", "/emails/preview", _preview),
     Route("POST", "/emails/spam-preview", _spam_preview),
     Route("GET", "/emails", _list),
-    Route("GET", "/emails/{id}", _get),
+    Route("GET", "/emails/{id}", _get, sending=True),
     Route("PATCH", "/emails/{id}", _reschedule),
     Route("POST", "/emails/{id}/cancel", _cancel),
-    Route("GET", "/emails/{id}/events", _events),
+    Route("GET", "/emails/{id}/events", _events, sending=True),
     Route("GET", "/emails/{id}/insights", _insights),
 )

@@ -54,11 +54,6 @@ GET /broadcasts/{id}/performance
 GET /broadcasts/{id}/non-openers
 GET /broadcasts/{id}/non-clickers
 POST /broadcasts/{id}/end-ab-test
-POST /api-keys
-GET /api-keys
-GET /api-keys/{id}
-DELETE /api-keys/{id}
-POST /api-keys/{id}/rotate
 POST /mailboxes
 GET /mailboxes
 GET /mailboxes/{id}
