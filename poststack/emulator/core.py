@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control
-from poststack.emulator.api import emails, not_simulated, suppressions, templates, webhooks
+from poststack.emulator.api import (
+    broadcast_figures,
+    broadcasts,
+    emails,
+    not_simulated,
+    suppressions,
+    templates,
+    webhooks,
+)
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -34,7 +42,17 @@ __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
 _logger = logging.getLogger("poststack.emulator")
 
-_API = Router((*emails.ROUTES, *suppressions.ROUTES, *templates.ROUTES, *webhooks.ROUTES, *not_simulated.ROUTES))
+_API = Router(
+    (
+        *broadcast_figures.ROUTES,
+        *broadcasts.ROUTES,
+        *emails.ROUTES,
+        *suppressions.ROUTES,
+        *templates.ROUTES,
+        *webhooks.ROUTES,
+        *not_simulated.ROUTES,
+    )
+)
 _CONTROL = Router(control.ROUTES)
 
 

@@ -75,6 +75,10 @@ class Call:
         """Return page and page size: 1 and 20 unless given, at least 1, at most 100 a page."""
         return max(1, self._integer("page", 1)), min(100, max(1, self._integer("per_page", 20)))
 
+    def limit(self, default: int, most: int) -> int:
+        """Return how many items are wanted: what `limit` says, at most so many; the default unless given."""
+        return min(most, max(0, self._integer("limit", default)))
+
     def _integer(self, name: str, default: int) -> int:
         text = self.query.get(name, "")
         if not text:
