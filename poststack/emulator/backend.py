@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from poststack.emulator.broadcasting import Broadcasting
+from poststack.emulator.contacts import Contacts
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
 from poststack.emulator.ids import IdSource
@@ -53,6 +54,7 @@ class Backend:
     ids: IdSource
     deliveries: Deliveries
     lifecycle: Lifecycle
+    contacts: Contacts
     faults: Faults
     processes: tuple[Process, ...]
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
@@ -64,7 +66,9 @@ class Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
         lifecycle = Lifecycle(store, settings, deliveries)
-        parts = cls(settings, store, ids, deliveries, lifecycle, Faults(), processes=(lifecycle,))
+        contacts = Contacts(store, deliveries, ids)
+        lifecycle.observers.append(contacts.observe)
+        parts = cls(settings, store, ids, deliveries, lifecycle, contacts, Faults(), processes=(lifecycle,))
         broadcasting = Broadcasting(parts)
         lifecycle.observers.append(broadcasting.observe)
         return replace(parts, processes=(broadcasting, lifecycle))

@@ -18,6 +18,7 @@ from poststack.emulator import control
 from poststack.emulator.api import (
     broadcast_figures,
     broadcasts,
+    contacts,
     emails,
     not_simulated,
     suppressions,
@@ -47,6 +48,7 @@ _API = Router(
         *broadcast_figures.ROUTES,
         *broadcasts.ROUTES,
         *emails.ROUTES,
+        *contacts.ROUTES,
         *suppressions.ROUTES,
         *templates.ROUTES,
         *webhooks.ROUTES,
