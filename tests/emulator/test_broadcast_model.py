@@ -216,7 +216,7 @@ class Broadcasts(RuleBasedStateMachine):
             if known.status in {"sent", "cancelled"}:
                 assert shown["totalRecipients"] == len(emails)
             if known.status == "sent":
-                assert known.sure <= known.seen
+                assert known.sure <= {email.message.to[0].address for email in emails}
             assert known.status not in {"draft", "queued"} or not emails
 
     def teardown(self) -> None:
@@ -262,4 +262,4 @@ class Broadcasts(RuleBasedStateMachine):
 
 
 TestBroadcasts = Broadcasts.TestCase
-TestBroadcasts.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestBroadcasts.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)

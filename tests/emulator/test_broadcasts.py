@@ -124,6 +124,7 @@ def test_many_broadcasts_at_once_share_the_batch_of_a_step() -> None:
     segment = segment_of(app, "a@example.com", "b@example.com")
     for _ in range(5):
         app.post(f"/broadcasts/{created(app, segment)}/send")
+    app.emulator.run_due(app.now)
     app.now += 1
     sent: list[int] = []
     while (due := app.emulator.next_due()) is not None and due <= app.now and len(sent) < 10:
