@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control
-from poststack.emulator.api import contacts, emails, not_simulated, suppressions, templates, webhooks
+from poststack.emulator.api import contacts, emails, not_simulated, segments, suppressions, templates, webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -38,6 +38,7 @@ _API = Router(
     (
         *emails.ROUTES,
         *contacts.ROUTES,
+        *segments.ROUTES,
         *suppressions.ROUTES,
         *templates.ROUTES,
         *webhooks.ROUTES,

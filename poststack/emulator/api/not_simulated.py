@@ -33,17 +33,6 @@ POST /contact-properties
 PATCH /contact-properties/{id}
 DELETE /contact-properties/{id}
 GET /contact-properties/{id}/option-usage
-POST /segments
-GET /segments
-GET /segments/{id}
-PATCH /segments/{id}
-DELETE /segments/{id}
-POST /segments/{id}/contacts
-DELETE /segments/{id}/contacts/{contact}
-POST /segments/preview
-GET /segments/{id}/members
-GET /segments/{id}/growth
-GET /segments/{id}/broadcasts
 POST /broadcasts
 GET /broadcasts
 GET /broadcasts/{id}
