@@ -7,6 +7,7 @@ from typing import Any
 
 from poststack.emulator import membership
 from poststack.emulator.api.answers import Reply, conflict, invalid, not_found, unprocessable
+from poststack.emulator.api.broadcast_json import segment_broadcast_json
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.contact_wire import contact_json
 from poststack.emulator.api.fields import one_line, required_text, texts
@@ -186,8 +187,9 @@ def _growth(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 
 def _broadcasts(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    _find(backend, arguments)
-    return Reply(200, {"broadcasts": []})
+    segment = _find(backend, arguments)
+    found = [entry for entry in backend.store.broadcasts.newest() if entry.segment == segment.number]
+    return Reply(200, {"broadcasts": [segment_broadcast_json(entry) for entry in found]})
 
 
 ROUTES = (
