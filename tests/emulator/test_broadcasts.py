@@ -188,6 +188,20 @@ def test_the_oldest_that_are_done_make_room_for_new_recipients_who_wait_for_it_o
     assert status(app, waiting) == "sent"
 
 
+def test_there_is_room_for_a_thousand_broadcasts(app: App) -> None:
+    segment = segment_of(app, "a@example.com")
+    sent = created(app, segment)
+    for _ in range(999):
+        created(app, segment)
+    app.post(f"/broadcasts/{sent}/send")
+    app.wait(1)
+
+    refused = app.post("/broadcasts", {"segment_id": segment, "from": "a@example.com", "subject": "x"})
+    assert refused.error == (422, "unprocessable_entity")
+    assert app.post(f"/broadcasts/{sent}/resend").status == 422
+    assert len(app.emulator.store.segments) == 1
+
+
 def test_the_control_interface_names_the_broadcast_of_an_email(app: App) -> None:
     broadcast = created(app, segment_of(app, "a@example.com"))
     app.post(f"/broadcasts/{broadcast}/send")
