@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -142,7 +142,8 @@ def test_rules_leave_what_was_chosen_by_hand_for_later(client: PostStack) -> Non
 
 
 def test_members_come_fifty_a_page(client: PostStack) -> None:
-    client.contacts.import_({"contacts": [{"email": f"c{number}@example.com"} for number in range(120)]})
+    for number in range(120):
+        contact(client, f"c{number}")
     found = segment(client, rules({"field": "email", "comparator": "contains", "value": "EXAMPLE"}))
 
     first = client.segments.members(found)
@@ -277,26 +278,22 @@ def test_broadcasts_of_a_segment_are_listed(client: PostStack) -> None:
     assert (client.segments.broadcasts(other))["broadcasts"] == []
 
 
-@pytest.mark.parametrize(
-    "call", ["get", "update", "delete", "add_contacts", "remove_contact", "members", "growth", "broadcasts"]
-)
-def test_an_unknown_segment_is_not_found(client: PostStack, call: str) -> None:
-    segments = client.segments
-    calls: dict[str, Any] = {
-        "get": segments.get,
-        "update": lambda id: segments.update(id, {"name": "x"}),
-        "delete": segments.delete,
-        "add_contacts": lambda id: segments.add_contacts(id, {"contact_ids": ["con_1"]}),
-        "remove_contact": lambda id: segments.remove_contact(id, "con_1"),
-        "members": segments.members,
-        "growth": segments.growth,
-        "broadcasts": segments.broadcasts,
-    }
+def test_an_unknown_segment_is_not_found(client: PostStack) -> None:
+    segments, unknown = client.segments, "seg_none"
 
-    with pytest.raises(PostStackError, match="Segment not found") as caught:
-        calls[call]("seg_none")
-
-    assert caught.value.status_code == 404
+    for call in (
+        lambda: segments.get(unknown),
+        lambda: segments.update(unknown, {"name": "x"}),
+        lambda: segments.delete(unknown),
+        lambda: segments.add_contacts(unknown, {"contact_ids": ["con_1"]}),
+        lambda: segments.remove_contact(unknown, "con_1"),
+        lambda: segments.members(unknown),
+        lambda: segments.growth(unknown),
+        lambda: segments.broadcasts(unknown),
+    ):
+        with pytest.raises(PostStackError, match="Segment not found") as caught:
+            call()
+        assert caught.value.status_code == 404
 
 
 def test_contacts_that_do_not_exist_are_not_added(client: PostStack) -> None:
