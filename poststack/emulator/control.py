@@ -64,6 +64,7 @@ def _email(backend: Backend, email: Email) -> dict[str, Any]:
         "cancelledAt": None if email.cancelled_at is None else iso(email.cancelled_at),
         "templateId": message.template_id,
         "idempotencyKey": email.given_key,
+        "broadcastId": email.broadcast_id,
         "suppressed": list(message.suppressed),
         "recipients": [{"address": entry.address, "state": entry.state} for entry in email.recipients],
         "attachments": [
@@ -124,6 +125,7 @@ def _simulate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
             recipient=optional_text(content, "recipient"),
             metadata=metadata,
             person=person,
+            prefetch=boolean(content, "prefetch") or False,
         )
     except NotPossibleError as error:
         raise conflict(str(error)) from error

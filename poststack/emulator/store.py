@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import audience
+from poststack.emulator import audience, broadcasts
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
+from poststack.emulator.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.tables import Kind, Table
 
 __all__ = ["Contents", "Journal", "Store"]
@@ -108,9 +109,12 @@ class Store:
         self.templates: Table[Template] = self._table(_TEMPLATES)
         self.contacts: Table[audience.Contact] = self._table(audience.CONTACTS)
         self.contact_properties: Table[ContactProperty] = self._table(CONTACT_PROPERTIES)
+        self.signup_forms: Table[SignupForm] = self._table(SIGNUP_FORMS)
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
+        self.broadcasts: Table[broadcasts.Broadcast] = self._table(broadcasts.BROADCASTS)
+        self.broadcast_recipients: Table[broadcasts.BroadcastRecipient] = self._table(broadcasts.BROADCAST_RECIPIENTS)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())
