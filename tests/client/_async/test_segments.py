@@ -265,18 +265,43 @@ async def test_growth_of_a_segment_with_rules_is_not_made_up(client: AsyncPostSt
     assert [day["members"] for day in by_hand["daily"]] == [1]
 
 
-async def test_broadcasts_of_a_segment_are_listed(client: AsyncPostStack) -> None:
-    found, other = await segment(client), await segment(client)
+async def test_broadcasts_to_a_segment_are_listed(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    ada, found, other = await contact(client), await segment(client), await segment(client)
+    await client.segments.add_contacts(found, {"contact_ids": [ada]})
+    made = [
+        (
+            await client.broadcasts.create(
+                {"segment_id": found, "from": "s@example.com", "subject": subject, "text": "Hello"}
+            )
+        )["broadcast"]["publicId"]
+        for subject in ("First", "Second")
+    ]
+    await client.broadcasts.send(made[0])
+    emu.clock.advance(60)
+
+    listed = (await client.segments.broadcasts(found))["broadcasts"]
+
+    assert [(entry["publicId"], entry["subject"], entry["status"]) for entry in listed] == [
+        (made[1], "Second", "draft"),
+        (made[0], "First", "sent"),
+    ]
+    assert [entry["sentAt"] is None for entry in listed] == [True, False]
+    assert (await client.segments.broadcasts(other))["broadcasts"] == []
+
+
+async def test_a_broadcast_goes_to_whom_the_rules_choose(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    await contact(client, "ada")
+    await contact(client, "bob")
+    found = await segment(client, rules(NAMED_A))
     made = await client.broadcasts.create(
         {"segment_id": found, "from": "s@example.com", "subject": "News", "text": "Hello"}
     )
 
-    listed = (await client.segments.broadcasts(found))["broadcasts"]
+    await contact(client, "anne")
+    await client.broadcasts.send(made["broadcast"]["publicId"])
+    emu.clock.advance(60)
 
-    assert [(entry["publicId"], entry["subject"], entry["status"], entry["sentAt"]) for entry in listed] == [
-        (made["broadcast"]["publicId"], "News", "draft", None)
-    ]
-    assert (await client.segments.broadcasts(other))["broadcasts"] == []
+    assert sorted(email.to[0] for email in emu.sent) == ["ada@example.com", "anne@example.com"]
 
 
 async def test_an_unknown_segment_is_not_found(client: AsyncPostStack) -> None:

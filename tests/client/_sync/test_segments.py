@@ -266,16 +266,39 @@ def test_growth_of_a_segment_with_rules_is_not_made_up(client: PostStack, emu: E
     assert [day["members"] for day in by_hand["daily"]] == [1]
 
 
-def test_broadcasts_of_a_segment_are_listed(client: PostStack) -> None:
-    found, other = segment(client), segment(client)
-    made = client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": "News", "text": "Hello"})
+def test_broadcasts_to_a_segment_are_listed(client: PostStack, emu: EmulatorSession) -> None:
+    ada, found, other = contact(client), segment(client), segment(client)
+    client.segments.add_contacts(found, {"contact_ids": [ada]})
+    made = [
+        (client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": subject, "text": "Hello"}))[
+            "broadcast"
+        ]["publicId"]
+        for subject in ("First", "Second")
+    ]
+    client.broadcasts.send(made[0])
+    emu.clock.advance(60)
 
     listed = (client.segments.broadcasts(found))["broadcasts"]
 
-    assert [(entry["publicId"], entry["subject"], entry["status"], entry["sentAt"]) for entry in listed] == [
-        (made["broadcast"]["publicId"], "News", "draft", None)
+    assert [(entry["publicId"], entry["subject"], entry["status"]) for entry in listed] == [
+        (made[1], "Second", "draft"),
+        (made[0], "First", "sent"),
     ]
+    assert [entry["sentAt"] is None for entry in listed] == [True, False]
     assert (client.segments.broadcasts(other))["broadcasts"] == []
+
+
+def test_a_broadcast_goes_to_whom_the_rules_choose(client: PostStack, emu: EmulatorSession) -> None:
+    contact(client, "ada")
+    contact(client, "bob")
+    found = segment(client, rules(NAMED_A))
+    made = client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": "News", "text": "Hello"})
+
+    contact(client, "anne")
+    client.broadcasts.send(made["broadcast"]["publicId"])
+    emu.clock.advance(60)
+
+    assert sorted(email.to[0] for email in emu.sent) == ["ada@example.com", "anne@example.com"]
 
 
 def test_an_unknown_segment_is_not_found(client: PostStack) -> None:
