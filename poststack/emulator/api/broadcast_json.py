@@ -8,7 +8,7 @@ from poststack.emulator.backend import Backend
 from poststack.emulator.broadcasts import AbTest, Broadcast, Counts, Variant
 from poststack.emulator.model import iso
 
-__all__ = ["broadcast_json", "draft_json", "row_json", "segment_broadcast_json", "variant_json", "variant_stats_json"]
+__all__ = ["broadcast_json", "draft_json", "row_json", "variant_json", "variant_stats_json"]
 
 
 def broadcast_json(backend: Backend, broadcast: Broadcast) -> dict[str, Any]:
@@ -36,18 +36,6 @@ def broadcast_json(backend: Backend, broadcast: Broadcast) -> dict[str, Any]:
 def draft_json(broadcast: Broadcast) -> dict[str, Any]:
     """Write a broadcast as `resend` answers with it."""
     return {"id": broadcast.id, "subject": broadcast.subject, "status": broadcast.status}
-
-
-def segment_broadcast_json(broadcast: Broadcast) -> dict[str, Any]:
-    """Write a broadcast as the segment it goes to lists it."""
-    return {
-        "id": broadcast.number,
-        "publicId": broadcast.id,
-        "subject": broadcast.subject,
-        "status": broadcast.status,
-        "sentAt": _iso(broadcast.sent_at),
-        "createdAt": iso(broadcast.created_at),
-    }
 
 
 def row_json(broadcast: Broadcast) -> dict[str, Any]:
