@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from poststack.emulator.broadcasting import Broadcasting
+from poststack.emulator.contacts import Contacts
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
 from poststack.emulator.ids import IdSource
@@ -53,6 +55,7 @@ class Backend:
     ids: IdSource
     deliveries: Deliveries
     lifecycle: Lifecycle
+    contacts: Contacts
     domains: Domains
     faults: Faults
     processes: tuple[Process, ...]
@@ -66,8 +69,14 @@ class Backend:
         deliveries = Deliveries(store, settings, ids)
         lifecycle = Lifecycle(store, settings, deliveries)
         domains = Domains(store, settings, deliveries, ids)
-        processes = (domains, lifecycle)
-        return cls(settings, store, ids, deliveries, lifecycle, domains, Faults(), processes=processes)
+        contacts = Contacts(store, deliveries, ids)
+        lifecycle.observers.append(contacts.observe)
+        parts = cls(
+            settings, store, ids, deliveries, lifecycle, contacts, domains, Faults(), processes=(domains, lifecycle)
+        )
+        broadcasting = Broadcasting(parts)
+        lifecycle.observers.append(broadcasting.observe)
+        return replace(parts, processes=(domains, broadcasting, lifecycle))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

@@ -65,6 +65,7 @@ def _email(backend: Backend, email: Email) -> dict[str, Any]:
         "templateId": message.template_id,
         "tracking": {"opens": message.track_opens, "clicks": message.track_clicks},
         "idempotencyKey": email.given_key,
+        "broadcastId": email.broadcast_id,
         "suppressed": list(message.suppressed),
         "recipients": [{"address": entry.address, "state": entry.state} for entry in email.recipients],
         "attachments": [
@@ -125,6 +126,7 @@ def _simulate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
             recipient=optional_text(content, "recipient"),
             metadata=metadata,
             person=person,
+            prefetch=boolean(content, "prefetch") or False,
         )
     except NotPossibleError as error:
         raise conflict(str(error)) from error

@@ -15,7 +15,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control, control_domains
-from poststack.emulator.api import api_keys, domains, emails, not_simulated, suppressions, templates, webhooks
+from poststack.emulator.api import (
+    api_keys,
+    broadcast_figures,
+    broadcasts,
+    contact_import,
+    contact_properties,
+    contacts,
+    domains,
+    emails,
+    not_simulated,
+    segments,
+    signup_forms,
+    subscription_topics,
+    suppressions,
+    templates,
+    webhooks,
+)
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -39,7 +55,15 @@ _API = Router(
     (
         *api_keys.ROUTES,
         *domains.ROUTES,
+        *broadcast_figures.ROUTES,
+        *broadcasts.ROUTES,
         *emails.ROUTES,
+        *contacts.ROUTES,
+        *contact_import.ROUTES,
+        *contact_properties.ROUTES,
+        *signup_forms.ROUTES,
+        *subscription_topics.ROUTES,
+        *segments.ROUTES,
         *suppressions.ROUTES,
         *templates.ROUTES,
         *webhooks.ROUTES,
@@ -162,15 +186,18 @@ class Emulator:
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> Email:
-        """Let an event happen to an e-mail, at one recipient or all.
+        """Let an event happen to an e-mail, at one recipient or all; with `prefetch` a machine opens it, not a person.
 
         Raises `NotPossibleError`, `KeyError` for an unknown id.
         """
         with self._changing():
             email = self._known(email_id)
             self._backend.run(now)
-            self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
+            self._backend.lifecycle.simulate(
+                email, event, now, recipient=recipient, metadata=metadata, person=person, prefetch=prefetch
+            )
             return email
 
     def set_dns(self, domain_id: int, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
@@ -311,9 +338,11 @@ class Emulator:
         found = _API.find(call)
         if found is None:
             raise not_found("Route")
+        route, arguments = found
+        if route.public:
+            return route.handler(self._backend, call, arguments)
         key, caller = authenticate(self._backend, call.headers.get("authorization"), call.now)
         headers.update(self._limiter.count(key, call.now))
-        route, arguments = found
         route.admit(caller)
         return route.handler(self._backend, dataclasses.replace(call, caller=caller), arguments)
 

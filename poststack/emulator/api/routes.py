@@ -18,12 +18,14 @@ Handler = Callable[[Backend, Call, Mapping[str, str]], Reply]
 class Route:
     """One method on one path. A part in braces takes any one segment: `/emails/{id}`.
 
-    `sending` says that keys with `sending_access` may use it, which sends e-mails and reads what became of them.
+    A `public` one asks for no API key. `sending` says that keys with `sending_access` may use it, which sends e-mails
+    and reads what became of them.
     """
 
     method: str
     path: str
     handler: Handler
+    public: bool = False
     sending: bool = False
     parts: tuple[str, ...] = field(init=False, repr=False)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.api.answers import RefusalError, unprocessable
 from poststack.emulator.api.call import Caller
-from poststack.emulator.backend import Backend
 from poststack.emulator.domains import Domain
 from poststack.emulator.model import Address
+
+if TYPE_CHECKING:
+    from poststack.emulator.backend import Backend
 
 __all__ = ["check_scope", "sender_domain"]
 
