@@ -8,8 +8,8 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from poststack.emulator.downloads import shows_as_picture
 from poststack.emulator.fates import SIMULATED
-from poststack.emulator.inbox.files import shows_as_picture
 from poststack.emulator.inbox.frame import remote_content
 from poststack.emulator.inbox.pages import Pages, read_form
 from poststack.emulator.inbox.place import Place

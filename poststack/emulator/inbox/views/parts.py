@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poststack.emulator.inbox.files import download_headers, picture_headers, shows_as_picture
+from poststack.emulator.downloads import download_headers, picture_headers, shows_as_picture
 from poststack.emulator.inbox.frame import document, frame_headers
 from poststack.emulator.inbox.pages import Pages
 from poststack.emulator.model import Attachment
