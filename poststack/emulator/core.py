@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poststack.emulator import control
-from poststack.emulator.api import emails, not_simulated, suppressions, templates, webhooks
+from poststack.emulator import control, control_inbound, reception
+from poststack.emulator.api import emails, inbound, not_simulated, suppressions, templates, webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -24,6 +24,7 @@ from poststack.emulator.backend import Backend
 from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.faults import Fault
 from poststack.emulator.ids import IdSource, random_ids
+from poststack.emulator.inbound import InboundEmail
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Attempt, Email, EventType, Webhook
 from poststack.emulator.settings import Settings
@@ -34,8 +35,17 @@ __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
 _logger = logging.getLogger("poststack.emulator")
 
-_API = Router((*emails.ROUTES, *suppressions.ROUTES, *templates.ROUTES, *webhooks.ROUTES, *not_simulated.ROUTES))
-_CONTROL = Router(control.ROUTES)
+_API = Router(
+    (
+        *emails.ROUTES,
+        *inbound.ROUTES,
+        *suppressions.ROUTES,
+        *templates.ROUTES,
+        *webhooks.ROUTES,
+        *not_simulated.ROUTES,
+    )
+)
+_CONTROL = Router((*control.ROUTES, *control_inbound.ROUTES))
 
 
 @dataclass(frozen=True)
@@ -186,6 +196,37 @@ class Emulator:
                 self.store.remove_email(email)
             return len(found)
 
+    def receive(
+        self, mail: bytes | Mapping[str, Any], now: float, *, recipients: Sequence[str] = ()
+    ) -> list[InboundEmail]:
+        """Let a mail come in, as bytes or as `POST /_emulator/inbound` takes it; return a record for each recipient.
+
+        `recipients` get it whatever its headers say. Raises `ValueError` for what is no mail, or is for nobody here.
+        """
+        with self._changing():
+            try:
+                return control_inbound.take_in(self._backend, mail, list(recipients), now)
+            except RefusalError as refusal:
+                raise ValueError(refusal.error) from refusal
+
+    def set_inbound_unread(self, number: int, unread: bool) -> None:
+        """Mark a received mail as read or unread. Raises `KeyError` for an unknown number."""
+        with self._changing():
+            email = self._known_inbound(number)
+            if email.unread != unread:
+                email.unread = unread
+                self.store.inbound_emails.save(email)
+
+    def delete_inbound(self, number: int) -> None:
+        """Delete a received mail with its files and deliveries. Raises `KeyError` for an unknown number."""
+        with self._changing():
+            reception.remove(self.store, self._known_inbound(number))
+
+    def delete_all_inbound(self) -> int:
+        """Delete all received mails; return how many."""
+        with self._changing():
+            return reception.remove_all(self.store)
+
     def replay(self, delivery_id: int, now: float) -> None:
         """Send a webhook delivery again. Raises `KeyError` for an unknown id."""
         with self._changing():
@@ -317,6 +358,12 @@ class Emulator:
         email = self.store.email(email_id)
         if email is None:
             raise KeyError(email_id)
+        return email
+
+    def _known_inbound(self, number: int) -> InboundEmail:
+        email = self.store.inbound_emails.get(number)
+        if email is None:
+            raise KeyError(number)
         return email
 
     def _request_id(self) -> str:

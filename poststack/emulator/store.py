@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import audience
+from poststack.emulator import audience, inbound
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
@@ -31,9 +31,9 @@ _SUPPRESSIONS = Kind(
 )
 _TEMPLATES = Kind("template", Template, keys={"id": lambda template: template.id})
 
-# Deliveries belong to their e-mail and go with it; those of `webhooks.test` belong to none and are bounded
-# here.
-_MAX_TEST_DELIVERIES = 1_000
+# Deliveries belong to their e-mail and go with it; those of `webhooks.test` and of received mail belong to none and are
+# bounded here.
+_MAX_UNBOUND_DELIVERIES = 1_000
 
 
 @dataclass
@@ -109,6 +109,8 @@ class Store:
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
+        self.inbound_emails: Table[inbound.InboundEmail] = self._table(inbound.INBOUND_EMAILS)
+        self.inbound_files: Table[inbound.InboundFile] = self._table(inbound.INBOUND_FILES)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())
@@ -178,9 +180,13 @@ class Store:
         """Return the delivery with this id."""
         return self._deliveries.get(delivery_id)
 
-    def deliveries_of_email(self, email_id: str) -> list[Delivery]:
-        """Return the deliveries of the events of one e-mail, newest first."""
+    def deliveries_of_email(self, email_id: str | None) -> list[Delivery]:
+        """Return the deliveries of the events of one e-mail, with `None` those of no e-mail sent, newest first."""
         return list(reversed(self._of_email.get(email_id, {}).values()))
+
+    def deliveries_of_inbound(self, number: int) -> list[Delivery]:
+        """Return the deliveries of the arrival of one received mail, newest first."""
+        return [delivery for delivery in self.deliveries_of_email(None) if delivery.inbound_id == number]
 
     def deliveries_of_webhook(self, webhook_id: int) -> list[Delivery]:
         """Return the deliveries to one webhook, newest first."""
@@ -191,7 +197,7 @@ class Store:
         self._index_delivery(delivery)
         self.save(delivery)
         unbound = self._of_email.get(None, {})
-        while len(unbound) > _MAX_TEST_DELIVERIES:
+        while len(unbound) > _MAX_UNBOUND_DELIVERIES:
             self.remove_delivery(next(iter(unbound.values())))
 
     def remove_delivery(self, delivery: Delivery) -> None:

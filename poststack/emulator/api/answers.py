@@ -51,7 +51,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer before it is bytes."""
+    """An answer before it is bytes. Content that is bytes already goes out as it is; name its type in `headers`."""
 
     status: int
     content: Any
@@ -59,9 +59,12 @@ class Reply:
 
     def response(self, headers: Mapping[str, str]) -> HttpResponse:
         """Return the answer as the transport sees it, with these headers added."""
-        text = json.dumps(self.content, ensure_ascii=False, separators=(",", ":"))
-        # Text from URLs may hold lone surrogates, which UTF-8 cannot say but a JSON escape can.
-        body = text.encode("utf-8", "backslashreplace")
+        if isinstance(self.content, bytes):
+            body = self.content
+        else:
+            text = json.dumps(self.content, ensure_ascii=False, separators=(",", ":"))
+            # Text from URLs may hold lone surrogates, which UTF-8 cannot say but a JSON escape can.
+            body = text.encode("utf-8", "backslashreplace")
         lower = {name.lower(): value for name, value in (*self.headers.items(), *headers.items())}
         reason = HTTPStatus(self.status).phrase if self.status in _STATUSES else ""
         return HttpResponse(self.status, {"content-type": "application/json", **lower}, body, reason)

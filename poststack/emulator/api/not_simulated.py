@@ -89,13 +89,6 @@ GET /mailboxes/unread-summary
 GET /mailboxes/{id}/shares
 POST /mailboxes/{id}/shares
 DELETE /mailboxes/{id}/shares/{target}
-GET /inbound
-GET /inbound/{id}
-GET /inbound/{id}/attachments
-GET /inbound/{id}/attachments/{attachment}
-POST /inbound/{id}/draft-reply
-POST /inbound/{id}/reply
-POST /inbound/{id}/forward
 GET /subscription-topics
 POST /subscription-topics
 DELETE /subscription-topics/{id}
