@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control, control_inbound, reception
-from poststack.emulator.api import emails, inbound, not_simulated, suppressions, templates, webhooks
+from poststack.emulator.api import email_validations, emails, inbound, not_simulated, suppressions, templates, webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -37,6 +37,7 @@ _logger = logging.getLogger("poststack.emulator")
 
 _API = Router(
     (
+        *email_validations.ROUTES,
         *emails.ROUTES,
         *inbound.ROUTES,
         *suppressions.ROUTES,

@@ -18,7 +18,7 @@ except ImportError as _error:  # pragma: no cover  # exercised by the test envir
         'The emulator needs email-validator: pip install "poststack[emulator]"', name="email_validator"
     ) from _error
 
-__all__ = ["address_list", "parse_address", "reply_addresses"]
+__all__ = ["address_list", "address_problem", "parse_address", "reply_addresses"]
 
 # RFC 5321 allows 254 characters for the address; the rest is room for a name.
 _MAX_LENGTH = 1_000
@@ -33,7 +33,7 @@ def parse_address(text: str, field: str) -> Address:
         raise unprocessable(f"`{field}` holds an address that is too long.")
     match = _NAMED.fullmatch(text.strip())
     address = (match["address"] if match else text).strip()
-    problem = _problem(address)
+    problem = address_problem(address)
     if match and "@" in match["name"] and not match["name"].startswith('"'):
         problem = "there is an address before the one in brackets. Give each as an element of its own."
     if problem is not None:
@@ -66,7 +66,8 @@ def reply_addresses(source: Mapping[str, Any]) -> tuple[Address, ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _problem(address: str) -> str | None:
+def address_problem(address: str) -> str | None:
+    """Return what is wrong with an address, which has no name in front of it; `None` when its syntax is right."""
     # Development happens at `someone@shop.test` and `root@localhost`, which the package refuses by name;
     # with a label more they are names like any other, and the syntax is checked all the same.
     checked = f"{address}.example" if address.lower().endswith(_LOCAL_ENDINGS) else address

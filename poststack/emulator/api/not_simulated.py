@@ -116,8 +116,6 @@ GET /signup-forms/{id}
 PATCH /signup-forms/{id}
 DELETE /signup-forms/{id}
 POST /signup-forms/{id}/submit
-POST /email-validations
-POST /email-validations/batch
 GET /notification-channels
 POST /notification-channels
 GET /notification-channels/{id}
