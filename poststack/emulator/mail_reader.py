@@ -161,7 +161,12 @@ def _words(encoded: str) -> str:
 
 def _text_of(raw: str) -> str:
     """Return what the parser, to which all is ASCII, could not read: UTF-8, or else the usual charset of the West."""
-    return _text_in(raw.encode("ascii", "surrogateescape"), None) if not raw.isascii() else raw
+    if raw.isascii():
+        return raw
+    try:
+        return _text_in(raw.encode("utf-8", "surrogateescape"), None)
+    except UnicodeEncodeError:
+        return raw.encode("utf-8", "replace").decode()
 
 
 def _text_in(content: bytes, charset: str | None) -> str:
