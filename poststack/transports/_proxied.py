@@ -15,6 +15,7 @@ from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
 from poststack.transports._connections import DEFAULT_PORTS, AsyncConnection, Connection, forget_frames, transport_error
 from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
 from poststack.transports._http1_request import complete_headers
+from poststack.transports._streaming import streamed_body
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
@@ -53,10 +54,19 @@ class ProxiedConnection:
             response = pool.handle_request(_request(self._options, self._route, request, target))
             try:
                 body = bytearray()
+                sink = request.sink
+                streamed = None if sink is None else streamed_body(response.status, response.headers)
                 for part in cast("Iterable[bytes]", response.stream):
+                    if sink is not None and streamed is not None:
+                        for piece in streamed.decoded(part):
+                            sink.write(piece)
+                        continue
                     body += part
                     if len(body) > LONGEST_ANSWER:
                         raise too_long()
+                if sink is not None and streamed is not None:
+                    for piece in streamed.rest():
+                        sink.write(piece)
             finally:
                 response.close()
         except Exception as error:
@@ -105,10 +115,19 @@ class AsyncProxiedConnection:
             response = await pool.handle_async_request(_request(self._options, self._route, request, target))
             try:
                 body = bytearray()
+                sink = request.sink
+                streamed = None if sink is None else streamed_body(response.status, response.headers)
                 async for part in cast("AsyncIterable[bytes]", response.stream):
+                    if sink is not None and streamed is not None:
+                        for piece in streamed.decoded(part):
+                            await sink.awrite(piece)
+                        continue
                     body += part
                     if len(body) > LONGEST_ANSWER:
                         raise too_long()
+                if sink is not None and streamed is not None:
+                    for piece in streamed.rest():
+                        await sink.awrite(piece)
             finally:
                 await response.aclose()
         except Exception as error:
