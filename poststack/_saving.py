@@ -37,7 +37,7 @@ class FileSink:
         self._held = bytearray()
         self._start, self._end = _place(file)
         self._untouched = True
-        self.received = 0
+        self.received: int = 0
         """Bytes, since the last `restart`."""
         self.failure: Exception | None = None
 

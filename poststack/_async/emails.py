@@ -110,8 +110,8 @@ class AsyncEmails:
         seconds are over. The e-mails of an application are better followed by webhooks, which tell of every status.
 
         `bounced`, `failed` and `complained` are final. `delivered` is not quite: a complaint or a late bounce can
-        follow, and nothing else. An e-mail with several recipients has the worst status of any. A status that lasts for
-        moments, such as `sending`, can be missed.
+        follow, and nothing else. The API has one status for all recipients of an e-mail. One that lasts for moments,
+        such as `sending`, can be missed.
 
         Raises `EmailStatusError` at once when none of the statuses can come any more, `EmailWaitTimeoutError` when none
         came, `ValueError` for statuses that there are not, and `PostStackError` when asking fails, as `get` does.
