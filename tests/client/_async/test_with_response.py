@@ -26,7 +26,9 @@ def scripted(*steps: Any, **options: Any) -> tuple[ScriptedTransport, AsyncPostS
     return transport, AsyncPostStack("sk_test_x", transport=transport, **options)
 
 
-async def test_an_answer_comes_with_what_came_with_it(client: AsyncPostStack, emu: EmulatorSession) -> None:
+async def test_an_answer_comes_with_what_came_with_it(emu: EmulatorSession) -> None:
+    client = emu.async_client()
+
     answer = await client.with_response(client.emails.send, EMAIL)
 
     assert answer.data == {"id": emu.sent[0].id, "test_mode": True}
@@ -73,7 +75,9 @@ async def test_all_attempts_are_counted_and_the_last_one_tells() -> None:
     assert (answer.attempts, answer.request_id) == (3, "req_3")
 
 
-async def test_a_failed_call_raises_what_it_raises(client: AsyncPostStack) -> None:
+async def test_a_failed_call_raises_what_it_raises(emu: EmulatorSession) -> None:
+    client = emu.async_client()
+
     with pytest.raises(PostStackError) as raised:
         await client.with_response(client.emails.get, "em_none")
     assert raised.value.status_code == 404

@@ -27,7 +27,9 @@ def scripted(*steps: Any, **options: Any) -> tuple[ScriptedTransport, PostStack]
     return transport, PostStack("sk_test_x", transport=transport, **options)
 
 
-def test_an_answer_comes_with_what_came_with_it(client: PostStack, emu: EmulatorSession) -> None:
+def test_an_answer_comes_with_what_came_with_it(emu: EmulatorSession) -> None:
+    client = emu.client()
+
     answer = client.with_response(client.emails.send, EMAIL)
 
     assert answer.data == {"id": emu.sent[0].id, "test_mode": True}
@@ -74,7 +76,9 @@ def test_all_attempts_are_counted_and_the_last_one_tells() -> None:
     assert (answer.attempts, answer.request_id) == (3, "req_3")
 
 
-def test_a_failed_call_raises_what_it_raises(client: PostStack) -> None:
+def test_a_failed_call_raises_what_it_raises(emu: EmulatorSession) -> None:
+    client = emu.client()
+
     with pytest.raises(PostStackError) as raised:
         client.with_response(client.emails.get, "em_none")
     assert raised.value.status_code == 404
