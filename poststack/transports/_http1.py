@@ -12,7 +12,6 @@ import h11
 
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
 from poststack.transports._http1_request import request_parts
-from poststack.transports._streaming import streamed_body
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ class Conversation:
             elif isinstance(event, h11.Response):
                 self._head = event
                 if self._request is not None and self._request.sink is not None:
+                    from poststack.transports._streaming import streamed_body  # Few programs download.
+
                     self._streamed = streamed_body(event.status_code, event.headers)
             elif isinstance(event, h11.EndOfMessage):
                 return self._finished()

@@ -15,13 +15,13 @@ from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
 from poststack.transports._connections import DEFAULT_PORTS, AsyncConnection, Connection, forget_frames, transport_error
 from poststack.transports._deadline import AsyncDeadlineBackend, Deadline, DeadlineBackend
 from poststack.transports._http1_request import complete_headers
-from poststack.transports._streaming import streamed_body
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
 
     from poststack.transports._connections import Options, Route
+    from poststack.transports._streaming import StreamedBody
     from poststack.transports.base import HttpRequest, HttpResponse
 
 __all__ = ["AsyncProxiedConnection", "ProxiedConnection", "async_connection_to", "connection_to"]
@@ -55,7 +55,7 @@ class ProxiedConnection:
             try:
                 body = bytearray()
                 sink = request.sink
-                streamed = None if sink is None else streamed_body(response.status, response.headers)
+                streamed = _streamed(request, response)
                 for part in cast("Iterable[bytes]", response.stream):
                     if sink is not None and streamed is not None:
                         for piece in streamed.decoded(part):
@@ -116,7 +116,7 @@ class AsyncProxiedConnection:
             try:
                 body = bytearray()
                 sink = request.sink
-                streamed = None if sink is None else streamed_body(response.status, response.headers)
+                streamed = _streamed(request, response)
                 async for part in cast("AsyncIterable[bytes]", response.stream):
                     if sink is not None and streamed is not None:
                         for piece in streamed.decoded(part):
@@ -159,6 +159,14 @@ def _failure(error: Exception, proxy: str, options: Options, *, request_sent: bo
     place = parts.netloc.rpartition("@")[2]
     place = place if parts.port else f"{place}:{DEFAULT_PORTS[parts.scheme]}"
     return type(failure)(f"{failure}, through the proxy {place}", request_sent=request_sent)
+
+
+def _streamed(request: HttpRequest, response: httpcore.Response) -> StreamedBody | None:
+    if request.sink is None:
+        return None
+    from poststack.transports._streaming import streamed_body  # Few programs download.
+
+    return streamed_body(response.status, response.headers)
 
 
 def _reason(response: httpcore.Response) -> bytes:
