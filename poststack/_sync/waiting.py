@@ -25,8 +25,9 @@ def wait_until(session: Session, email_id: str, statuses: object, deadline: floa
     wanted, deadline, clock = checked_statuses(statuses), checked_deadline(deadline), session.clock
     path = f"/emails/{segment(email_id)}"
     ends_at = clock.monotonic() + deadline
+    waits = intervals()
     status: str | None = None
-    for interval in intervals():
+    while True:
         try:
             answer = session.call(Request("GET", path, EmailAnswer), timeout, ends_at=ends_at)
         except (PostStackTimeoutError, HeldBackError) as error:
@@ -37,11 +38,10 @@ def wait_until(session: Session, email_id: str, statuses: object, deadline: floa
         if status in wanted:
             return email
         check_still_possible(email_id, status, wanted)
-        wait = min(interval, ends_at - reserve(deadline) - clock.monotonic())
+        wait = min(next(waits), ends_at - reserve(deadline) - clock.monotonic())
         if wait <= 0:
-            break
+            raise late(email_id, status, wanted, deadline)
         clock.sleep(wait)
-    raise late(email_id, status, wanted, deadline)
 
 
 def _status(answer: EmailAnswer) -> str:

@@ -149,6 +149,25 @@ async def test_what_is_no_method_of_a_group_is_refused() -> None:
     assert transport.requests == []
 
 
+@pytest.mark.parametrize("method", ["never", "twice"])
+async def test_a_method_of_ones_own_makes_one_call(method: str) -> None:
+    _, client = scripted(response(200, {"email": {}}))
+    kind: Any = type(client.emails)
+
+    class Own(kind):  # type: ignore[misc]  # the group of whichever client this is
+        async def never(self) -> None: ...
+
+        async def twice(self) -> None:
+            await self.get("em_1")
+            await self.get("em_2")
+
+    own = Own(vars(client.emails)["_session"])
+
+    with pytest.raises(TypeError, match=f"^{method} does not make one call"):
+        await client.with_response(getattr(own, method))
+    assert (await client.with_response(own.get, "em_1")).attempts == 1
+
+
 async def test_a_method_of_another_client_is_refused() -> None:
     transport, client = scripted(accepted())
     _, other = scripted(accepted())
