@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -135,8 +136,8 @@ class Broadcasts(RuleBasedStateMachine):
         if reply.status != 201:
             assert reply.status == (422 if known.status == "sent" else 409)
             return multiple()  # type: ignore[return-value]
-        segment = self.ask("GET", f"/segments/{reply.json['segment']['id']}/members?per_page=100")
-        members = frozenset(entry["email"] for entry in segment["data"])  # type: ignore[attr-defined]
+        segment: Any = self.ask("GET", f"/segments/{reply.json['segment']['id']}/members?per_page=100")
+        members: frozenset[str] = frozenset(entry["email"] for entry in segment["data"])
         assert members <= self.delivered(broadcast)
         again: str = reply.json["broadcast"]["id"]
         self.known[again] = Known(members, known.with_topic)
@@ -229,8 +230,9 @@ class Broadcasts(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def wants(self, known: Known, address: str) -> bool:
-        out = self.unsubscribed | self.suppressed | (self.off_topic if known.with_topic else set())
-        return address not in out
+        return address not in self.unsubscribed | self.suppressed and not (
+            known.with_topic and address in self.off_topic
+        )
 
     def opted(self, address: str, where: set[str], *, out: bool) -> None:
         if not out:

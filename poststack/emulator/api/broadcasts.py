@@ -14,8 +14,9 @@ from poststack.emulator.api.call import Call
 from poststack.emulator.api.compose import without_suppressed
 from poststack.emulator.api.fields import one_line, optional_text, required_text
 from poststack.emulator.api.routes import Route
+from poststack.emulator.api.segments import add_segment
 from poststack.emulator.api.wire import page_json, slice_page
-from poststack.emulator.audience import Contact, Segment
+from poststack.emulator.audience import Contact
 from poststack.emulator.backend import Backend
 from poststack.emulator.broadcasting import Broadcasting
 from poststack.emulator.broadcasts import Broadcast, BroadcastRecipient
@@ -26,6 +27,7 @@ __all__ = ["ROUTES", "find_broadcast", "without_response"]
 
 _MAX_BROADCASTS = 1_000
 _MAX_LINE = 998
+_MAX_SEGMENT_NAME = 200
 _TARGETS = {"non_openers": "opened", "non_clickers": "clicked"}
 
 
@@ -72,7 +74,7 @@ def _check_room(backend: Backend) -> None:
 
 
 def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    fields = read_draft(backend, call.json())
+    fields = read_draft(backend, call)
     _check_room(backend)
     return Reply(201, {"broadcast": broadcast_json(backend, _keep(backend, call.now, **fields))})
 
@@ -94,7 +96,7 @@ def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     broadcast = find_broadcast(backend, arguments)
-    changes = read_draft(backend, call.json(), broadcast)
+    changes = read_draft(backend, call, broadcast)
     if broadcast.status != "draft":
         raise conflict(f"Only a draft can be changed; this broadcast is {broadcast.status}.")
     for name, value in changes.items():
@@ -108,7 +110,7 @@ def _send(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     if broadcast.status == "draft":
         if backend.store.segments.get(broadcast.segment) is None:
             raise unprocessable("The segment was deleted. Update `segment_id`.")
-        broadcasting.check(broadcast)
+        broadcasting.check(broadcast, call.caller)
         begins_now = broadcast.scheduled_at is None or broadcast.scheduled_at <= call.now
         if begins_now and not broadcasting.audience(broadcast, call.now):
             raise unprocessable("The segment has no contact that may get this broadcast.")
@@ -143,16 +145,9 @@ def _resend(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     if not contacts:
         raise unprocessable("There is nobody to write to again: everybody who got the broadcast responded.")
     _check_room(backend)
-    segment = Segment(
-        number=backend.store.next_number("segment"),
-        id="seg_" + backend.ids(18),
-        name=f"{source.name or source.subject} ({target.replace('_', '-')})"[:_MAX_LINE],
-        created_at=call.now,
-        updated_at=call.now,
-        members=[contact.number for contact in contacts],
-    )
-    membership.start_history(segment, call.now)
-    backend.store.segments.save(segment)
+    name = (source.name or source.subject)[:_MAX_SEGMENT_NAME] + f" ({target.replace('_', '-')})"
+    segment = add_segment(backend, name, call.now)
+    membership.add(backend.store, segment, contacts, call.now)
     draft = _keep(
         backend,
         call.now,
@@ -176,13 +171,13 @@ def _resend(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 def _send_test(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     broadcast, broadcasting = find_broadcast(backend, arguments), Broadcasting(backend)
     address = parse_address(required_text(call.json(), "email"), "email").address
-    broadcasting.check(broadcast)
+    broadcasting.check(broadcast, call.caller)
     test = broadcast.test
     variant = None if test is None else test.variant(test.winner) or test.variants[0]
     contact = backend.store.contacts.find("email", address.lower())
     reader = contact or Contact(number=0, id="", email=address, created_at=call.now, updated_at=call.now)
     content = personal(broadcast.content(variant), reader)
-    message = without_suppressed(backend, broadcasting.compose(broadcast, content, address))
+    message = without_suppressed(backend, broadcasting.compose(broadcast, content, address, call.caller))
     backend.lifecycle.accept(
         message,
         "em_" + backend.ids(18),

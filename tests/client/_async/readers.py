@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from poststack import AsyncPostStack
 from poststack.testing import EmulatorSession
 
-__all__ = ["PEOPLE", "draft_for", "recipients", "segment_of", "status"]
+__all__ = ["PEOPLE", "Calls", "draft_for", "recipients", "segment_of", "status"]
 
 PEOPLE = ("ada@example.com", "bob@example.com", "cleo@example.com")
+Calls = tuple[Callable[[], Awaitable[object]], ...]
 
 
 async def segment_of(client: AsyncPostStack, *addresses: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from poststack import AsyncPostStack, PostStackError
 from poststack.testing import EmulatorSession, Settings, emulator
-from tests.client._async.readers import PEOPLE, draft_for, recipients, segment_of, status
+from tests.client._async.readers import PEOPLE, Calls, draft_for, recipients, segment_of, status
 
 if TYPE_CHECKING:
     from poststack.types import BroadcastStatus
@@ -88,9 +88,13 @@ async def test_only_a_draft_can_be_changed_or_sent(state: BroadcastStatus) -> No
         emu.clock.advance(100 if state == "sent" else 10)
         before = await client.broadcasts.get(broadcast)
 
-        for call in (client.broadcasts.update(broadcast, {"subject": "Other"}), client.broadcasts.send(broadcast)):
+        calls: Calls = (
+            lambda: client.broadcasts.update(broadcast, {"subject": "Other"}),
+            lambda: client.broadcasts.send(broadcast),
+        )
+        for call in calls:
             with pytest.raises(PostStackError) as caught:
-                await call
+                await call()
             assert (caught.value.status_code, state in caught.value.error) == (409, True)
         assert (await client.broadcasts.get(broadcast), before["broadcast"]["status"]) == (before, state)
 
@@ -128,9 +132,13 @@ async def test_a_draft_without_a_body_cannot_be_sent(client: AsyncPostStack, emu
     created = await client.broadcasts.create({"segment_id": segment, "from": "a@example.com", "subject": "News"})
     broadcast = created["broadcast"]["publicId"]
 
-    for call in (client.broadcasts.send(broadcast), client.broadcasts.send_test(broadcast, {"email": "a@example.com"})):
+    calls: Calls = (
+        lambda: client.broadcasts.send(broadcast),
+        lambda: client.broadcasts.send_test(broadcast, {"email": "a@example.com"}),
+    )
+    for call in calls:
         with pytest.raises(PostStackError, match="`html` or `text`") as caught:
-            await call
+            await call()
         assert caught.value.status_code == 422
     assert emu.sent == []
 
@@ -212,30 +220,35 @@ async def test_what_a_broadcast_cannot_be_is_refused(changes: dict[str, Any], re
         whole: Any = {"segment_id": segment, "from": "a@example.com", "subject": "News", "text": "x", **changes}
         change: Any = {"name": "Changed", **changes}
 
-        for call in (client.broadcasts.create(whole), client.broadcasts.update(broadcast, change)):
+        calls: Calls = (
+            lambda: client.broadcasts.create(whole),
+            lambda: client.broadcasts.update(broadcast, change),
+        )
+        for call in calls:
             with pytest.raises(PostStackError) as caught:
-                await call
+                await call()
             assert caught.value.status_code == refusal
         assert (await client.broadcasts.list())["data"] == [before["broadcast"]]
 
 
 async def test_an_unknown_broadcast_is_not_found(client: AsyncPostStack) -> None:
-    for call in (
-        client.broadcasts.get("br_1"),
-        client.broadcasts.update("br_1", {}),
-        client.broadcasts.send("br_1"),
-        client.broadcasts.cancel("br_1"),
-        client.broadcasts.resend("br_1"),
-        client.broadcasts.send_test("br_1", {"email": "a@example.com"}),
-        client.broadcasts.get_variants("br_1"),
-        client.broadcasts.get_variant_stats("br_1"),
-        client.broadcasts.performance("br_1"),
-        client.broadcasts.non_openers("br_1"),
-        client.broadcasts.non_clickers("br_1"),
-        client.broadcasts.end_ab_test("br_1"),
-    ):
+    calls: Calls = (
+        lambda: client.broadcasts.get("br_1"),
+        lambda: client.broadcasts.update("br_1", {}),
+        lambda: client.broadcasts.send("br_1"),
+        lambda: client.broadcasts.cancel("br_1"),
+        lambda: client.broadcasts.resend("br_1"),
+        lambda: client.broadcasts.send_test("br_1", {"email": "a@example.com"}),
+        lambda: client.broadcasts.get_variants("br_1"),
+        lambda: client.broadcasts.get_variant_stats("br_1"),
+        lambda: client.broadcasts.performance("br_1"),
+        lambda: client.broadcasts.non_openers("br_1"),
+        lambda: client.broadcasts.non_clickers("br_1"),
+        lambda: client.broadcasts.end_ab_test("br_1"),
+    )
+    for call in calls:
         with pytest.raises(PostStackError, match="Broadcast not found") as caught:
-            await call
+            await call()
         assert caught.value.status_code == 404
 
 
@@ -253,17 +266,6 @@ async def test_broadcasts_are_listed_newest_first(client: AsyncPostStack) -> Non
     every = [entry["publicId"] async for entry in client.broadcasts.iterate({"per_page": 1})]
     assert ([entry["publicId"] for entry in page["data"]], page["meta"]["totalPages"]) == (ids[:0:-1], 2)
     assert (found, cancelled, every) == (ids[1::-1], [ids[2]], ids[::-1])
-
-
-async def test_there_is_room_for_a_thousand_broadcasts(client: AsyncPostStack) -> None:
-    segment = await segment_of(client)
-    for _ in range(1_000):
-        await draft_for(client, segment)
-
-    with pytest.raises(PostStackError, match="at most 1000 broadcasts") as caught:
-        await draft_for(client, segment)
-
-    assert caught.value.status_code == 422
 
 
 async def test_a_test_goes_to_one_address_and_is_not_counted(client: AsyncPostStack, emu: EmulatorSession) -> None:
@@ -286,16 +288,19 @@ async def test_a_test_goes_to_one_address_and_is_not_counted(client: AsyncPostSt
     assert {email.broadcast_id for email in emu.sent} == {broadcast}
 
 
-async def test_a_test_is_refused_like_any_email(client: AsyncPostStack, emu: EmulatorSession) -> None:
+@pytest.mark.parametrize(
+    ("given", "refusal"), [({}, 400), ({"email": "nobody"}, 422), ({"email": "gone@example.com"}, 422)]
+)
+async def test_a_test_is_refused_like_any_email(
+    client: AsyncPostStack, emu: EmulatorSession, given: Any, refusal: int
+) -> None:
     broadcast = await draft_for(client, await segment_of(client))
     await client.suppressions.add({"email": "gone@example.com", "reason": "manual"})
-    missing: Any = {}
 
-    for given, refusal in ((missing, 400), ({"email": "nobody"}, 422), ({"email": "gone@example.com"}, 422)):
-        with pytest.raises(PostStackError) as caught:
-            await client.broadcasts.send_test(broadcast, given)
-        assert caught.value.status_code == refusal
-    assert emu.sent == []
+    with pytest.raises(PostStackError) as caught:
+        await client.broadcasts.send_test(broadcast, given)
+
+    assert (caught.value.status_code, emu.sent) == (refusal, [])
 
 
 @pytest.mark.parametrize(
@@ -316,9 +321,14 @@ async def test_a_resend_is_a_draft_for_those_who_did_not_respond(
     await client.broadcasts.send(again["broadcast"]["id"])
     emu.clock.advance(1)
 
-    assert again["broadcast"]["status"] == "draft"
+    segment = again.get("segment")
+    assert segment is not None
+    assert (again["broadcast"]["status"], segment["name"]) == (
+        "draft",
+        f"News ({target or 'non_openers'})".replace("_", "-"),
+    )
     assert again["broadcast"]["subject"] == ("News" if target is None else "Once more")
-    assert (again.get("recipientCount"), draft["segmentPublicId"]) == (len(expected), again["segment"]["id"])
+    assert (again.get("recipientCount"), draft["segmentPublicId"]) == (len(expected), segment["id"])
     assert recipients(emu)[before:] == list(expected)
     assert emu.sent[-1].text == "Hello"
 

@@ -8,7 +8,7 @@ import pytest
 
 from poststack import AsyncPostStack, PostStackError
 from poststack.testing import EmulatorSession, Settings, emulator
-from tests.client._async.readers import PEOPLE, draft_for, segment_of, status
+from tests.client._async.readers import PEOPLE, Calls, draft_for, segment_of, status
 
 if TYPE_CHECKING:
     from poststack.types import AbTest
@@ -147,9 +147,13 @@ async def test_who_did_not_respond_is_named(client: AsyncPostStack, emu: Emulato
 async def test_nobody_can_have_missed_what_nobody_got(client: AsyncPostStack) -> None:
     broadcast = await draft_for(client, await segment_of(client))
 
-    for call in (client.broadcasts.non_openers(broadcast), client.broadcasts.non_clickers(broadcast)):
+    calls: Calls = (
+        lambda: client.broadcasts.non_openers(broadcast),
+        lambda: client.broadcasts.non_clickers(broadcast),
+    )
+    for call in calls:
         with pytest.raises(PostStackError) as caught:
-            await call
+            await call()
         assert caught.value.status_code == 409
 
 
@@ -248,11 +252,16 @@ async def test_variants_have_figures_of_their_own(client: AsyncPostStack, emu: E
 async def test_a_broadcast_without_a_test_has_no_variants(client: AsyncPostStack, emu: EmulatorSession) -> None:
     broadcast = await sent_to(client, emu, "ada@example.com")
 
-    for call in (client.broadcasts.get_variant_stats(broadcast), client.broadcasts.end_ab_test(broadcast)):
+    calls: Calls = (
+        lambda: client.broadcasts.get_variant_stats(broadcast),
+        lambda: client.broadcasts.end_ab_test(broadcast),
+    )
+    for call in calls:
         with pytest.raises(PostStackError) as caught:
-            await call
+            await call()
         assert caught.value.status_code == 422
-    assert (await client.broadcasts.get_variants(broadcast))["variants"] == []
+    variants = await client.broadcasts.get_variants(broadcast)
+    assert variants["variants"] == []
 
 
 async def test_a_test_is_taken_off_a_draft(client: AsyncPostStack, emu: EmulatorSession) -> None:
