@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from poststack.emulator.broadcasting import Broadcasting
 from poststack.emulator.contacts import Contacts
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
@@ -12,6 +13,7 @@ from poststack.emulator.ids import IdSource
 from poststack.emulator.lifecycle import Lifecycle
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
+from poststack.emulator.verification import Domains
 
 __all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
 
@@ -54,6 +56,7 @@ class Backend:
     deliveries: Deliveries
     lifecycle: Lifecycle
     contacts: Contacts
+    domains: Domains
     faults: Faults
     processes: tuple[Process, ...]
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
@@ -65,9 +68,15 @@ class Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
         lifecycle = Lifecycle(store, settings, deliveries)
+        domains = Domains(store, settings, deliveries, ids)
         contacts = Contacts(store, deliveries, ids)
         lifecycle.observers.append(contacts.observe)
-        return cls(settings, store, ids, deliveries, lifecycle, contacts, Faults(), processes=(lifecycle,))
+        parts = cls(
+            settings, store, ids, deliveries, lifecycle, contacts, domains, Faults(), processes=(domains, lifecycle)
+        )
+        broadcasting = Broadcasting(parts)
+        lifecycle.observers.append(broadcasting.observe)
+        return replace(parts, processes=(domains, broadcasting, lifecycle))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

@@ -14,11 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poststack.emulator import control
+from poststack.emulator import control, control_domains
 from poststack.emulator.api import (
+    api_keys,
+    broadcast_figures,
+    broadcasts,
     contact_import,
     contact_properties,
     contacts,
+    domains,
     emails,
     not_simulated,
     segments,
@@ -41,6 +45,7 @@ from poststack.emulator.model import Attempt, Email, EventType, Webhook
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Journal, Store
 from poststack.transports.base import HttpRequest, HttpResponse
+from poststack.types import DnsPurpose
 
 __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
@@ -48,6 +53,10 @@ _logger = logging.getLogger("poststack.emulator")
 
 _API = Router(
     (
+        *api_keys.ROUTES,
+        *domains.ROUTES,
+        *broadcast_figures.ROUTES,
+        *broadcasts.ROUTES,
         *emails.ROUTES,
         *contacts.ROUTES,
         *contact_import.ROUTES,
@@ -61,7 +70,7 @@ _API = Router(
         *not_simulated.ROUTES,
     )
 )
-_CONTROL = Router(control.ROUTES)
+_CONTROL = Router((*control.ROUTES, *control_domains.routes(control.PREFIX)))
 
 
 @dataclass(frozen=True)
@@ -190,6 +199,15 @@ class Emulator:
                 email, event, now, recipient=recipient, metadata=metadata, person=person, prefetch=prefetch
             )
             return email
+
+    def set_dns(self, domain_id: int, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
+        """Change what the DNS of a domain has. Raises `KeyError` for an unknown id."""
+        with self._changing():
+            domain = self.store.domains.get(domain_id)
+            if domain is None:
+                raise KeyError(domain_id)
+            self._backend.run(now)
+            self._backend.domains.set_dns(domain, unpublished, now, readable=readable)
 
     def set_unread(self, email_id: str, unread: bool) -> None:
         """Mark an e-mail as read or unread. Raises `KeyError` for an unknown id."""
@@ -323,9 +341,10 @@ class Emulator:
         route, arguments = found
         if route.public:
             return route.handler(self._backend, call, arguments)
-        key, test_mode = authenticate(call.headers.get("authorization"), self.settings.api_keys)
+        key, caller = authenticate(self._backend, call.headers.get("authorization"), call.now)
         headers.update(self._limiter.count(key, call.now))
-        return route.handler(self._backend, dataclasses.replace(call, test_mode=test_mode), arguments)
+        route.admit(caller)
+        return route.handler(self._backend, dataclasses.replace(call, caller=caller), arguments)
 
     def _control(self, call: Call) -> Reply:
         found = _CONTROL.find(call)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import audience
+from poststack.emulator import api_keys, audience, broadcasts, domains
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
@@ -113,6 +113,11 @@ class Store:
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
+        self.broadcasts: Table[broadcasts.Broadcast] = self._table(broadcasts.BROADCASTS)
+        self.broadcast_recipients: Table[broadcasts.BroadcastRecipient] = self._table(broadcasts.BROADCAST_RECIPIENTS)
+        self.domains: Table[domains.Domain] = self._table(domains.DOMAINS)
+        self.removed_domains: Table[domains.RemovedDomain] = self._table(domains.REMOVED_DOMAINS)
+        self.api_keys: Table[api_keys.ApiKey] = self._table(api_keys.API_KEYS)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())

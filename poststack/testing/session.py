@@ -17,6 +17,7 @@ from poststack.testing.views import SentEmail, moment
 
 if TYPE_CHECKING:
     from poststack import AsyncPostStack, PostStack
+    from poststack.types import DnsPurpose
 
 __all__ = ["EmulatorSession", "RecordedEvent", "emulator"]
 
@@ -112,6 +113,14 @@ class EmulatorSession:
             email_id, event, self.clock.time(), recipient=recipient, metadata=metadata, prefetch=prefetch
         )
         self.clock.advance(0)
+
+    def set_dns(self, domain_id: int, *, unpublished: Sequence[DnsPurpose] = (), readable: bool = True) -> None:
+        """Change which records the DNS of a domain has: all that it needs, but for the purposes in `unpublished`.
+
+        What is `verified` changes when the client asks for verification and the clock advances. A DNS that is not
+        `readable` proves nothing. Raises `KeyError` for an unknown id.
+        """
+        self.emulator.set_dns(domain_id, unpublished, self.clock.time(), readable=readable)
 
     def fail(
         self,

@@ -12,41 +12,8 @@ from poststack.emulator.backend import Backend
 __all__ = ["ROUTES"]
 
 _PATHS = """
-POST /domains
-GET /domains
-GET /domains/{id}
-POST /domains/{id}/verify
-PATCH /domains/{id}
-DELETE /domains/{id}
 POST /domains/{id}/ip
 DELETE /domains/{id}/ip
-GET /domains/{id}/dmarc/reports
-GET /domains/{id}/dmarc/stats
-GET /domains/{id}/dmarc/sources
-POST /domains/{id}/dkim/rotate
-POST /domains/{id}/dkim/rotate/activate
-DELETE /domains/{id}/dkim/rotate
-GET /domains/{id}/placement
-POST /broadcasts
-GET /broadcasts
-GET /broadcasts/{id}
-PATCH /broadcasts/{id}
-POST /broadcasts/{id}/send
-POST /broadcasts/{id}/cancel
-POST /broadcasts/{id}/resend
-POST /broadcasts/{id}/test
-GET /broadcasts/{id}/variants
-GET /broadcasts/{id}/variant-stats
-GET /broadcasts/performance
-GET /broadcasts/{id}/performance
-GET /broadcasts/{id}/non-openers
-GET /broadcasts/{id}/non-clickers
-POST /broadcasts/{id}/end-ab-test
-POST /api-keys
-GET /api-keys
-GET /api-keys/{id}
-DELETE /api-keys/{id}
-POST /api-keys/{id}/rotate
 POST /mailboxes
 GET /mailboxes
 GET /mailboxes/{id}
