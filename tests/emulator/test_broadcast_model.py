@@ -100,7 +100,7 @@ class Broadcasts(RuleBasedStateMachine):
 
     @rule(target=broadcasts, number=st.integers(0, 1), with_topic=st.booleans(), tested=st.booleans())
     def launch(self, number: int, with_topic: bool, tested: bool) -> str:
-        broadcast = self.create(number, with_topic, tested)
+        broadcast = cast("str", self.create(number, with_topic, tested))
         self.send(broadcast)
         self.wait(5)
         return broadcast
