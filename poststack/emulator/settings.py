@@ -52,6 +52,9 @@ class Settings:
     max_recipients: int = 50
     """Recipients in each of to, cc and bcc."""
 
+    workflow_sender: str | None = None
+    """From whom workflows send where a step has no `from`; with `None` such a workflow cannot be activated."""
+
     def __post_init__(self) -> None:
         if not all(self.api_keys):
             raise ValueError("An API key must not be empty.")

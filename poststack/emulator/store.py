@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import audience
+from poststack.emulator import audience, workflows
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
@@ -109,6 +109,8 @@ class Store:
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
+        self.workflows: Table[workflows.Workflow] = self._table(workflows.WORKFLOWS)
+        self.workflow_runs: Table[workflows.Run] = self._table(workflows.RUNS)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())

@@ -105,16 +105,6 @@ DELETE /subscription-topics/contacts/{contact}/subscriptions/{topic}
 GET /subscription-topics/{id}
 PATCH /subscription-topics/{id}
 GET /subscription-topics/{id}/subscribers
-GET /workflows
-POST /workflows
-GET /workflows/{id}
-PATCH /workflows/{id}
-DELETE /workflows/{id}
-GET /workflows/{id}/graph
-PUT /workflows/{id}/graph
-POST /workflows/{id}/validate
-POST /workflows/{id}/activate
-POST /workflows/{id}/pause
 POST /workflows/{id}/trigger
 POST /workflows/events
 GET /signup-forms

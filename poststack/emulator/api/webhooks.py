@@ -14,7 +14,7 @@ from poststack.emulator.api.wire import delivery_json, page_json, slice_page, we
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import Delivery, Webhook, iso
 
-__all__ = ["ROUTES", "add_webhook"]
+__all__ = ["ROUTES", "add_webhook", "checked_url"]
 
 _MAX_WEBHOOKS = 100
 _MAX_EVENTS = 100
@@ -42,7 +42,7 @@ def add_webhook(
         raise unprocessable(f"The emulator keeps at most {_MAX_WEBHOOKS} webhooks.")
     webhook = Webhook(
         id=backend.store.next_number("webhook"),
-        url=_checked_url(url),
+        url=checked_url(url),
         events=_checked_events(events),
         secret=secret or _new_secret(backend),
         created_at=now,
@@ -56,7 +56,8 @@ def _new_secret(backend: Backend) -> str:
     return "whsec_" + backend.ids(32)
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
+    """Return an address that can be posted to; else 422."""
     one_line(url, "url")
     try:
         parts = urlsplit(url)
@@ -123,7 +124,7 @@ def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     webhook, content = _find(backend, arguments), call.json()
-    url = _checked_url(required_text(content, "url")) if "url" in content else webhook.url
+    url = checked_url(required_text(content, "url")) if "url" in content else webhook.url
     events = _checked_events(texts(content, "events")) if "events" in content else webhook.events
     description = _description(content) if "description" in content else webhook.description
     enabled = boolean(content, "enabled")

@@ -1,0 +1,134 @@
+"""What the steps of a workflow say in their `config` (poststack-api §4.13 leaves it open).
+
+Only `template_id` of an e-mail, `delay` of a wait and `event` of a custom trigger are known from the service; the rest
+is the emulator's own reading, listed in `docs/emulator.md`. What is not understood is refused, never skipped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from poststack.emulator import workflow_graph
+from poststack.emulator.api.answers import RefusalError, invalid, unprocessable
+from poststack.emulator.api.compose import compose
+from poststack.emulator.api.fields import required_text, texts_by_name
+from poststack.emulator.api.webhooks import checked_url
+from poststack.emulator.audience import Contact
+from poststack.emulator.backend import Backend
+from poststack.emulator.workflows import Workflow
+
+__all__ = ["custom_event", "email_payload", "problems", "wait_seconds", "webhook_url"]
+
+MAX_EVENT = 200
+
+# A send payload without what a workflow decides: to whom and when.
+_EMAIL_KEYS = (
+    "template_id",
+    "from",
+    "subject",
+    "html",
+    "text",
+    "reply_to",
+    "variables",
+    "headers",
+    "tags",
+    "tracking",
+    "unsubscribe",
+    "signature",
+)
+_DELAY = re.compile(r"([0-9]{1,9})([smhdw])")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_MAX_DELAY_DAYS = 365
+# Whoever it is, the rules on the content of an e-mail are the same.
+_ANYBODY = Contact(number=0, id="con_", email="somebody@example.com", created_at=0.0, updated_at=0.0)
+
+
+def problems(backend: Backend, workflow: Workflow) -> list[str]:
+    """Return what keeps the workflow from being activated, by the steps that are to blame; nothing when it can be."""
+    found = workflow_graph.problems(workflow.nodes, workflow.edges)
+    if problem := _problem(partial(_check_trigger, workflow)):
+        found.insert(0, problem)
+    for node in workflow.nodes:
+        if problem := _problem(partial(_CHECKS[node.type], backend, node.config)):
+            found.append(f"Node `{node.id}`: {problem}")
+    return found
+
+
+def custom_event(workflow: Workflow) -> str | None:
+    """Return the name of the event that begins runs of this workflow, if it is one of your own."""
+    event = (workflow.trigger_config or {}).get("event")
+    return event if workflow.trigger_type == "custom" and isinstance(event, str) else None
+
+
+def email_payload(backend: Backend, config: Mapping[str, Any], contact: Contact) -> dict[str, Any]:
+    """Return the send payload of a step for one contact, whose fields fill in variables that the step does not set."""
+    _only(config, *_EMAIL_KEYS)
+    sender = backend.settings.workflow_sender
+    if not config.get("from") and sender is None:
+        raise invalid("`from` is required, unless the emulator has a workflow_sender.")
+    variables = {**_personal(contact), **texts_by_name(config, "variables")}
+    return {"from": sender, **config, "to": [contact.email], "variables": variables}
+
+
+def wait_seconds(config: Mapping[str, Any]) -> float:
+    """Return how long a step waits."""
+    _only(config, "delay")
+    match = _DELAY.fullmatch(required_text(config, "delay"))
+    seconds = 0.0 if match is None else int(match[1]) * _SECONDS[match[2]]
+    if not 1 <= seconds <= _MAX_DELAY_DAYS * _SECONDS["d"]:
+        raise unprocessable(
+            f"`delay` must be a whole number and a unit (s, m, h, d or w), such as 3d; at most {_MAX_DELAY_DAYS}d."
+        )
+    return seconds
+
+
+def webhook_url(config: Mapping[str, Any]) -> str:
+    """Return where a step posts to."""
+    _only(config, "url")
+    return checked_url(required_text(config, "url"))
+
+
+def _personal(contact: Contact) -> dict[str, str]:
+    known = {"email": contact.email, "first_name": contact.first_name, "last_name": contact.last_name}
+    return {name: "" if value is None else str(value) for name, value in known.items()}
+
+
+def _check_trigger(workflow: Workflow) -> None:
+    config = workflow.trigger_config or {}
+    try:
+        _only(config, *(("event",) if workflow.trigger_type == "custom" else ()))
+        if workflow.trigger_type == "custom" and len(required_text(config, "event")) > MAX_EVENT:
+            raise unprocessable(f"`event` has at most {MAX_EVENT} characters.")
+    except RefusalError as refusal:
+        raise unprocessable(f"`trigger_config`: {refusal.error}") from refusal
+
+
+def _check_email(backend: Backend, config: Mapping[str, Any]) -> None:
+    compose(backend, email_payload(backend, config, _ANYBODY))
+
+
+_CHECKS: Mapping[str, Callable[[Backend, Mapping[str, Any]], object]] = {
+    "trigger": lambda backend, config: _only(config),
+    "send_email": _check_email,
+    "wait": lambda backend, config: wait_seconds(config),
+    "webhook": lambda backend, config: webhook_url(config),
+    "condition": lambda backend, config: None,
+}
+
+
+def _only(config: Mapping[str, Any], *names: str) -> None:
+    unknown = next((name for name in config if name not in names), None)
+    if unknown is not None:
+        known = f"knows only: {', '.join(names)}" if names else "knows no settings here"
+        raise unprocessable(f"`{unknown[:50]}` is not understood. The emulator {known}.")
+
+
+def _problem(check: Callable[[], object]) -> str | None:
+    try:
+        check()
+    except RefusalError as refusal:
+        return refusal.error
+    return None
