@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from poststack.emulator.contacts import Contacts
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
 from poststack.emulator.ids import IdSource
@@ -52,6 +53,7 @@ class Backend:
     ids: IdSource
     deliveries: Deliveries
     lifecycle: Lifecycle
+    contacts: Contacts
     faults: Faults
     processes: tuple[Process, ...]
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
@@ -63,7 +65,9 @@ class Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
         lifecycle = Lifecycle(store, settings, deliveries)
-        return cls(settings, store, ids, deliveries, lifecycle, Faults(), processes=(lifecycle,))
+        contacts = Contacts(store, deliveries, ids)
+        lifecycle.observers.append(contacts.observe)
+        return cls(settings, store, ids, deliveries, lifecycle, contacts, Faults(), processes=(lifecycle,))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

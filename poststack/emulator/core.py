@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control
-from poststack.emulator.api import emails, not_simulated, suppressions, templates, webhooks, workflows
+from poststack.emulator.api import contacts, emails, not_simulated, suppressions, templates, webhooks, workflows
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -37,6 +37,7 @@ _logger = logging.getLogger("poststack.emulator")
 _API = Router(
     (
         *emails.ROUTES,
+        *contacts.ROUTES,
         *suppressions.ROUTES,
         *templates.ROUTES,
         *webhooks.ROUTES,

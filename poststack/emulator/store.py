@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from poststack.emulator import audience, workflows
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
+from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
 from poststack.emulator.tables import Kind, Table
@@ -31,9 +32,9 @@ _SUPPRESSIONS = Kind(
 )
 _TEMPLATES = Kind("template", Template, keys={"id": lambda template: template.id})
 
-# Deliveries belong to their e-mail and go with it; those of `webhooks.test` belong to none and are bounded
-# here.
-_MAX_TEST_DELIVERIES = 1_000
+# Deliveries belong to their e-mail and go with it; those about contacts and those of `webhooks.test` belong to none and
+# are bounded here: by one for each row of the largest import.
+_MAX_UNBOUND_DELIVERIES = 10_000
 
 
 @dataclass
@@ -106,6 +107,7 @@ class Store:
         self.suppressions: Table[Suppression] = self._table(_SUPPRESSIONS)
         self.templates: Table[Template] = self._table(_TEMPLATES)
         self.contacts: Table[audience.Contact] = self._table(audience.CONTACTS)
+        self.contact_properties: Table[ContactProperty] = self._table(CONTACT_PROPERTIES)
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
@@ -193,7 +195,7 @@ class Store:
         self._index_delivery(delivery)
         self.save(delivery)
         unbound = self._of_email.get(None, {})
-        while len(unbound) > _MAX_TEST_DELIVERIES:
+        while len(unbound) > _MAX_UNBOUND_DELIVERIES:
             self.remove_delivery(next(iter(unbound.values())))
 
     def remove_delivery(self, delivery: Delivery) -> None:

@@ -71,9 +71,13 @@ class Call:
         """Return the body as a JSON object, `{}` when there is none."""
         return self.json() if self.body else {}
 
-    def page(self) -> tuple[int, int]:
-        """Return page and page size: 1 and 20 unless given, at least 1, at most 100 a page."""
-        return max(1, self._integer("page", 1)), min(100, max(1, self._integer("per_page", 20)))
+    def page(self, per_page: int = 20) -> tuple[int, int]:
+        """Return page and page size: 1 and `per_page` unless given, at least 1, at most 100 a page."""
+        return max(1, self._integer("page", 1)), min(100, max(1, self._integer("per_page", per_page)))
+
+    def flag(self, name: str) -> bool | None:
+        """Return whether the query says `true` or `false`; `None` for anything else."""
+        return {"true": True, "false": False}.get(self.query.get(name, "").lower())
 
     def _integer(self, name: str, default: int) -> int:
         text = self.query.get(name, "")

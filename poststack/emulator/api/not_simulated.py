@@ -27,15 +27,7 @@ POST /domains/{id}/dkim/rotate
 POST /domains/{id}/dkim/rotate/activate
 DELETE /domains/{id}/dkim/rotate
 GET /domains/{id}/placement
-POST /contacts
-GET /contacts
-GET /contacts/{id}
-GET /contacts/by-email/{email}
-PATCH /contacts/{id}
-DELETE /contacts/{id}
-POST /contacts/{id}/unsubscribe
 POST /contacts/import
-GET /contacts/export
 GET /contact-properties
 POST /contact-properties
 PATCH /contact-properties/{id}

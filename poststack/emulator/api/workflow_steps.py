@@ -14,8 +14,7 @@ from typing import Any
 from poststack.emulator import workflow_graph
 from poststack.emulator.api.answers import RefusalError, invalid, unprocessable
 from poststack.emulator.api.compose import compose
-from poststack.emulator.api.fields import required_text, texts_by_name
-from poststack.emulator.api.webhooks import checked_url
+from poststack.emulator.api.fields import required_text, texts_by_name, web_address
 from poststack.emulator.audience import Contact
 from poststack.emulator.backend import Backend
 from poststack.emulator.workflows import Workflow
@@ -88,7 +87,7 @@ def wait_seconds(config: Mapping[str, Any]) -> float:
 def webhook_url(config: Mapping[str, Any]) -> str:
     """Return where a step posts to."""
     _only(config, "url")
-    return checked_url(required_text(config, "url"))
+    return web_address(required_text(config, "url"), "url")
 
 
 def _personal(contact: Contact) -> dict[str, str]:
