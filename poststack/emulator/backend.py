@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from poststack.emulator.broadcasting import Broadcasting
 from poststack.emulator.contacts import Contacts
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
@@ -67,7 +68,10 @@ class Backend:
         lifecycle = Lifecycle(store, settings, deliveries)
         contacts = Contacts(store, deliveries, ids)
         lifecycle.observers.append(contacts.observe)
-        return cls(settings, store, ids, deliveries, lifecycle, contacts, Faults(), processes=(lifecycle,))
+        parts = cls(settings, store, ids, deliveries, lifecycle, contacts, Faults(), processes=(lifecycle,))
+        broadcasting = Broadcasting(parts)
+        lifecycle.observers.append(broadcasting.observe)
+        return replace(parts, processes=(broadcasting, lifecycle))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

@@ -64,6 +64,7 @@ def _email(backend: Backend, email: Email) -> dict[str, Any]:
         "cancelledAt": None if email.cancelled_at is None else iso(email.cancelled_at),
         "templateId": message.template_id,
         "idempotencyKey": email.given_key,
+        "broadcastId": email.broadcast_id,
         "suppressed": list(message.suppressed),
         "recipients": [{"address": entry.address, "state": entry.state} for entry in email.recipients],
         "attachments": [

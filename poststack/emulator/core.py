@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control
-from poststack.emulator.api import contacts, emails, not_simulated, suppressions, templates, webhooks, workflows
+from poststack.emulator.api import (
+    broadcast_figures,
+    broadcasts,
+    contacts,
+    emails,
+    not_simulated,
+    suppressions,
+    templates,
+    webhooks,
+    workflows,
+)
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -36,8 +46,10 @@ _logger = logging.getLogger("poststack.emulator")
 
 _API = Router(
     (
-        *emails.ROUTES,
+        *broadcast_figures.ROUTES,
+        *broadcasts.ROUTES,
         *contacts.ROUTES,
+        *emails.ROUTES,
         *suppressions.ROUTES,
         *templates.ROUTES,
         *webhooks.ROUTES,

@@ -51,6 +51,8 @@ class Lifecycle:
         scheduled_at: float | None,
         idempotency_key: str | None,
         fingerprint: str,
+        broadcast_id: str | None = None,
+        broadcast_recipient: int | None = None,
     ) -> Email:
         """Take an e-mail in: it is kept, its fate is planned, and it is announced as queued."""
         email = Email(
@@ -64,6 +66,8 @@ class Lifecycle:
             next_step_at=now + self._settings.delivery_delay / 2 if scheduled_at is None else scheduled_at,
             idempotency_key=idempotency_key,
             fingerprint=fingerprint,
+            broadcast_id=broadcast_id,
+            broadcast_recipient=broadcast_recipient,
         )
         self._store.add_email(email)
         self._record(email, "queued", now)

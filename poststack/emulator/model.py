@@ -185,7 +185,8 @@ class EmailEvent:
 class Email:
     """One accepted e-mail.
 
-    `id` is the public `em_…` id, `number` the internal integer that no endpoint takes.
+    `id` is the public `em_…` id, `number` the internal integer that no endpoint takes. One of a broadcast has its
+    `br_…` id, and the number of the `BroadcastRecipient` it was sent to, which a test of it has not.
     """
 
     number: int
@@ -203,6 +204,8 @@ class Email:
     next_step_at: float | None = None
     idempotency_key: str | None = field(default=None, repr=False)
     fingerprint: str = field(default="", repr=False)
+    broadcast_id: str | None = None
+    broadcast_recipient: int | None = None
 
     @property
     def scheduled(self) -> bool:

@@ -55,11 +55,19 @@ class Settings:
     workflow_sender: str | None = None
     """From whom workflows send where a step has no `from`; with `None` such a workflow cannot be activated."""
 
+    broadcast_batch: int = 100
+    """E-mails of a broadcast that leave together."""
+
+    broadcast_interval: float = 0.1
+    """From one batch of a broadcast to the next, at least 0.001; the first leaves so long after sending began."""
+
     def __post_init__(self) -> None:
         if not all(self.api_keys):
             raise ValueError("An API key must not be empty.")
         if self.max_emails < 1 or self.max_bytes < 1 or self.max_body < 1 or self.max_recipients < 1:
             raise ValueError("The limits max_emails, max_bytes, max_body and max_recipients must be at least 1.")
+        if self.broadcast_batch < 1 or not 0.001 <= self.broadcast_interval < float("inf"):
+            raise ValueError("broadcast_batch must be at least 1, and broadcast_interval a finite 0.001 or more.")
         times = (self.delivery_delay, self.defer_delay, *self.retry_delays)
         if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float("inf"):
             raise ValueError("Delays must be finite and not negative, and webhook_timeout must be above 0.")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import audience, workflows
+from poststack.emulator import audience, broadcasts, workflows
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
@@ -113,6 +113,8 @@ class Store:
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
         self.workflows: Table[workflows.Workflow] = self._table(workflows.WORKFLOWS)
         self.workflow_runs: Table[workflows.Run] = self._table(workflows.RUNS)
+        self.broadcasts: Table[broadcasts.Broadcast] = self._table(broadcasts.BROADCASTS)
+        self.broadcast_recipients: Table[broadcasts.BroadcastRecipient] = self._table(broadcasts.BROADCAST_RECIPIENTS)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())

@@ -79,6 +79,10 @@ class Call:
         """Return whether the query says `true` or `false`; `None` for anything else."""
         return {"true": True, "false": False}.get(self.query.get(name, "").lower())
 
+    def limit(self, default: int, most: int) -> int:
+        """Return how many items are wanted: what `limit` says, at most so many; the default unless given."""
+        return min(most, max(0, self._integer("limit", default)))
+
     def _integer(self, name: str, default: int) -> int:
         text = self.query.get(name, "")
         if not text:

@@ -12,7 +12,7 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from poststack.emulator.api.addresses import address_list, parse_address, reply_addresses
 from poststack.emulator.api.answers import invalid, unprocessable
@@ -26,8 +26,10 @@ from poststack.emulator.api.fields import (
     texts,
     texts_by_name,
 )
-from poststack.emulator.backend import Backend
 from poststack.emulator.model import Address, Attachment, Message, Template
+
+if TYPE_CHECKING:
+    from poststack.emulator.backend import Backend
 
 __all__ = ["canonical", "compose", "without_suppressed"]
 
