@@ -73,7 +73,7 @@ class Call:
 
     def page(self, per_page: int = 20) -> tuple[int, int]:
         """Return page and page size: 1 and `per_page` unless given, at least 1, at most 100 a page."""
-        return max(1, self._integer("page", 1)), min(100, max(1, self._integer("per_page", per_page)))
+        return max(1, self.integer("page", 1)), min(100, max(1, self.integer("per_page", per_page)))
 
     def flag(self, name: str) -> bool | None:
         """Return whether the query says `true` or `false`; `None` for anything else."""
@@ -81,9 +81,10 @@ class Call:
 
     def limit(self, default: int, most: int) -> int:
         """Return how many items are wanted: what `limit` says, at most so many; the default unless given."""
-        return min(most, max(0, self._integer("limit", default)))
+        return min(most, max(0, self.integer("limit", default)))
 
-    def _integer(self, name: str, default: int) -> int:
+    def integer(self, name: str, default: int) -> int:
+        """Return a whole number of the query. Raises a 400 for anything else."""
         text = self.query.get(name, "")
         if not text:
             return default
