@@ -13,6 +13,7 @@ from poststack.emulator.ids import IdSource
 from poststack.emulator.lifecycle import Lifecycle
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
+from poststack.emulator.workflow_runs import WorkflowRuns
 
 __all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
 
@@ -71,7 +72,9 @@ class Backend:
         parts = cls(settings, store, ids, deliveries, lifecycle, contacts, Faults(), processes=(lifecycle,))
         broadcasting = Broadcasting(parts)
         lifecycle.observers.append(broadcasting.observe)
-        return replace(parts, processes=(broadcasting, lifecycle))
+        workflow_runs = WorkflowRuns(parts)
+        contacts.observers.append(workflow_runs.observe)
+        return replace(parts, processes=(broadcasting, workflow_runs, lifecycle))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poststack.emulator import control
+from poststack.emulator import control, control_workflows
 from poststack.emulator.api import (
     broadcast_figures,
     broadcasts,
@@ -57,7 +57,7 @@ _API = Router(
         *not_simulated.ROUTES,
     )
 )
-_CONTROL = Router(control.ROUTES)
+_CONTROL = Router((*control.ROUTES, *control_workflows.ROUTES))
 
 
 @dataclass(frozen=True)

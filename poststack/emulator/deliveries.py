@@ -47,13 +47,17 @@ class Deliveries:
     def announce(self, event_type: str, data: Mapping[str, Any], now: float, *, email_id: str | None = None) -> None:
         """Start a delivery of this event to every webhook that wants it, with one event id for all."""
         webhooks = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
-        self._start(webhooks, event_type, data, now, email_id=email_id)
+        self._start([(webhook.id, None) for webhook in webhooks], event_type, data, now, email_id=email_id)
 
     def test(self, webhook: Webhook, now: float) -> None:
         """Send a sample event to this webhook, whatever it subscribed to."""
         named = [kind for kind in webhook.events if kind != "*"]
         data = {"email_id": "em_" + "0" * 18, "test": True, "message": "A test of this webhook."}
-        self._start([webhook], named[0] if named else "email.delivered", data, now, email_id=None)
+        self._start([(webhook.id, None)], named[0] if named else "email.delivered", data, now, email_id=None)
+
+    def post(self, url: str, event_type: str, data: Mapping[str, Any], now: float) -> None:
+        """Start a delivery to this address, which is no webhook and knows no secret: it is not signed."""
+        self._start([(0, url)], event_type, data, now, email_id=None)
 
     def replay(self, delivery: Delivery, now: float) -> None:
         """Send a delivery again, same body and same event id, with a fresh round of retries."""
@@ -71,13 +75,14 @@ class Deliveries:
             if delivery is None or delivery.id in self._in_flight:
                 continue
             webhook = self._store.webhooks.get(delivery.webhook_id)
-            if webhook is None or not webhook.active:
+            url = webhook.url if webhook is not None and webhook.active else delivery.url
+            if url is None:
                 # Nothing is sent to a disabled webhook; once it is enabled again, a replay brings the event.
                 delivery.next_attempt_at = None
                 self._store.save(delivery)
                 continue
             self._in_flight.add(delivery.id)
-            calls.append(self._call(delivery, webhook, now))
+            calls.append(self._call(delivery, url, webhook, now))
         return calls
 
     def record(self, delivery_id: int, attempt: Attempt, now: float) -> None:
@@ -114,43 +119,42 @@ class Deliveries:
 
     def _start(
         self,
-        webhooks: Sequence[Webhook],
+        receivers: Sequence[tuple[int, str | None]],
         event_type: str,
         data: Mapping[str, Any],
         now: float,
         *,
         email_id: str | None,
     ) -> None:
-        if not webhooks:
+        if not receivers:
             return
         event_id = "evt_" + self._ids(18)
         envelope = {"id": event_id, "type": event_type, "timestamp": iso(now), "data": data}
         body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
-        for webhook in webhooks:
+        for webhook_id, url in receivers:
             self._store.add_delivery(
                 Delivery(
                     id=self._store.next_number("delivery"),
-                    webhook_id=webhook.id,
+                    webhook_id=webhook_id,
                     event_id=event_id,
                     event_type=event_type,
                     body=body,
                     created_at=now,
                     email_id=email_id,
                     next_attempt_at=now,
+                    url=url,
                 )
             )
 
-    def _call(self, delivery: Delivery, webhook: Webhook, now: float) -> WebhookCall:
+    def _call(self, delivery: Delivery, url: str, webhook: Webhook | None, now: float) -> WebhookCall:
         body = delivery.body.encode()
-        secrets = [webhook.secret]
-        if webhook.previous_secret is not None and now < (webhook.previous_secret_expires_at or 0):
-            secrets.append(webhook.previous_secret)
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": USER_AGENT,
-            SIGNATURE_HEADER: sign(body, secrets),
-        }
-        return WebhookCall(delivery.id, webhook.url, headers, body, self._settings.webhook_timeout)
+        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+        if webhook is not None:
+            secrets = [webhook.secret]
+            if webhook.previous_secret is not None and now < (webhook.previous_secret_expires_at or 0):
+                secrets.append(webhook.previous_secret)
+            headers[SIGNATURE_HEADER] = sign(body, secrets)
+        return WebhookCall(delivery.id, url, headers, body, self._settings.webhook_timeout)
 
     def _count_failures(self, webhook: Webhook, succeeded: bool, now: float) -> None:
         failures = 0 if succeeded else webhook.consecutive_failures + 1

@@ -253,6 +253,8 @@ class Store:
             self.remove_email(email)
         for webhook in self.webhooks.all():
             self.remove_webhook(webhook)
+        for delivery in list(self._deliveries.values()):
+            self.remove_delivery(delivery)
         for _, table in self._tables:
             table.clear()
 

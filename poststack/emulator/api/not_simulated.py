@@ -82,8 +82,6 @@ DELETE /subscription-topics/contacts/{contact}/subscriptions/{topic}
 GET /subscription-topics/{id}
 PATCH /subscription-topics/{id}
 GET /subscription-topics/{id}/subscribers
-POST /workflows/{id}/trigger
-POST /workflows/events
 GET /signup-forms
 POST /signup-forms
 GET /signup-forms/{id}

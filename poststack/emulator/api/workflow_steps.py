@@ -9,17 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poststack.emulator import workflow_graph
+from poststack.emulator import membership, workflow_graph
 from poststack.emulator.api.answers import RefusalError, invalid, unprocessable
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.fields import required_text, texts_by_name, web_address
+from poststack.emulator.api.segment_rules import rules_from
 from poststack.emulator.audience import Contact
-from poststack.emulator.backend import Backend
+from poststack.emulator.personal import placeholders
+from poststack.emulator.rules import RulesError
 from poststack.emulator.workflows import Workflow
 
-__all__ = ["custom_event", "email_payload", "problems", "wait_seconds", "webhook_url"]
+if TYPE_CHECKING:
+    from poststack.emulator.backend import Backend
+
+__all__ = ["MAX_EVENT", "custom_event", "email_payload", "meets", "problems", "wait_seconds", "webhook_url"]
 
 MAX_EVENT = 200
 
@@ -68,8 +73,17 @@ def email_payload(backend: Backend, config: Mapping[str, Any], contact: Contact)
     sender = backend.settings.workflow_sender
     if not config.get("from") and sender is None:
         raise invalid("`from` is required, unless the emulator has a workflow_sender.")
-    variables = {**_personal(contact), **texts_by_name(config, "variables")}
+    variables = {**placeholders(contact), **texts_by_name(config, "variables")}
     return {"from": sender, **config, "to": [contact.email], "variables": variables}
+
+
+def meets(backend: Backend, config: Mapping[str, Any], contact: Contact, now: float) -> bool:
+    """Return whether the rules of a step, which are those of a segment, choose this contact."""
+    _only(config, "operator", "conditions")
+    try:
+        return membership.meets(backend.store, rules_from(config), contact, now)
+    except RulesError as error:
+        raise unprocessable(str(error)) from error
 
 
 def wait_seconds(config: Mapping[str, Any]) -> float:
@@ -88,11 +102,6 @@ def webhook_url(config: Mapping[str, Any]) -> str:
     """Return where a step posts to."""
     _only(config, "url")
     return web_address(required_text(config, "url"), "url")
-
-
-def _personal(contact: Contact) -> dict[str, str]:
-    known = {"email": contact.email, "first_name": contact.first_name, "last_name": contact.last_name}
-    return {name: "" if value is None else str(value) for name, value in known.items()}
 
 
 def _check_trigger(workflow: Workflow) -> None:
@@ -114,7 +123,7 @@ _CHECKS: Mapping[str, Callable[[Backend, Mapping[str, Any]], object]] = {
     "send_email": _check_email,
     "wait": lambda backend, config: wait_seconds(config),
     "webhook": lambda backend, config: webhook_url(config),
-    "condition": lambda backend, config: None,
+    "condition": lambda backend, config: meets(backend, config, _ANYBODY, 0.0),
 }
 
 

@@ -7,17 +7,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast, get_args
 
+from poststack.emulator import workflow_runs
 from poststack.emulator.api.answers import RefusalError, Reply, conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.fields import number, object_of, one_line, optional_text, required_text
 from poststack.emulator.api.routes import Route
-from poststack.emulator.api.workflow_steps import problems
+from poststack.emulator.api.workflow_steps import MAX_EVENT, problems
+from poststack.emulator.audience import Contact
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import iso
-from poststack.emulator.workflows import Edge, Node, Workflow
+from poststack.emulator.workflow_runs import WorkflowRuns
+from poststack.emulator.workflows import Edge, Node, Run, Workflow
 from poststack.types.workflows import WorkflowBranch, WorkflowNodeType, WorkflowTriggerType
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "run_json"]
 
 _MAX_WORKFLOWS = 200
 _MAX_NAME = 200
@@ -60,6 +63,20 @@ def _graph_json(workflow: Workflow) -> dict[str, Any]:
         "edges": [
             {"from_public_id": edge.start, "to_public_id": edge.end, "branch": edge.branch} for edge in workflow.edges
         ],
+    }
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """Write a run."""
+    return {
+        "id": run.number,
+        "workflowId": run.workflow,
+        "contactId": run.contact,
+        "status": run.status,
+        "currentNodeId": run.node,
+        "nodesVisited": len(run.path),
+        "startedAt": iso(run.started_at),
+        "completedAt": None if run.completed_at is None else iso(run.completed_at),
     }
 
 
@@ -146,7 +163,7 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 def _delete(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     workflow = _find(backend, arguments)
-    backend.store.workflows.remove(workflow)
+    WorkflowRuns(backend).remove(workflow)
     return Reply(200, {"success": True})
 
 
@@ -235,6 +252,7 @@ def _activate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
             raise unprocessable(f"The workflow cannot be activated. {named}")
         workflow.status, workflow.test_mode = "active", call.test_mode
         _save(backend, workflow, call.now)
+        WorkflowRuns(backend).hold(workflow, False)
     return _reply(workflow)
 
 
@@ -245,7 +263,47 @@ def _pause(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     if workflow.status == "active":
         workflow.status = "paused"
         _save(backend, workflow, call.now)
+        WorkflowRuns(backend).hold(workflow, True)
     return _reply(workflow)
+
+
+def _trigger(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
+    workflow, contact_id = _find(backend, arguments), required_text(call.json(), "contact_id")
+    if workflow.status != "active" or workflow.trigger_type != "manual":
+        raise unprocessable("Only a workflow that is active and whose trigger is manual can be triggered.")
+    contact, runs = _contact(backend, contact_id), WorkflowRuns(backend)
+    _check_room(runs, 1)
+    return Reply(201, {"run": run_json(runs.start(workflow, contact, call.now))})
+
+
+def _post_event(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
+    content = call.json()
+    event = required_text(content, "event")
+    contact_id, email = optional_text(content, "contact_id"), optional_text(content, "email")
+    if not contact_id and not email:
+        raise invalid("`contact_id` or `email` is required.")
+    if contact_id and email:
+        raise unprocessable("Give `contact_id` or `email`, not both.")
+    if len(event) > MAX_EVENT:
+        raise unprocessable(f"`event` has at most {MAX_EVENT} characters.")
+    contact, runs = _contact(backend, contact_id, email or ""), WorkflowRuns(backend)
+    listening = runs.listening(event)
+    _check_room(runs, len(listening))
+    for workflow in listening:
+        runs.start(workflow, contact, call.now)
+    return Reply(200, {"event": event, "matched": len(listening)})
+
+
+def _contact(backend: Backend, contact_id: str | None, email: str = "") -> Contact:
+    contact = backend.store.contacts.find("id", contact_id) if contact_id else backend.contacts.find(email)
+    if contact is None:
+        raise not_found("Contact")
+    return contact
+
+
+def _check_room(runs: WorkflowRuns, wanted: int) -> None:
+    if not runs.make_room(wanted):
+        raise unprocessable(f"The emulator has at most {workflow_runs.MAX_RUNS} runs under way. Delete a workflow to end its runs.")
 
 
 ROUTES = (
@@ -259,4 +317,6 @@ ROUTES = (
     Route("POST", "/workflows/{id}/validate", _validate),
     Route("POST", "/workflows/{id}/activate", _activate),
     Route("POST", "/workflows/{id}/pause", _pause),
+    Route("POST", "/workflows/{id}/trigger", _trigger),
+    Route("POST", "/workflows/events", _post_event),
 )

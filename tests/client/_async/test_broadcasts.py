@@ -10,7 +10,7 @@ from poststack import AsyncPostStack, PostStackError
 from poststack.testing import EmulatorSession, Settings, emulator
 
 if TYPE_CHECKING:
-    from poststack.types import CreateBroadcast, UpdateBroadcast
+    pass
 
 pytestmark = pytest.mark.anyio
 
