@@ -12,9 +12,10 @@ from poststack.emulator.ids import IdSource
 from poststack.emulator.model import Email, EmailEvent
 from poststack.emulator.store import Store
 
-__all__ = ["MAX_CONTACTS", "ContactEvent", "Contacts", "contact_data"]
+__all__ = ["MAX_CHOICES", "MAX_CONTACTS", "ContactEvent", "Contacts", "contact_data"]
 
 MAX_CONTACTS = 50_000
+MAX_CHOICES = 200_000
 
 ContactEvent = Literal["created", "updated", "subscribed"]
 

@@ -125,6 +125,7 @@ def _simulate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
             recipient=optional_text(content, "recipient"),
             metadata=metadata,
             person=person,
+            prefetch=boolean(content, "prefetch") or False,
         )
     except NotPossibleError as error:
         raise conflict(str(error)) from error

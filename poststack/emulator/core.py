@@ -18,9 +18,13 @@ from poststack.emulator import control, control_workflows
 from poststack.emulator.api import (
     broadcast_figures,
     broadcasts,
+    contact_import,
+    contact_properties,
     contacts,
     emails,
     not_simulated,
+    signup_forms,
+    subscription_topics,
     suppressions,
     templates,
     webhooks,
@@ -50,6 +54,10 @@ _API = Router(
         *broadcasts.ROUTES,
         *contacts.ROUTES,
         *emails.ROUTES,
+        *contact_import.ROUTES,
+        *contact_properties.ROUTES,
+        *signup_forms.ROUTES,
+        *subscription_topics.ROUTES,
         *suppressions.ROUTES,
         *templates.ROUTES,
         *webhooks.ROUTES,
@@ -173,15 +181,18 @@ class Emulator:
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> Email:
-        """Let an event happen to an e-mail, at one recipient or all.
+        """Let an event happen to an e-mail, at one recipient or all; with `prefetch` a machine opens it, not a person.
 
         Raises `NotPossibleError`, `KeyError` for an unknown id.
         """
         with self._changing():
             email = self._known(email_id)
             self._backend.run(now)
-            self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
+            self._backend.lifecycle.simulate(
+                email, event, now, recipient=recipient, metadata=metadata, person=person, prefetch=prefetch
+            )
             return email
 
     def set_unread(self, email_id: str, unread: bool) -> None:
@@ -313,9 +324,11 @@ class Emulator:
         found = _API.find(call)
         if found is None:
             raise not_found("Route")
+        route, arguments = found
+        if route.public:
+            return route.handler(self._backend, call, arguments)
         key, test_mode = authenticate(call.headers.get("authorization"), self.settings.api_keys)
         headers.update(self._limiter.count(key, call.now))
-        route, arguments = found
         return route.handler(self._backend, dataclasses.replace(call, test_mode=test_mode), arguments)
 
     def _control(self, call: Call) -> Reply:

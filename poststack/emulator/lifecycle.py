@@ -114,12 +114,13 @@ class Lifecycle:
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> None:
         """Let an event happen, at one recipient or at all, in place of what was planned there.
 
         `person` replaces parts of who opens or clicks: country, region, city, client_name, client_type, os,
-        device. Raises `NotPossibleError` for an e-mail that has not left yet, an address it does not go to,
-        or a type that cannot be simulated.
+        device; `prefetch` says that a machine opened it ahead of any person. Raises `NotPossibleError` for an
+        e-mail that has not left yet, an address it does not go to, or a type that cannot be simulated.
         """
         if event_type not in SIMULATED:
             raise NotPossibleError(f"Unknown event. Choose one of: {', '.join(SIMULATED)}.")
@@ -137,7 +138,7 @@ class Lifecycle:
                 self._record(email, "delivered", now, entry)
             entry.plan = ()
             entry.due_at = None
-            self._record(email, event_type, now, entry, metadata=metadata, person=person)
+            self._record(email, event_type, now, entry, metadata=metadata, person=person, prefetch=prefetch)
         self._plan(email)
 
     def _leave(self, email: Email, now: float) -> None:
@@ -171,6 +172,7 @@ class Lifecycle:
         *,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> None:
         effect = SIMULATED.get(event_type)
         details = {**((effect and effect.details) or {}), **(metadata or {})}
@@ -184,7 +186,8 @@ class Lifecycle:
                 at=now,
                 recipient=None if entry is None else entry.address,
                 metadata=details,
-                **human,  # type: ignore[arg-type]  # the keys are the names of text fields, checked by the callers
+                is_prefetch=prefetch and event_type == "opened",
+                **human,
             )
         )
         if entry is not None and effect is not None:

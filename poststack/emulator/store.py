@@ -19,6 +19,7 @@ from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
+from poststack.emulator.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.tables import Kind, Table
 
 __all__ = ["Contents", "Journal", "Store"]
@@ -108,6 +109,7 @@ class Store:
         self.templates: Table[Template] = self._table(_TEMPLATES)
         self.contacts: Table[audience.Contact] = self._table(audience.CONTACTS)
         self.contact_properties: Table[ContactProperty] = self._table(CONTACT_PROPERTIES)
+        self.signup_forms: Table[SignupForm] = self._table(SIGNUP_FORMS)
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)

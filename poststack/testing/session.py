@@ -107,12 +107,16 @@ class EmulatorSession:
         *,
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        prefetch: bool = False,
     ) -> None:
         """Let an e-mail be delivered, bounced, opened … now, at one recipient or at all, webhook calls included.
 
-        Raises `NotPossibleError` for one that is still scheduled, `KeyError` for an unknown id.
+        With `prefetch` a machine opens it ahead of any person, as mail services do. Raises `NotPossibleError` for one
+        that is still scheduled, `KeyError` for an unknown id.
         """
-        self.emulator.simulate(email_id, event, self.clock.time(), recipient=recipient, metadata=metadata)
+        self.emulator.simulate(
+            email_id, event, self.clock.time(), recipient=recipient, metadata=metadata, prefetch=prefetch
+        )
         self.clock.advance(0)
 
     def fail(

@@ -16,11 +16,15 @@ Handler = Callable[[Backend, Call, Mapping[str, str]], Reply]
 
 @dataclass(frozen=True)
 class Route:
-    """One method on one path. A part in braces takes any one segment: `/emails/{id}`."""
+    """One method on one path. A part in braces takes any one segment: `/emails/{id}`.
+
+    A `public` one asks for no API key.
+    """
 
     method: str
     path: str
     handler: Handler
+    public: bool = False
     parts: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
