@@ -6,11 +6,12 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from poststack.emulator.audience import Contact
+from poststack.emulator.model import read_iso
 from poststack.types.contacts import Engagement
 from poststack.types.segments import SegmentComparator, SegmentCondition, SegmentRules
 
@@ -171,12 +172,8 @@ def _moment(value: object) -> float | None:
 # The conditions on one contact ask one after another.
 @lru_cache(maxsize=1_000)
 def _parsed_moment(value: str) -> float | None:
-    try:
-        # fromisoformat reads the Z suffix only from Python 3.11 on.
-        read = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
-        return (read if read.tzinfo else read.replace(tzinfo=timezone.utc)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    read = read_iso(value)
+    return None if read is None else read.timestamp()
 
 
 _OWN: Mapping[str, Callable[[Contact], Any]] = {

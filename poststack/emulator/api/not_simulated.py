@@ -27,17 +27,6 @@ POST /domains/{id}/dkim/rotate
 POST /domains/{id}/dkim/rotate/activate
 DELETE /domains/{id}/dkim/rotate
 GET /domains/{id}/placement
-POST /segments
-GET /segments
-GET /segments/{id}
-PATCH /segments/{id}
-DELETE /segments/{id}
-POST /segments/{id}/contacts
-DELETE /segments/{id}/contacts/{contact}
-POST /segments/preview
-GET /segments/{id}/members
-GET /segments/{id}/growth
-GET /segments/{id}/broadcasts
 POST /api-keys
 GET /api-keys
 GET /api-keys/{id}

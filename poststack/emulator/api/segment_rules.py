@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from poststack.emulator.api.answers import invalid, unprocessable
 from poststack.emulator.rules import COMPARATORS
@@ -25,7 +25,7 @@ def rules_from(content: object) -> SegmentRules:
     combined = rules.get("operator")
     if not isinstance(combined, str):
         raise invalid("`rules.operator` is required.")
-    if combined not in ("and", "or"):
+    if combined not in {"and", "or"}:
         raise unprocessable("`rules.operator` must be and or or.")
     conditions = rules.get("conditions")
     if not isinstance(conditions, list):
@@ -34,7 +34,7 @@ def rules_from(content: object) -> SegmentRules:
     if not 1 <= len(listed) <= _MAX_CONDITIONS:
         raise unprocessable(f"`rules.conditions` must hold 1 to {_MAX_CONDITIONS} conditions.")
     return {
-        "operator": combined,
+        "operator": cast("Literal['and', 'or']", combined),
         "conditions": [_condition(entry, f"rules.conditions[{index}]") for index, entry in enumerate(listed)],
     }
 
