@@ -92,8 +92,8 @@ class SentEmail:
 class RecordedRun:
     """One contact on its way through a workflow, as it was when you looked.
 
-    `path` are the `public_id`s of the steps taken, in order; `email_ids` the e-mails sent on the way; `problem` says why
-    a run failed or was stopped. The ids are those of the API; `None` when the workflow or the contact was deleted.
+    `path` are the `public_id`s of the steps taken, in order; `email_ids` the e-mails sent on the way; `problem` says
+    why a run failed or was stopped. The other ids are those of the API, `None` for what was deleted.
     """
 
     workflow_id: str | None

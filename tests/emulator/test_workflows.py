@@ -17,7 +17,7 @@ from tests.client.workflow_graphs import chain, edges, mail, node
 from tests.emulator.app import START, App
 
 DAY = 86_400
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def active(app: App, graph: Any, trigger_type: str = "manual", config: dict[str, Any] | None = None) -> str:

@@ -303,7 +303,8 @@ def _contact(backend: Backend, contact_id: str | None, email: str = "") -> Conta
 
 def _check_room(runs: WorkflowRuns, wanted: int) -> None:
     if not runs.make_room(wanted):
-        raise unprocessable(f"The emulator has at most {workflow_runs.MAX_RUNS} runs under way. Delete a workflow to end its runs.")
+        most = workflow_runs.MAX_RUNS
+        raise unprocessable(f"The emulator has at most {most} runs under way. Delete a workflow to end its runs.")
 
 
 ROUTES = (

@@ -62,18 +62,14 @@ async def test_a_triggered_run_begins_at_the_trigger_and_moves_as_time_goes_on(
     assert emu.sent == []
     emu.clock.advance(0)
 
-    assert [(email.subject, email.to, email.test_mode) for email in emu.sent] == [
-        ("hello", ["ada@example.com"], True)
-    ]
+    assert [(email.subject, email.to, email.test_mode) for email in emu.sent] == [("hello", ["ada@example.com"], True)]
     done = only_run(emu)
     assert (done.workflow_id, done.contact_id) == (workflow, ada)
     assert (done.status, done.path, done.email_ids) == ("completed", ["start", "hello"], [emu.sent[0].id])
     assert done.completed_at == done.started_at
 
 
-async def test_what_a_workflow_sends_is_an_email_like_any_other(
-    client: AsyncPostStack, emu: EmulatorSession
-) -> None:
+async def test_what_a_workflow_sends_is_an_email_like_any_other(client: AsyncPostStack, emu: EmulatorSession) -> None:
     received: list[str] = []
 
     def receive(body: bytes, headers: dict[str, str]) -> int:
@@ -379,9 +375,7 @@ async def test_only_an_active_manual_workflow_and_a_known_contact_can_be_trigger
     assert emu.workflow_runs == []
 
 
-async def test_a_paused_workflow_holds_its_runs_while_waits_go_on(
-    client: AsyncPostStack, emu: EmulatorSession
-) -> None:
+async def test_a_paused_workflow_holds_its_runs_while_waits_go_on(client: AsyncPostStack, emu: EmulatorSession) -> None:
     workflow = await active(client, chain(node("a", "wait", delay="1d"), mail("late")))
     await client.workflows.trigger(workflow, {"contact_id": await contact_id(client)})
     emu.clock.advance(1)
@@ -433,9 +427,7 @@ async def test_the_runs_of_a_deleted_workflow_end_with_it(client: AsyncPostStack
     assert (emu.workflow_runs, emu.sent) == ([], [])
 
 
-async def test_a_loop_through_a_wait_ends_after_a_thousand_steps(
-    client: AsyncPostStack, emu: EmulatorSession
-) -> None:
+async def test_a_loop_through_a_wait_ends_after_a_thousand_steps(client: AsyncPostStack, emu: EmulatorSession) -> None:
     graph = chain(mail("again"), node("a", "wait", delay="1d"))
     graph["edges"] += edges(("a", "again"))
     workflow = await active(client, graph)

@@ -3,35 +3,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from poststack import PostStack, PostStackError
+from tests.client.workflow_graphs import EMAIL, chain, edges, mail, node
 
 pytestmark = pytest.mark.anyio
 
-EMAIL = {"from": "shop@example.com", "subject": "Welcome", "text": "Hello"}
-
-
-def node(public_id: str, kind: Any, **config: Any) -> Any:
-    return {"public_id": public_id, "type": kind, "config": config, "canvas_x": 1.5, "canvas_y": -2}
-
-
-def chain(*nodes: Any) -> Any:
-    """A graph in which the nodes follow one another, behind a trigger."""
-    every = [node("start", "trigger"), *nodes]
-    return {
-        "nodes": every,
-        "edges": [
-            {"from_public_id": before["public_id"], "to_public_id": after["public_id"]}
-            for before, after in pairwise(every)
-        ],
-    }
-
-
-WELCOME: Any = chain(node("hello", "send_email", **EMAIL))
+WELCOME: Any = chain(mail("hello"))
 
 
 def workflow_id(
@@ -126,11 +107,7 @@ def test_a_graph_comes_back_as_it_was_put(client: PostStack) -> None:
         ({"nodes": [node("a", "wait"), node("a", "wait")]}, 422, "`public_id` of its own"),
         ({"nodes": [node("", "wait")]}, 400, "`nodes[0]`: `public_id` is required"),
         ({"nodes": [node("a" * 101, "wait")]}, 422, "at most 100 characters"),
-        (
-            {"nodes": [{"public_id": "a", "type": "wait", "config": {"a": 1}}]},
-            400,
-            "`canvas_x` and `canvas_y` are required",
-        ),
+        ({"nodes": [{"public_id": "a", "type": "wait", "config": {"a": 1}}]}, 400, "`canvas_x` and `canvas_y`"),
         ({"nodes": [{**node("a", "wait"), "config": None}]}, 400, "`config` is required"),
         ({"nodes": [node(str(index), "wait") for index in range(201)]}, 422, "`nodes` holds more than 200"),
         ({"edges": [{"from_public_id": "start", "to_public_id": "lost"}]}, 422, "`edges[0]`: both ends"),
@@ -157,16 +134,9 @@ def test_a_graph_that_does_not_fit_together_is_refused_and_changes_nothing(
     assert client.workflows.get_graph(workflow) == before
 
 
-def edges(*pairs: tuple[str, str] | tuple[str, str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"from_public_id": pair[0], "to_public_id": pair[1], "branch": pair[2] if len(pair) == 3 else None}
-        for pair in pairs
-    ]
-
-
 START = node("start", "trigger")
 A_WAIT, B_WAIT = node("a", "wait", delay="1d"), node("b", "wait", delay="1d")
-A_MAIL = node("a", "send_email", **EMAIL)
+A_MAIL = mail("a")
 
 
 @pytest.mark.parametrize(
