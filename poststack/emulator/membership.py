@@ -169,7 +169,7 @@ def _facts(store: Store, now: float, *, reactions: bool = True) -> Facts:
 
 
 def _reactions(emails: Iterable[Email]) -> tuple[Mapping[str, list[float]], Mapping[str, list[float]]]:
-    """Return, by address, when each of these e-mails was last opened and last clicked there, by somebody, not a proxy."""
+    """Return, by address, when each of these e-mails was last opened and last clicked, by somebody, not a proxy."""
     found: dict[str, dict[str, list[float]]] = {"opened": {}, "clicked": {}}
     for email in emails:
         latest: dict[tuple[str, str], float] = {}
