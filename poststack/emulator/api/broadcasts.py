@@ -14,8 +14,9 @@ from poststack.emulator.api.call import Call
 from poststack.emulator.api.compose import without_suppressed
 from poststack.emulator.api.fields import one_line, optional_text, required_text
 from poststack.emulator.api.routes import Route
+from poststack.emulator.api.segments import add_segment
 from poststack.emulator.api.wire import page_json, slice_page
-from poststack.emulator.audience import Contact, Segment
+from poststack.emulator.audience import Contact
 from poststack.emulator.backend import Backend
 from poststack.emulator.broadcasting import Broadcasting
 from poststack.emulator.broadcasts import Broadcast, BroadcastRecipient
@@ -26,6 +27,7 @@ __all__ = ["ROUTES", "find_broadcast", "without_response"]
 
 _MAX_BROADCASTS = 1_000
 _MAX_LINE = 998
+_MAX_SEGMENT_NAME = 200
 _TARGETS = {"non_openers": "opened", "non_clickers": "clicked"}
 
 
@@ -143,16 +145,9 @@ def _resend(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     if not contacts:
         raise unprocessable("There is nobody to write to again: everybody who got the broadcast responded.")
     _check_room(backend)
-    segment = Segment(
-        number=backend.store.next_number("segment"),
-        id="seg_" + backend.ids(18),
-        name=f"{source.name or source.subject} ({target.replace('_', '-')})"[:_MAX_LINE],
-        created_at=call.now,
-        updated_at=call.now,
-        members=[contact.number for contact in contacts],
-    )
-    membership.start_history(segment, call.now)
-    backend.store.segments.save(segment)
+    name = (source.name or source.subject)[:_MAX_SEGMENT_NAME] + f" ({target.replace('_', '-')})"
+    segment = add_segment(backend, name, call.now)
+    membership.add(backend.store, segment, contacts, call.now)
     draft = _keep(
         backend,
         call.now,

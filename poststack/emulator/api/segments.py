@@ -15,6 +15,7 @@ from poststack.emulator.api.segment_rules import rules_from
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.audience import Segment
 from poststack.emulator.backend import Backend
+from poststack.emulator.broadcasts import Broadcast
 from poststack.emulator.model import iso
 from poststack.emulator.rules import RulesError
 from poststack.types.segments import SegmentRules
@@ -186,8 +187,20 @@ def _growth(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 
 def _broadcasts(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    _find(backend, arguments)
-    return Reply(200, {"broadcasts": []})
+    segment = _find(backend, arguments)
+    found = [entry for entry in backend.store.broadcasts.newest() if entry.segment == segment.number]
+    return Reply(200, {"broadcasts": [_broadcast_json(broadcast) for broadcast in found]})
+
+
+def _broadcast_json(broadcast: Broadcast) -> dict[str, Any]:
+    return {
+        "id": broadcast.number,
+        "publicId": broadcast.id,
+        "subject": broadcast.subject,
+        "status": broadcast.status,
+        "sentAt": None if broadcast.sent_at is None else iso(broadcast.sent_at),
+        "createdAt": iso(broadcast.created_at),
+    }
 
 
 ROUTES = (

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -142,7 +142,8 @@ def test_rules_leave_what_was_chosen_by_hand_for_later(client: PostStack) -> Non
 
 
 def test_members_come_fifty_a_page(client: PostStack) -> None:
-    client.contacts.import_({"contacts": [{"email": f"c{number}@example.com"} for number in range(120)]})
+    for number in range(120):
+        contact(client, f"c{number}")
     found = segment(client, rules({"field": "email", "comparator": "contains", "value": "EXAMPLE"}))
 
     first = client.segments.members(found)
@@ -265,38 +266,57 @@ def test_growth_of_a_segment_with_rules_is_not_made_up(client: PostStack, emu: E
     assert [day["members"] for day in by_hand["daily"]] == [1]
 
 
-def test_broadcasts_of_a_segment_are_listed(client: PostStack) -> None:
-    found, other = segment(client), segment(client)
-    made = client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": "News", "text": "Hello"})
+def test_broadcasts_to_a_segment_are_listed(client: PostStack, emu: EmulatorSession) -> None:
+    ada, found, other = contact(client), segment(client), segment(client)
+    client.segments.add_contacts(found, {"contact_ids": [ada]})
+    made = [
+        (client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": subject, "text": "Hello"}))[
+            "broadcast"
+        ]["publicId"]
+        for subject in ("First", "Second")
+    ]
+    client.broadcasts.send(made[0])
+    emu.clock.advance(60)
 
     listed = (client.segments.broadcasts(found))["broadcasts"]
 
-    assert [(entry["publicId"], entry["subject"], entry["status"], entry["sentAt"]) for entry in listed] == [
-        (made["broadcast"]["publicId"], "News", "draft", None)
+    assert [(entry["publicId"], entry["subject"], entry["status"]) for entry in listed] == [
+        (made[1], "Second", "draft"),
+        (made[0], "First", "sent"),
     ]
+    assert [entry["sentAt"] is None for entry in listed] == [True, False]
     assert (client.segments.broadcasts(other))["broadcasts"] == []
 
 
-@pytest.mark.parametrize(
-    "call", ["get", "update", "delete", "add_contacts", "remove_contact", "members", "growth", "broadcasts"]
-)
-def test_an_unknown_segment_is_not_found(client: PostStack, call: str) -> None:
-    segments = client.segments
-    calls: dict[str, Any] = {
-        "get": segments.get,
-        "update": lambda id: segments.update(id, {"name": "x"}),
-        "delete": segments.delete,
-        "add_contacts": lambda id: segments.add_contacts(id, {"contact_ids": ["con_1"]}),
-        "remove_contact": lambda id: segments.remove_contact(id, "con_1"),
-        "members": segments.members,
-        "growth": segments.growth,
-        "broadcasts": segments.broadcasts,
-    }
+def test_a_broadcast_goes_to_whom_the_rules_choose(client: PostStack, emu: EmulatorSession) -> None:
+    contact(client, "ada")
+    contact(client, "bob")
+    found = segment(client, rules(NAMED_A))
+    made = client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": "News", "text": "Hello"})
 
-    with pytest.raises(PostStackError, match="Segment not found") as caught:
-        calls[call]("seg_none")
+    contact(client, "anne")
+    client.broadcasts.send(made["broadcast"]["publicId"])
+    emu.clock.advance(60)
 
-    assert caught.value.status_code == 404
+    assert sorted(email.to[0] for email in emu.sent) == ["ada@example.com", "anne@example.com"]
+
+
+def test_an_unknown_segment_is_not_found(client: PostStack) -> None:
+    segments, unknown = client.segments, "seg_none"
+
+    for call in (
+        lambda: segments.get(unknown),
+        lambda: segments.update(unknown, {"name": "x"}),
+        lambda: segments.delete(unknown),
+        lambda: segments.add_contacts(unknown, {"contact_ids": ["con_1"]}),
+        lambda: segments.remove_contact(unknown, "con_1"),
+        lambda: segments.members(unknown),
+        lambda: segments.growth(unknown),
+        lambda: segments.broadcasts(unknown),
+    ):
+        with pytest.raises(PostStackError, match="Segment not found") as caught:
+            call()
+        assert caught.value.status_code == 404
 
 
 def test_contacts_that_do_not_exist_are_not_added(client: PostStack) -> None:
