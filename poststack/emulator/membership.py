@@ -83,9 +83,7 @@ def chosen(store: Store, rules: SegmentRules, now: float) -> list[Contact]:
 
 def meets(store: Store, rules: SegmentRules, contact: Contact, now: float) -> bool:
     """Return whether rules choose this contact. Raises `RulesError` for rules that mean nothing."""
-    # Looking through all e-mails takes longest, and most rules do not ask for it.
-    counted = any(condition["field"] in {"emailsOpened", "emailsClicked"} for condition in rules["conditions"])
-    return matcher(rules, _facts(store, now, reactions=counted))(contact)
+    return matcher(rules, _facts(store, now, store.emails_to(contact.email)))(contact)
 
 
 def add(store: Store, segment: Segment, contacts: Iterable[Contact], now: float) -> int:
@@ -157,8 +155,8 @@ def _count(store: Store, rules: SegmentRules, facts: Facts) -> int | None:
         return None
 
 
-def _facts(store: Store, now: float, *, reactions: bool = True) -> Facts:
-    opened, clicked = _reactions(store.accepted() if reactions else ())
+def _facts(store: Store, now: float, emails: Iterable[Email] | None = None) -> Facts:
+    opened, clicked = _reactions(store.accepted() if emails is None else emails)
     return Facts(
         now=now,
         properties={entry.name: entry.type for entry in store.contact_properties.all()},

@@ -97,6 +97,7 @@ class Store:
         self._emails: dict[int, Email] = {}
         self._numbers: dict[str, int] = {}
         self._keys: dict[tuple[bool, str], int] = {}
+        self._to_address: dict[str, dict[int, None]] = {}
         self._deliveries: dict[int, Delivery] = {}
         self._of_email: dict[str | None, dict[int, Delivery]] = {}
         self._of_webhook: dict[int, dict[int, Delivery]] = {}
@@ -159,6 +160,10 @@ class Store:
         number = self._keys.get((test_mode, idempotency_key))
         return None if number is None else self._emails[number]
 
+    def emails_to(self, address: str) -> list[Email]:
+        """Return the e-mails that go to this address, whose case does not matter, oldest first."""
+        return [self._emails[number] for number in self._to_address.get(address.lower(), ())]
+
     def add_email(self, email: Email) -> None:
         """Keep a new e-mail, and drop the oldest ones when that is too many."""
         self._index_email(email)
@@ -175,6 +180,10 @@ class Store:
         del self._emails[email.number], self._numbers[email.id]
         if email.idempotency_key is not None:
             self._keys.pop((email.test_mode, email.idempotency_key), None)
+        for address in _addresses(email):
+            del self._to_address[address][email.number]
+            if not self._to_address[address]:
+                del self._to_address[address]
         self.unread -= email.unread
         self.bytes -= email.message.size
         self.email_agenda.put(email.number, None)
@@ -297,6 +306,8 @@ class Store:
         self._numbers[email.id] = email.number
         if email.idempotency_key is not None:
             self._keys[email.test_mode, email.idempotency_key] = email.number
+        for address in _addresses(email):
+            self._to_address.setdefault(address, {})[email.number] = None
         self.unread += email.unread
         self.bytes += email.message.size
         self.email_agenda.put(email.number, email.next_step_at)
@@ -320,3 +331,7 @@ class Store:
         start = (page - 1) * per_page
         chosen: Sequence[T] = list(islice(items, start, start + per_page)) if start < total else []
         return Page(chosen, page, per_page, total)
+
+
+def _addresses(email: Email) -> set[str]:
+    return {recipient.address.lower() for recipient in email.message.recipients}
