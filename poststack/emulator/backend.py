@@ -13,6 +13,7 @@ from poststack.emulator.ids import IdSource
 from poststack.emulator.lifecycle import Lifecycle
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
+from poststack.emulator.verification import Domains
 from poststack.emulator.workflow_runs import WorkflowRuns
 
 __all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
@@ -56,6 +57,7 @@ class Backend:
     deliveries: Deliveries
     lifecycle: Lifecycle
     contacts: Contacts
+    domains: Domains
     faults: Faults
     processes: tuple[Process, ...]
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
@@ -67,14 +69,17 @@ class Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
         lifecycle = Lifecycle(store, settings, deliveries)
+        domains = Domains(store, settings, deliveries, ids)
         contacts = Contacts(store, deliveries, ids)
         lifecycle.observers.append(contacts.observe)
-        parts = cls(settings, store, ids, deliveries, lifecycle, contacts, Faults(), processes=(lifecycle,))
+        parts = cls(
+            settings, store, ids, deliveries, lifecycle, contacts, domains, Faults(), processes=(domains, lifecycle)
+        )
         broadcasting = Broadcasting(parts)
         lifecycle.observers.append(broadcasting.observe)
         workflow_runs = WorkflowRuns(parts)
         contacts.observers.append(workflow_runs.observe)
-        return replace(parts, processes=(broadcasting, workflow_runs, lifecycle))
+        return replace(parts, processes=(domains, broadcasting, workflow_runs, lifecycle))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from poststack.emulator import membership
 from poststack.emulator.api.answers import RefusalError
+from poststack.emulator.api.call import Caller
 from poststack.emulator.api.compose import compose
 from poststack.emulator.broadcasts import AbTest, Broadcast, BroadcastRecipient, Content, Counts, Variant
 from poststack.emulator.lifecycle import NotPossibleError
@@ -31,6 +32,8 @@ _WAIT_FOR_ROOM = 60.0
 _COUNTED = frozenset({"delivered", "opened", "clicked", "bounced"})
 # Nobody gets this e-mail: it is composed to see whether one like it would be refused.
 _NOBODY = "nobody@example.com"
+# Whose key sent it was looked at then.
+_ITSELF = Caller()
 
 
 class Broadcasting:
@@ -56,7 +59,7 @@ class Broadcasting:
             contact for contact in membership.members(self._store, segment, now) if self._wanted(broadcast, contact)
         ]
 
-    def check(self, broadcast: Broadcast) -> None:
+    def check(self, broadcast: Broadcast, caller: Caller) -> None:
         """Raise the refusal with which each of its e-mails would be answered, or a 422 for a topic that is gone."""
         if broadcast.topic is not None and self._store.topics.get(broadcast.topic) is None:
             raise RefusalError(422, "The topic was deleted. Update `topic_id`, so that nobody gets what they declined.")
@@ -64,9 +67,9 @@ class Broadcasting:
             content = broadcast.content(variant)
             if content.html is None and content.text is None:
                 raise RefusalError(422, "`html` or `text` is required before a broadcast can be sent.")
-            self.compose(broadcast, content, _NOBODY)
+            self.compose(broadcast, content, _NOBODY, caller)
 
-    def compose(self, broadcast: Broadcast, content: Content, address: str) -> Message:
+    def compose(self, broadcast: Broadcast, content: Content, address: str, caller: Caller) -> Message:
         """Return the e-mail to one address. Raises the refusal the API would answer with."""
         payload: dict[str, Any] = {
             "from": broadcast.sender,
@@ -78,7 +81,7 @@ class Broadcasting:
             "unsubscribe": True,
         }
         given = {name: value for name, value in payload.items() if value is not None}
-        return compose(self._backend, given)
+        return compose(self._backend, given, caller)
 
     def send(self, broadcast: Broadcast, now: float, *, test_mode: bool) -> None:
         """Queue a draft, which begins at its time. Raises `NotPossibleError` when it is none."""
@@ -129,7 +132,7 @@ class Broadcasting:
 
     def _step(self, broadcast: Broadcast, most: int, now: float) -> int:
         try:
-            self.check(broadcast)
+            self.check(broadcast, _ITSELF)
         except RefusalError as refusal:
             _logger.warning("Broadcast %s was cancelled: %s", broadcast.id, refusal.error)
             self._cancel(broadcast)
@@ -191,7 +194,7 @@ class Broadcasting:
         message = None
         if contact is not None and self._wanted(broadcast, contact):
             try:
-                message = self.compose(broadcast, personal(broadcast.content(variant), contact), contact.email)
+                message = self.compose(broadcast, personal(broadcast.content(variant), contact), contact.email, _ITSELF)
             except RefusalError as refusal:
                 _logger.warning("Broadcast %s left somebody out: %s", broadcast.id, refusal.error)
         if message is None:

@@ -47,17 +47,28 @@ class Deliveries:
     def announce(self, event_type: str, data: Mapping[str, Any], now: float, *, email_id: str | None = None) -> None:
         """Start a delivery of this event to every webhook that wants it, with one event id for all."""
         webhooks = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
-        self._start([(webhook.id, None) for webhook in webhooks], event_type, data, now, email_id=email_id)
+        self._start(webhooks, event_type, data, now, email_id=email_id)
+
+    def announce_first(
+        self, event_types: Sequence[str], data: Mapping[str, Any], now: float, *, inbound_id: int | None = None
+    ) -> None:
+        """Announce an event that has several names: a webhook is told once, by the first of them that it wants."""
+        told: set[int] = set()
+        for event_type in event_types:
+            wanting = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
+            webhooks = [webhook for webhook in wanting if webhook.id not in told]
+            told.update(webhook.id for webhook in webhooks)
+            self._start(webhooks, event_type, data, now, inbound_id=inbound_id)
 
     def test(self, webhook: Webhook, now: float) -> None:
         """Send a sample event to this webhook, whatever it subscribed to."""
         named = [kind for kind in webhook.events if kind != "*"]
         data = {"email_id": "em_" + "0" * 18, "test": True, "message": "A test of this webhook."}
-        self._start([(webhook.id, None)], named[0] if named else "email.delivered", data, now, email_id=None)
+        self._start([webhook], named[0] if named else "email.delivered", data, now)
 
     def post(self, url: str, event_type: str, data: Mapping[str, Any], now: float) -> None:
         """Start a delivery to this address, which is no webhook and knows no secret: it is not signed."""
-        self._start([(0, url)], event_type, data, now, email_id=None)
+        self._start([url], event_type, data, now)
 
     def replay(self, delivery: Delivery, now: float) -> None:
         """Send a delivery again, same body and same event id, with a fresh round of retries."""
@@ -119,30 +130,32 @@ class Deliveries:
 
     def _start(
         self,
-        receivers: Sequence[tuple[int, str | None]],
+        receivers: Sequence[Webhook | str],
         event_type: str,
         data: Mapping[str, Any],
         now: float,
         *,
-        email_id: str | None,
+        email_id: str | None = None,
+        inbound_id: int | None = None,
     ) -> None:
         if not receivers:
             return
         event_id = "evt_" + self._ids(18)
         envelope = {"id": event_id, "type": event_type, "timestamp": iso(now), "data": data}
         body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
-        for webhook_id, url in receivers:
+        for receiver in receivers:
             self._store.add_delivery(
                 Delivery(
                     id=self._store.next_number("delivery"),
-                    webhook_id=webhook_id,
+                    webhook_id=receiver.id if isinstance(receiver, Webhook) else 0,
                     event_id=event_id,
                     event_type=event_type,
                     body=body,
                     created_at=now,
                     email_id=email_id,
+                    inbound_id=inbound_id,
                     next_attempt_at=now,
-                    url=url,
+                    url=receiver if isinstance(receiver, str) else None,
                 )
             )
 

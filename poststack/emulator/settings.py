@@ -20,13 +20,16 @@ class Settings:
     """Keys that are accepted; when empty, every key that starts with `sk_test_`."""
 
     domains: tuple[str, ...] | None = None
-    """Verified sender domains; `None` accepts every domain."""
+    """Verified sender domains, which are there from the start; `None` accepts every domain that nobody added."""
 
     rate_limit: int = 0
     """Requests per second and key; 0 switches the limiter off."""
 
     delivery_delay: float = 0.5
     """From acceptance to `delivered`; `sent` comes half-way."""
+
+    verification_delay: float = 1.0
+    """From asking for a domain's verification to its outcome."""
 
     defer_delay: float = 60.0
     """From `deferred` to `delivered`, for recipients that defer."""
@@ -70,7 +73,7 @@ class Settings:
             raise ValueError("broadcast_batch must be at least 1, and broadcast_interval a finite 0.001 or more.")
         if self.workflow_sender == "":
             raise ValueError("workflow_sender must not be empty; None sets no sender.")
-        times = (self.delivery_delay, self.defer_delay, *self.retry_delays)
+        times = (self.delivery_delay, self.verification_delay, self.defer_delay, *self.retry_delays)
         if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float("inf"):
             raise ValueError("Delays must be finite and not negative, and webhook_timeout must be above 0.")
         if self.rate_limit < 0 or (self.disable_webhook_after is not None and self.disable_webhook_after < 1):

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from poststack.emulator.api.answers import RefusalError
+from poststack.emulator.api.call import Caller
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.workflow_steps import custom_event, email_payload, meets, wait_seconds, webhook_url
 from poststack.emulator.contacts import contact_data
@@ -29,6 +30,8 @@ _logger = logging.getLogger("poststack.emulator")
 
 MAX_RUNS = 50_000
 _MAX_STEPS = 1_000
+# Which domains the key that activated a workflow is for was looked at then.
+_ITSELF = Caller()
 # So many steps of all runs, then others get a turn.
 _STEPS_IN_A_TURN = 1_000
 
@@ -155,7 +158,7 @@ class WorkflowRuns:
             raise _Stop("The address of the contact is suppressed.")
         workflow = self._store.workflows.get(run.workflow)
         email = self._backend.lifecycle.accept(
-            compose(self._backend, email_payload(self._backend, node.config, contact)),
+            compose(self._backend, email_payload(self._backend, node.config, contact), _ITSELF),
             "em_" + self._backend.ids(18),
             now,
             test_mode=workflow is None or workflow.test_mode,

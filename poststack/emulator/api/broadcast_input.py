@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from poststack.emulator.api.answers import invalid, not_found, unprocessable
+from poststack.emulator.api.call import Call, Caller
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.fields import integer, moment, object_of, one_line, optional_text, required_text
 from poststack.emulator.backend import Backend
@@ -21,12 +22,13 @@ _SAMPLE_SIZE = (5, 50)
 _MINUTES = (30, 1_440)
 
 
-def read_draft(backend: Backend, content: Mapping[str, Any], draft: Broadcast | None = None) -> dict[str, Any]:
+def read_draft(backend: Backend, call: Call, draft: Broadcast | None = None) -> dict[str, Any]:
     """Return the fields of a new `Broadcast`, or with a draft those that are to change.
 
-    Raises the refusal for what cannot be: 400, 422, or 404 for a segment or a topic that does not exist. A draft may
-    lack bodies; sending it does not do without.
+    Raises the refusal for what cannot be: 400, 422, 403 for a sender that the key is not for, or 404 for a segment or a
+    topic that does not exist. A draft may lack bodies; sending it does not do without.
     """
+    content = call.json()
     read: dict[str, Any] = {}
     if draft is None or "from" in content:
         read["sender"] = required_text(content, "from")
@@ -48,20 +50,22 @@ def read_draft(backend: Backend, content: Mapping[str, Any], draft: Broadcast | 
         read["test"] = _test(content)
     test: AbTest | None = read.get("test")
     variants = [] if test is None else test.variants
-    _check(backend, read, draft, [variant.subject for variant in variants])
+    _check(backend, call.caller, read, draft, [variant.subject for variant in variants])
     for variant in variants:
         variant.number = backend.store.next_number("broadcast_variant")
     return read
 
 
-def _check(backend: Backend, read: Mapping[str, Any], draft: Broadcast | None, subjects: Sequence[str]) -> None:
+def _check(
+    backend: Backend, caller: Caller, read: Mapping[str, Any], draft: Broadcast | None, subjects: Sequence[str]
+) -> None:
     """Raise what an e-mail of this broadcast would be refused with, whoever the recipient."""
     sender, subject, reply_to = (
         read[name] if name in read else getattr(draft, name, None) for name in ("sender", "subject", "reply_to")
     )
     for line in (subject, *subjects):
         payload = {"from": sender, "to": ["nobody@example.com"], "reply_to": reply_to, "subject": line, "text": ""}
-        compose(backend, payload)
+        compose(backend, payload, caller)
 
 
 def _segment(backend: Backend, segment_id: str) -> int:

@@ -74,7 +74,7 @@ def _check_room(backend: Backend) -> None:
 
 
 def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    fields = read_draft(backend, call.json())
+    fields = read_draft(backend, call)
     _check_room(backend)
     return Reply(201, {"broadcast": broadcast_json(backend, _keep(backend, call.now, **fields))})
 
@@ -96,7 +96,7 @@ def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     broadcast = find_broadcast(backend, arguments)
-    changes = read_draft(backend, call.json(), broadcast)
+    changes = read_draft(backend, call, broadcast)
     if broadcast.status != "draft":
         raise conflict(f"Only a draft can be changed; this broadcast is {broadcast.status}.")
     for name, value in changes.items():
@@ -110,7 +110,7 @@ def _send(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     if broadcast.status == "draft":
         if backend.store.segments.get(broadcast.segment) is None:
             raise unprocessable("The segment was deleted. Update `segment_id`.")
-        broadcasting.check(broadcast)
+        broadcasting.check(broadcast, call.caller)
         begins_now = broadcast.scheduled_at is None or broadcast.scheduled_at <= call.now
         if begins_now and not broadcasting.audience(broadcast, call.now):
             raise unprocessable("The segment has no contact that may get this broadcast.")
@@ -171,13 +171,13 @@ def _resend(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 def _send_test(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     broadcast, broadcasting = find_broadcast(backend, arguments), Broadcasting(backend)
     address = parse_address(required_text(call.json(), "email"), "email").address
-    broadcasting.check(broadcast)
+    broadcasting.check(broadcast, call.caller)
     test = broadcast.test
     variant = None if test is None else test.variant(test.winner) or test.variants[0]
     contact = backend.store.contacts.find("email", address.lower())
     reader = contact or Contact(number=0, id="", email=address, created_at=call.now, updated_at=call.now)
     content = personal(broadcast.content(variant), reader)
-    message = without_suppressed(backend, broadcasting.compose(broadcast, content, address))
+    message = without_suppressed(backend, broadcasting.compose(broadcast, content, address, call.caller))
     backend.lifecycle.accept(
         message,
         "em_" + backend.ids(18),

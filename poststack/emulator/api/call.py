@@ -11,18 +11,28 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from poststack.emulator.api.answers import invalid
 from poststack.transports.base import HttpRequest
+from poststack.types import ApiKeyPermission
 
-__all__ = ["Call"]
+__all__ = ["Call", "Caller"]
 
 _MAX_DEPTH = 64
 _MAX_QUERY_FIELDS = 100
 
 
 @dataclass(frozen=True)
+class Caller:
+    """What the key of a request may do. `domain` is the number of the only domain it sends from, if there is one."""
+
+    permission: ApiKeyPermission = "full_access"
+    test_mode: bool = True
+    domain: int | None = None
+
+
+@dataclass(frozen=True)
 class Call:
     """A request. `path` is as it came, `segments` are decoded; header names are lower-case.
 
-    `test_mode` says whether the key is a test key; it is known once the request is authenticated.
+    `caller` is known once the request is authenticated.
     """
 
     method: str
@@ -32,7 +42,12 @@ class Call:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     now: float
-    test_mode: bool = True
+    caller: Caller = field(default_factory=Caller)
+
+    @property
+    def test_mode(self) -> bool:
+        """Whether it came with a test key."""
+        return self.caller.test_mode
 
     @classmethod
     def read(cls, request: HttpRequest, now: float) -> Call:

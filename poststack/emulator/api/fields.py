@@ -21,6 +21,7 @@ __all__ = [
     "object_of",
     "one_line",
     "optional_text",
+    "record_number",
     "required_text",
     "short_text",
     "texts",
@@ -104,6 +105,11 @@ def number(source: Mapping[str, Any], name: str) -> float | None:
         return float(value)
     except OverflowError as error:
         raise invalid(f"`{name}` is too large.") from error
+
+
+def record_number(text: str) -> int | None:
+    """Return the number that a path or a field names a record by; `None` for what is no such number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def one_line(value: str, name: str) -> str:

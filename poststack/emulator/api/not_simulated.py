@@ -12,26 +12,8 @@ from poststack.emulator.backend import Backend
 __all__ = ["ROUTES"]
 
 _PATHS = """
-POST /domains
-GET /domains
-GET /domains/{id}
-POST /domains/{id}/verify
-PATCH /domains/{id}
-DELETE /domains/{id}
 POST /domains/{id}/ip
 DELETE /domains/{id}/ip
-GET /domains/{id}/dmarc/reports
-GET /domains/{id}/dmarc/stats
-GET /domains/{id}/dmarc/sources
-POST /domains/{id}/dkim/rotate
-POST /domains/{id}/dkim/rotate/activate
-DELETE /domains/{id}/dkim/rotate
-GET /domains/{id}/placement
-POST /api-keys
-GET /api-keys
-GET /api-keys/{id}
-DELETE /api-keys/{id}
-POST /api-keys/{id}/rotate
 POST /mailboxes
 GET /mailboxes
 GET /mailboxes/{id}
@@ -49,15 +31,6 @@ GET /mailboxes/unread-summary
 GET /mailboxes/{id}/shares
 POST /mailboxes/{id}/shares
 DELETE /mailboxes/{id}/shares/{target}
-GET /inbound
-GET /inbound/{id}
-GET /inbound/{id}/attachments
-GET /inbound/{id}/attachments/{attachment}
-POST /inbound/{id}/draft-reply
-POST /inbound/{id}/reply
-POST /inbound/{id}/forward
-POST /email-validations
-POST /email-validations/batch
 GET /notification-channels
 POST /notification-channels
 GET /notification-channels/{id}

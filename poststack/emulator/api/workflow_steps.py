@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from poststack.emulator import membership, workflow_graph
 from poststack.emulator.api.answers import RefusalError, invalid, unprocessable
+from poststack.emulator.api.call import Caller
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.fields import required_text, texts_by_name, web_address
 from poststack.emulator.api.segment_rules import rules_from
@@ -50,14 +51,18 @@ _MAX_DELAY_DAYS = 365
 _ANYBODY = Contact(number=0, id="con_", email="somebody@example.com", created_at=0.0, updated_at=0.0)
 
 
-def problems(backend: Backend, workflow: Workflow) -> list[str]:
-    """Return what keeps the workflow from being activated, by the steps that are to blame; nothing when it can be."""
-    found = workflow_graph.problems(workflow.nodes, workflow.edges)
+def problems(backend: Backend, workflow: Workflow, caller: Caller) -> list[RefusalError]:
+    """Return what keeps the workflow from being activated, by the steps that are to blame; nothing when it can be.
+
+    Each is a 422, or a 403 where the caller's key is not for the sender of an e-mail.
+    """
+    found = [unprocessable(problem) for problem in workflow_graph.problems(workflow.nodes, workflow.edges)]
     if problem := _problem(partial(_check_trigger, workflow)):
         found.insert(0, problem)
     for node in workflow.nodes:
-        if problem := _problem(partial(_CHECKS[node.type], backend, node.config)):
-            found.append(f"Node `{node.id}`: {problem}")
+        if problem := _problem(partial(_CHECKS[node.type], backend, node.config, caller)):
+            status = 403 if problem.status == 403 else 422
+            found.append(RefusalError(status, f"Node `{node.id}`: {problem.error}"))
     return found
 
 
@@ -114,16 +119,16 @@ def _check_trigger(workflow: Workflow) -> None:
         raise unprocessable(f"`trigger_config`: {refusal.error}") from refusal
 
 
-def _check_email(backend: Backend, config: Mapping[str, Any]) -> None:
-    compose(backend, email_payload(backend, config, _ANYBODY))
+def _check_email(backend: Backend, config: Mapping[str, Any], caller: Caller) -> None:
+    compose(backend, email_payload(backend, config, _ANYBODY), caller)
 
 
-_CHECKS: Mapping[str, Callable[[Backend, Mapping[str, Any]], object]] = {
-    "trigger": lambda backend, config: _only(config),
+_CHECKS: Mapping[str, Callable[[Backend, Mapping[str, Any], Caller], object]] = {
+    "trigger": lambda backend, config, caller: _only(config),
     "send_email": _check_email,
-    "wait": lambda backend, config: wait_seconds(config),
-    "webhook": lambda backend, config: webhook_url(config),
-    "condition": lambda backend, config: meets(backend, config, _ANYBODY, 0.0),
+    "wait": lambda backend, config, caller: wait_seconds(config),
+    "webhook": lambda backend, config, caller: webhook_url(config),
+    "condition": lambda backend, config, caller: meets(backend, config, _ANYBODY, 0.0),
 }
 
 
@@ -134,9 +139,9 @@ def _only(config: Mapping[str, Any], *names: str) -> None:
         raise unprocessable(f"`{unknown[:50]}` is not understood. The emulator {known}.")
 
 
-def _problem(check: Callable[[], object]) -> str | None:
+def _problem(check: Callable[[], object]) -> RefusalError | None:
     try:
         check()
     except RefusalError as refusal:
-        return refusal.error
+        return refusal
     return None

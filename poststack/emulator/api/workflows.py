@@ -240,16 +240,19 @@ def _at(place: str, refusal: RefusalError) -> RefusalError:
 
 
 def _validate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    found = problems(backend, _find(backend, arguments))
-    return Reply(200, {"valid": False, "errors": found} if found else {"valid": True})
+    found = problems(backend, _find(backend, arguments), call.caller)
+    errors = [problem.error for problem in found]
+    return Reply(200, {"valid": False, "errors": errors} if errors else {"valid": True})
 
 
 def _activate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     workflow = _find(backend, arguments)
     if workflow.status != "active":
-        if found := problems(backend, workflow):
-            named = " ".join(found[:_NAMED_PROBLEMS]) + (" …" if len(found) > _NAMED_PROBLEMS else "")
-            raise unprocessable(f"The workflow cannot be activated. {named}")
+        if found := problems(backend, workflow, call.caller):
+            named = " ".join(problem.error for problem in found[:_NAMED_PROBLEMS])
+            more = " …" if len(found) > _NAMED_PROBLEMS else ""
+            status = min(problem.status for problem in found)
+            raise RefusalError(status, f"The workflow cannot be activated. {named}{more}")
         workflow.status, workflow.test_mode = "active", call.test_mode
         _save(backend, workflow, call.now)
         WorkflowRuns(backend).hold(workflow, False)

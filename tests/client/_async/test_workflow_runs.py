@@ -448,3 +448,34 @@ async def test_each_trigger_and_event_begins_a_run_of_its_own(client: AsyncPostS
 
     assert first["run"]["id"] != second["run"]["id"]
     assert subjects(emu) == ["hello", "hello"]
+
+
+async def test_a_key_of_one_domain_activates_only_what_sends_from_it(
+    client: AsyncPostStack, emu: EmulatorSession
+) -> None:
+    domain = (await client.domains.create({"name": "shop.test"}))["domain"]
+    await client.domains.verify(domain["id"])
+    emu.clock.advance(DAY)
+    key = await client.api_keys.create(
+        {"name": "k", "permission": "full_access", "allow_full_access": True, "domain_id": str(domain["id"])}
+    )
+    scoped = checked(emu.async_client(api_key=key.get("key", "")))
+    own = await active(scoped, chain(mail("own", **{"from": "a@shop.test"})))
+    status, error = await refused(active, scoped, chain(mail("other", **{"from": "a@example.com"})))
+    await client.workflows.trigger(own, {"contact_id": await contact_id(client)})
+    emu.clock.advance(0)
+
+    assert status == 403
+    assert "Node `other`: API key does not have permission" in error
+    assert subjects(emu) == ["own"]
+
+
+async def test_what_a_live_key_activated_sends_no_test_emails(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    key = await client.api_keys.create(
+        {"name": "k", "permission": "full_access", "allow_full_access": True, "mode": "live"}
+    )
+    workflow = await active(checked(emu.async_client(api_key=key.get("key", ""))), chain(mail("real")))
+    await client.workflows.trigger(workflow, {"contact_id": await contact_id(client)})
+    emu.clock.advance(0)
+
+    assert [email.test_mode for email in emu.sent] == [False]

@@ -435,3 +435,30 @@ def test_each_trigger_and_event_begins_a_run_of_its_own(client: PostStack, emu: 
 
     assert first["run"]["id"] != second["run"]["id"]
     assert subjects(emu) == ["hello", "hello"]
+
+
+def test_a_key_of_one_domain_activates_only_what_sends_from_it(client: PostStack, emu: EmulatorSession) -> None:
+    domain = (client.domains.create({"name": "shop.test"}))["domain"]
+    client.domains.verify(domain["id"])
+    emu.clock.advance(DAY)
+    key = client.api_keys.create(
+        {"name": "k", "permission": "full_access", "allow_full_access": True, "domain_id": str(domain["id"])}
+    )
+    scoped = checked(emu.client(api_key=key.get("key", "")))
+    own = active(scoped, chain(mail("own", **{"from": "a@shop.test"})))
+    status, error = refused(active, scoped, chain(mail("other", **{"from": "a@example.com"})))
+    client.workflows.trigger(own, {"contact_id": contact_id(client)})
+    emu.clock.advance(0)
+
+    assert status == 403
+    assert "Node `other`: API key does not have permission" in error
+    assert subjects(emu) == ["own"]
+
+
+def test_what_a_live_key_activated_sends_no_test_emails(client: PostStack, emu: EmulatorSession) -> None:
+    key = client.api_keys.create({"name": "k", "permission": "full_access", "allow_full_access": True, "mode": "live"})
+    workflow = active(checked(emu.client(api_key=key.get("key", ""))), chain(mail("real")))
+    client.workflows.trigger(workflow, {"contact_id": contact_id(client)})
+    emu.clock.advance(0)
+
+    assert [email.test_mode for email in emu.sent] == [False]
