@@ -36,7 +36,7 @@ def receive(backend: Backend, mail: ReadMail, recipients: Sequence[str], now: fl
     if domains is None:
         domains = [_domain(address) for address in (named if recipients else named[:1])]
     ours = {domain.lower() for domain in domains}
-    wanted = [address for address in dict.fromkeys(named) if _domain(address) in ours and not address.startswith("@")]
+    wanted = [address for address in dict.fromkeys(named) if address.find("@") > 0 and _domain(address) in ours]
     if not wanted:
         raise unprocessable(
             "The mail has no recipient on a domain of this emulator. Name one in `to`, or say with `recipients` who "

@@ -53,8 +53,9 @@ def test_recipients_that_are_none_are_refused(app: App, query: str) -> None:
     assert raw(app, RAW, query).error == (422, "unprocessable_entity")
 
 
-def test_a_mail_for_nobody_is_refused(app: App) -> None:
-    reply = raw(app, b"Subject: x\r\n\r\nHello")
+@pytest.mark.parametrize("header", [b"", b"To: root\r\n", b"To: <@shop.test>\r\n", b"To: everybody:;\r\n"])
+def test_a_mail_for_nobody_is_refused(app: App, header: bytes) -> None:
+    reply = raw(app, header + b"Subject: x\r\n\r\nHello")
 
     assert reply.error == (422, "unprocessable_entity")
     assert "recipients" in reply.json["error"]
@@ -143,7 +144,7 @@ def test_the_oldest_go_when_they_are_too_large(app: App, monkeypatch: pytest.Mon
     monkeypatch.setattr(reception, "_MAX_BYTES", 3_000)
     for _ in range(5):
         received(app, text="x" * 1_000)
-    refused = app.post("/_emulator/inbound", {**MAIL, "to": ["a@b.test", "c@d.test"], "text": "x" * 2_000})
+    refused = app.post("/_emulator/inbound", {**MAIL, "to": ["a@b.test", "c@b.test"], "text": "x" * 2_000})
 
     assert [email["id"] for email in app.get("/inbound").json["data"]] == [5, 4]
     assert refused.error == (422, "unprocessable_entity")
