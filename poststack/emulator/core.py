@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control, control_inbound, reception
-from poststack.emulator.api import email_validations, emails, inbound, not_simulated, suppressions, templates, webhooks
+from poststack.emulator.api import webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
-from poststack.emulator.api.routes import Router
 from poststack.emulator.backend import Backend
 from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.faults import Fault
@@ -27,26 +26,15 @@ from poststack.emulator.ids import IdSource, random_ids
 from poststack.emulator.inbound import InboundEmail
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Attempt, Email, EventType, Webhook
+from poststack.emulator.routers import API, CONTROL
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Journal, Store
 from poststack.transports.base import HttpRequest, HttpResponse
+from poststack.types import DnsPurpose
 
 __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
 _logger = logging.getLogger("poststack.emulator")
-
-_API = Router(
-    (
-        *email_validations.ROUTES,
-        *emails.ROUTES,
-        *inbound.ROUTES,
-        *suppressions.ROUTES,
-        *templates.ROUTES,
-        *webhooks.ROUTES,
-        *not_simulated.ROUTES,
-    )
-)
-_CONTROL = Router((*control.ROUTES, *control_inbound.ROUTES))
 
 
 @dataclass(frozen=True)
@@ -162,16 +150,28 @@ class Emulator:
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> Email:
-        """Let an event happen to an e-mail, at one recipient or all.
+        """Let an event happen to an e-mail, at one recipient or all; with `prefetch` a machine opens it, not a person.
 
         Raises `NotPossibleError`, `KeyError` for an unknown id.
         """
         with self._changing():
             email = self._known(email_id)
             self._backend.run(now)
-            self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
+            self._backend.lifecycle.simulate(
+                email, event, now, recipient=recipient, metadata=metadata, person=person, prefetch=prefetch
+            )
             return email
+
+    def set_dns(self, domain_id: int, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
+        """Change what the DNS of a domain has. Raises `KeyError` for an unknown id."""
+        with self._changing():
+            domain = self.store.domains.get(domain_id)
+            if domain is None:
+                raise KeyError(domain_id)
+            self._backend.run(now)
+            self._backend.domains.set_dns(domain, unpublished, now, readable=readable)
 
     def set_unread(self, email_id: str, unread: bool) -> None:
         """Mark an e-mail as read or unread. Raises `KeyError` for an unknown id."""
@@ -330,16 +330,19 @@ class Emulator:
                 listener()
 
     def _api(self, call: Call, headers: dict[str, str]) -> Reply:
-        found = _API.find(call)
+        found = API.find(call)
         if found is None:
             raise not_found("Route")
-        key, test_mode = authenticate(call.headers.get("authorization"), self.settings.api_keys)
-        headers.update(self._limiter.count(key, call.now))
         route, arguments = found
-        return route.handler(self._backend, dataclasses.replace(call, test_mode=test_mode), arguments)
+        if route.public:
+            return route.handler(self._backend, call, arguments)
+        key, caller = authenticate(self._backend, call.headers.get("authorization"), call.now)
+        headers.update(self._limiter.count(key, call.now))
+        route.admit(caller)
+        return route.handler(self._backend, dataclasses.replace(call, caller=caller), arguments)
 
     def _control(self, call: Call) -> Reply:
-        found = _CONTROL.find(call)
+        found = CONTROL.find(call)
         if found is None:
             raise not_found("Route")
         route, arguments = found

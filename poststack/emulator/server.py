@@ -103,7 +103,8 @@ class _Guard:
                 f"The emulator does not answer to {host!r}. Start it with --allow-host to allow that name.",
             )
         path: str = scope["path"]
-        # The API proper needs a header that no foreign page can send without asking first.
+        # The API proper needs a header that no foreign page can send without asking first, but for signup forms, which
+        # are there to be sent from elsewhere.
         own = path == "/" or path.startswith((control.PREFIX, _INBOX))
         if own and cross_site(scope["method"], headers):
             return RefusalError(403, "The request comes from a page of another site.")

@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import audience, inbound
+from poststack.emulator import api_keys, audience, broadcasts, domains, inbound
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
+from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
+from poststack.emulator.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.tables import Kind, Table
 
 __all__ = ["Contents", "Journal", "Store"]
@@ -31,9 +33,9 @@ _SUPPRESSIONS = Kind(
 )
 _TEMPLATES = Kind("template", Template, keys={"id": lambda template: template.id})
 
-# Deliveries belong to their e-mail and go with it; those of `webhooks.test` and of received mail belong to none and are
-# bounded here.
-_MAX_UNBOUND_DELIVERIES = 1_000
+# Deliveries belong to their e-mail and go with it; those about contacts, domains and received mail, and those of
+# `webhooks.test`, belong to none and are bounded here: by one for each row of the largest import.
+_MAX_UNBOUND_DELIVERIES = 10_000
 
 
 @dataclass
@@ -106,9 +108,16 @@ class Store:
         self.suppressions: Table[Suppression] = self._table(_SUPPRESSIONS)
         self.templates: Table[Template] = self._table(_TEMPLATES)
         self.contacts: Table[audience.Contact] = self._table(audience.CONTACTS)
+        self.contact_properties: Table[ContactProperty] = self._table(CONTACT_PROPERTIES)
+        self.signup_forms: Table[SignupForm] = self._table(SIGNUP_FORMS)
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
+        self.broadcasts: Table[broadcasts.Broadcast] = self._table(broadcasts.BROADCASTS)
+        self.broadcast_recipients: Table[broadcasts.BroadcastRecipient] = self._table(broadcasts.BROADCAST_RECIPIENTS)
+        self.domains: Table[domains.Domain] = self._table(domains.DOMAINS)
+        self.removed_domains: Table[domains.RemovedDomain] = self._table(domains.REMOVED_DOMAINS)
+        self.api_keys: Table[api_keys.ApiKey] = self._table(api_keys.API_KEYS)
         self.inbound_emails: Table[inbound.InboundEmail] = self._table(inbound.INBOUND_EMAILS)
         self.inbound_files: Table[inbound.InboundFile] = self._table(inbound.INBOUND_FILES)
         if journal is not None:

@@ -18,7 +18,7 @@ from poststack.testing.views import SentEmail, moment
 
 if TYPE_CHECKING:
     from poststack import AsyncPostStack, PostStack
-    from poststack.types import Attachment
+    from poststack.types import Attachment, DnsPurpose
 
 __all__ = ["EmulatorSession", "RecordedEvent", "emulator"]
 
@@ -103,13 +103,25 @@ class EmulatorSession:
         *,
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        prefetch: bool = False,
     ) -> None:
         """Let an e-mail be delivered, bounced, opened … now, at one recipient or at all, webhook calls included.
 
-        Raises `NotPossibleError` for one that is still scheduled, `KeyError` for an unknown id.
+        With `prefetch` a machine opens it ahead of any person, as mail services do. Raises `NotPossibleError` for one
+        that is still scheduled, `KeyError` for an unknown id.
         """
-        self.emulator.simulate(email_id, event, self.clock.time(), recipient=recipient, metadata=metadata)
+        self.emulator.simulate(
+            email_id, event, self.clock.time(), recipient=recipient, metadata=metadata, prefetch=prefetch
+        )
         self.clock.advance(0)
+
+    def set_dns(self, domain_id: int, *, unpublished: Sequence[DnsPurpose] = (), readable: bool = True) -> None:
+        """Change which records the DNS of a domain has: all that it needs, but for the purposes in `unpublished`.
+
+        What is `verified` changes when the client asks for verification and the clock advances. A DNS that is not
+        `readable` proves nothing. Raises `KeyError` for an unknown id.
+        """
+        self.emulator.set_dns(domain_id, unpublished, self.clock.time(), readable=readable)
 
     def receive(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from poststack.emulator.api.addresses import address_problem
+from poststack.emulator.address_syntax import address_problem
 from poststack.emulator.api.answers import Reply, invalid, unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.fields import required_text, texts

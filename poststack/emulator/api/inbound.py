@@ -159,7 +159,7 @@ def _reply(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
         "subject": prefixed("Re", original.subject),
         "headers": thread_headers(original),
     }
-    message = replace(compose(backend, payload), to=answered, payload=content)
+    message = replace(compose(backend, payload, call.caller), to=answered, payload=content)
     return _accepted(backend, call, message)
 
 
@@ -175,7 +175,7 @@ def _forward(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
         "html": forwarded_html(email, note),
     }
     files = tuple(file.attachment for file in files_of(backend.store, email))
-    message = compose(backend, payload, max_recipients=_MAX_FORWARDED)
+    message = compose(backend, payload, call.caller, max_recipients=_MAX_FORWARDED)
     return _accepted(backend, call, replace(message, attachments=files, payload=content))
 
 
