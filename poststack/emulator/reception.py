@@ -27,11 +27,16 @@ _MAX_IN_EVENT = 256 * 1024
 def receive(backend: Backend, mail: ReadMail, recipients: Sequence[str], now: float) -> list[InboundEmail]:
     """Deliver a mail to these addresses or, when there are none, to those in To and Cc. Return a record for each.
 
-    Addresses that are not on a domain of the emulator get nothing. Raises a 422 when that leaves none, or too many.
+    Addresses that are not on a domain of the emulator get nothing; where it was not told its domains, those of the
+    first one's domain get the mail. Raises a 422 when that leaves none, or too many.
     """
     message = mail.message
     named = recipients or [address.address for address in (*message.to, *message.cc)]
-    wanted = [address for address in dict.fromkeys(named) if _is_ours(backend, address)]
+    domains = backend.settings.domains
+    if domains is None:
+        domains = [_domain(address) for address in (named if recipients else named[:1])]
+    ours = {domain.lower() for domain in domains}
+    wanted = [address for address in dict.fromkeys(named) if address.find("@") > 0 and _domain(address) in ours]
     if not wanted:
         raise unprocessable(
             "The mail has no recipient on a domain of this emulator. Name one in `to`, or say with `recipients` who "
@@ -71,10 +76,8 @@ def remove_all(store: Store) -> int:
     return len(found)
 
 
-def _is_ours(backend: Backend, address: str) -> bool:
-    local, _, domain = address.rpartition("@")
-    domains = backend.settings.domains
-    return bool(local) and (domains is None or domain.lower() in {known.lower() for known in domains})
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def _deliver(backend: Backend, mail: ReadMail, address: str, now: float) -> InboundEmail:

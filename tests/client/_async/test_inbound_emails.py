@@ -325,7 +325,7 @@ async def test_a_webhook_is_told_once_by_the_name_it_wants(
         return 204
 
     emu.on_webhook(receive, events=wanted)
-    number = received(emu, cc=["b@c.test"], recipients=["support+7@shop.test"])
+    number = received(emu, to="support+7@shop.test", cc=["b@c.test"])
 
     assert [call["type"] for call in calls] == told
     for call in calls:
