@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ pytest.importorskip("starlette")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="looks at process groups")]
 
 ROOT = Path(__file__).parents[2]
+OTHER = "fastapi" if find_spec("aiosqlite") and find_spec("fastapi") and find_spec("fastapi.sse") else "django"
+"""A demonstration that is quicker to start than the shop with its queue, where everything for it is there."""
 LIMIT = 100.0
 """Seconds, generous enough for a machine that is busy with something else."""
 
@@ -117,9 +120,10 @@ def test_an_unknown_framework_is_named_with_the_known_ones(folder: Path) -> None
     assert re.search(r"invalid choice: 'rails' \(choose from '?django'?\W", error)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_it_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
-    with start(folder) as process:
+# What stops and watches the programs is the same for every framework.
+@pytest.mark.parametrize(("app", "number"), [("django", signal.SIGINT), (OTHER, signal.SIGTERM)])
+def test_stopping_it_leaves_nothing_behind(folder: Path, app: str, number: signal.Signals) -> None:
+    with start(folder, app) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -156,7 +160,11 @@ def test_a_shop_that_breaks_is_shown(folder: Path) -> None:
     assert_nothing_is_left(process)
 
 
-ARGUMENTS = {"shop": b"example_projects.django_shop\0--port", "worker": b"example_projects.django_shop\0worker"}
+ARGUMENTS = {
+    "shop": b"example_projects.django_shop\0--port",
+    "walks": b"example_projects.fastapi_signup\0--port",
+    "worker": b"example_projects.django_shop\0worker",
+}
 
 
 def process_of(name: str, process: subprocess.Popen[str]) -> int:
@@ -170,9 +178,9 @@ def process_of(name: str, process: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the programs in /proc")
-@pytest.mark.parametrize("name", ["shop", "worker"])
-def test_a_program_that_dies_is_noticed(folder: Path, name: str) -> None:
-    with start(folder) as process:
+@pytest.mark.parametrize(("app", "name"), [(OTHER, "walks" if OTHER == "fastapi" else "shop"), ("django", "worker")])
+def test_a_program_that_dies_is_noticed(folder: Path, app: str, name: str) -> None:
+    with start(folder, app) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "Stop with Ctrl-C" in line:

@@ -220,6 +220,7 @@ def test_nobody_there_is_certain_not_to_have_sent(name: str) -> None:
     assert (caught.value.kind, caught.value.transient) == ("unavailable", True)
 
 
+@pytest.mark.unmeasured
 def test_cancelling_a_bulk_leaves_nothing_under_way(name: str) -> None:
     async def main() -> int:
         with FAKES[name]() as fake:

@@ -33,6 +33,7 @@ def send(request: pytest.FixtureRequest) -> Send:
     return cast("Send", request.param)
 
 
+@pytest.mark.unmeasured
 def test_defect_25_a_bulk_keeps_its_connections(fake: FakeSmtp, send: Send) -> None:
     assert kinds(send(fake, mails(60), mails(60))) == [None] * 120
     assert fake.connections <= 4

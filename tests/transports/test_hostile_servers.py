@@ -226,6 +226,7 @@ def test_interim_answers_without_end_are_given_up_without_a_deadline_too(flavour
         assert isinstance(outcome(flavour, server.url, max_retries=0), PostStackConnectionError)
 
 
+@pytest.mark.unmeasured
 def test_a_body_without_end_stops_at_the_limit(flavour: Flavour) -> None:
     def script(visitor: Visitor) -> None:
         visitor.request()
@@ -240,6 +241,7 @@ def test_a_body_without_end_stops_at_the_limit(flavour: Flavour) -> None:
     assert "128 MiB" in result.error
 
 
+@pytest.mark.unmeasured
 def test_a_small_body_that_inflates_without_end_stops_at_the_limit(flavour: Flavour) -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(b"\0" * 2**20) for _ in range(130)) + packer.flush()
