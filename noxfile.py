@@ -26,8 +26,8 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 DJANGOS = {"5.2": ["3.13", "3.14"], "6.0": ["3.12", "3.14"]}
 # `make test` has the services with Django 5.2 already.
 DJANGO_TESTS = {"5.2": "not services and "}
-# Pythons between the oldest and the newest run what meets the interpreter: connections, threads, loops, frameworks. Most
-# of the others do with values what they do on the oldest and the newest; Django is tested with 6.0 there, see above.
+# Pythons between the oldest and the newest run what meets the interpreter: connections, threads, loops, frameworks.
+# Most others do with values what they do on the oldest and the newest; Django is tested with 6.0 there, see above.
 MIDDLE_PYTHONS = ["3.11", "3.12"]
 NOT_IN_THE_MIDDLE = ["emulator", "mime", "providers", "sending_many", "with_django"]
 TEST_TOOLS = nox.project.dependency_groups(PYPROJECT, "test")
