@@ -23,6 +23,7 @@ import httpx
 import pytest
 
 from poststack import PostStack
+from tests.patience import PATIENCE
 from tests.servers import ACCEPTED, serving
 
 if TYPE_CHECKING:
@@ -34,13 +35,10 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("django") is None, reason="Django is not installed."),
     pytest.mark.skipif(os.name != "posix", reason="kills processes"),
-    pytest.mark.timeout(300),
 ]
 
 ROOT = Path(__file__).parents[2]
 DRAINERS = 4
-PATIENCE = 200.0
-"""Seconds, generous enough for a machine that is busy with something else."""
 PAUSE = 0.1
 """Seconds between two questions: what is waited for takes longer, and the database has others to serve."""
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.killed.test_outbox import PATIENCE, PAUSE, Project, databases
+from tests.killed.test_outbox import PAUSE, Project, databases
+from tests.patience import PATIENCE
 from tests.providers.fakes.base import Fault
 from tests.providers.fakes.sendgrid import FakeSendGrid
 
@@ -26,7 +27,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("django") is None, reason="Django is not installed."),
     pytest.mark.skipif(os.name != "posix", reason="kills processes"),
-    pytest.mark.timeout(300),
 ]
 
 EMAILS = 60

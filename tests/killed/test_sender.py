@@ -20,16 +20,15 @@ import httpx
 import pytest
 
 from poststack import PostStack
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poststack.types import Email
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
-PATIENCE = 100.0
-"""Seconds, generous enough for a machine that is busy with something else."""
 
 PLAIN = """
 import sys
@@ -52,6 +51,7 @@ settings.configure(
 django.setup()
 from django.core.mail import EmailMessage
 from django.core.management import call_command
+from tests.patience import PATIENCE
 from poststack_django.backends import EmailBackend
 call_command("migrate", verbosity=0)
 message = EmailMessage("Receipt", "Thank you.", "shop@example.com", [sys.argv[1]])

@@ -14,7 +14,7 @@ from poststack.providers import Capabilities
 from tests.providers.contract import FAKES, SENDER, mailer_for
 from tests.providers.fakes.base import Fault, answers
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("name", FAKES)]
+pytestmark = pytest.mark.parametrize("name", FAKES)
 
 MARKS = ["Ada Lovelace", 'Lovelace, "Ada"', "Jürgen Öß", "山田 太郎", "O'Brien (sales)", "a@b; c"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.transports.conversations import Flavour
 
 # A hang is found by this limit; no test depends on how quick anything is.
-pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("flavour", FLAVOURS)]
+pytestmark = pytest.mark.parametrize("flavour", FLAVOURS)
 
 OK = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
 JSON = b'{"id":"em_1"}'

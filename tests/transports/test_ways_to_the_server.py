@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from tests.transports.conversations import Flavour
 
-pytestmark = pytest.mark.timeout(60)
-
 AUTHORITY = trustme.CA()
 
 

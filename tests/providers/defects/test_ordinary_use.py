@@ -30,6 +30,7 @@ from poststack.mailbridge import (
 )
 from poststack.providers import Capabilities
 from poststack.providers.capabilities import MANY
+from tests.patience import PATIENCE
 from tests.providers.defects.sending import HTTP, MAKERS, SENDER, Sender, by_recipient, mail
 from tests.providers.fakes.base import FakeProvider, Fault, answers
 from tests.providers.fakes.brevo import FakeBrevo
@@ -116,7 +117,7 @@ def test_24_connections_are_kept_until_the_end_and_no_longer(name: str) -> None:
 
 
 def _wait_until_closed(fake: FakeProvider | FakeSmtp) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while fake.open_connections:
         assert time.monotonic() < until, "The connection is still open."
         time.sleep(0.01)
