@@ -118,7 +118,7 @@ def emulator_session(app: Flask, *, fresh: bool = False) -> EmulatorSession:
     mounted = mounted_webhook(app)
     if mounted is not None:
         address = f"https://application.test{mounted.path}"
-        if all(known.url != address for known in session.emulator.store.webhooks()):
+        if all(known.url != address for known in session.emulator.store.webhooks.all()):
 
             def receive(body: bytes, headers: dict[str, str]) -> int:
                 return _post(app.test_client(use_cookies=False), mounted.path, mounted, body, headers).status_code

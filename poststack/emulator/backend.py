@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
@@ -11,7 +12,15 @@ from poststack.emulator.lifecycle import Lifecycle
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 
-__all__ = ["Backend", "TimeTravel", "Traffic"]
+__all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
+
+
+class Process(Protocol):
+    """Something in which time brings changes, such as e-mails under way."""
+
+    def run(self, now: float) -> None:
+        """Let happen what is due."""
+        ...
 
 
 @dataclass
@@ -44,6 +53,8 @@ class Backend:
     deliveries: Deliveries
     lifecycle: Lifecycle
     faults: Faults
+    processes: tuple[Process, ...]
+    """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
     time_travel: TimeTravel = field(default_factory=TimeTravel)
     traffic: Traffic = field(default_factory=Traffic)
 
@@ -51,4 +62,10 @@ class Backend:
     def build(cls, settings: Settings, store: Store, ids: IdSource) -> Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
-        return cls(settings, store, ids, deliveries, Lifecycle(store, settings, deliveries), Faults())
+        lifecycle = Lifecycle(store, settings, deliveries)
+        return cls(settings, store, ids, deliveries, lifecycle, Faults(), processes=(lifecycle,))
+
+    def run(self, now: float) -> None:
+        """Let happen what is due, but for webhook calls, which a shell makes."""
+        for process in self.processes:
+            process.run(now)

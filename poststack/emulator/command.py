@@ -133,7 +133,7 @@ def _webhook(emulator: Emulator, url: str | None, secret: str | None) -> str | N
         return None
     if secret == "":
         raise ValueError("--webhook-secret must not be empty. Leave it out to have one made up and shown.")
-    known = any(webhook.url == url for webhook in emulator.store.webhooks())
+    known = any(webhook.url == url for webhook in emulator.store.webhooks.all())
     webhook = emulator.add_webhook(url, ["*"], time.time(), secret=secret)
     return None if known or secret is not None else webhook.secret
 

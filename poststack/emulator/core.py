@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poststack.emulator import control
-from poststack.emulator.api import emails, suppressions, templates, webhooks
+from poststack.emulator.api import emails, not_simulated, suppressions, templates, webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
@@ -34,26 +34,7 @@ __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
 _logger = logging.getLogger("poststack.emulator")
 
-# Groups of the API (`poststack-api` §4) that are known and not simulated.
-_NOT_SIMULATED = frozenset(
-    {
-        "api-keys",
-        "broadcasts",
-        "contact-properties",
-        "contacts",
-        "domains",
-        "email-validations",
-        "inbound",
-        "mailboxes",
-        "notification-channels",
-        "segments",
-        "signup-forms",
-        "subscription-topics",
-        "webmail",
-        "workflows",
-    }
-)
-_API = Router((*emails.ROUTES, *suppressions.ROUTES, *templates.ROUTES, *webhooks.ROUTES))
+_API = Router((*emails.ROUTES, *suppressions.ROUTES, *templates.ROUTES, *webhooks.ROUTES, *not_simulated.ROUTES))
 _CONTROL = Router(control.ROUTES)
 
 
@@ -122,7 +103,7 @@ class Emulator:
             if len(call.body) > self.settings.max_body:
                 raise self.too_large()
             with self._changing():
-                self._backend.lifecycle.run(now)
+                self._backend.run(now)
                 reply = self._control(call) if _is_control(call.path) else self._api(call, headers)
         except RefusalError as refusal:
             reply = refusal.reply
@@ -148,7 +129,7 @@ class Emulator:
     def run_due(self, now: float) -> list[WebhookCall]:
         """Let happen what is due, and return the webhook calls to make; each must be given to `record`."""
         with self._changing():
-            self._backend.lifecycle.run(now)
+            self._backend.run(now)
             return self._backend.deliveries.due(now)
 
     def record(self, delivery_id: int, attempt: Attempt, now: float) -> None:
@@ -177,7 +158,7 @@ class Emulator:
         """
         with self._changing():
             email = self._known(email_id)
-            self._backend.lifecycle.run(now)
+            self._backend.run(now)
             self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
             return email
 
@@ -220,14 +201,14 @@ class Emulator:
         """
         with self._changing():
             try:
-                known = next((webhook for webhook in self.store.webhooks() if webhook.url == url), None)
+                known = next((webhook for webhook in self.store.webhooks.all() if webhook.url == url), None)
                 if known is None:
                     return webhooks.add_webhook(self._backend, url, list(events), now, secret=secret)
             except RefusalError as refusal:
                 raise ValueError(refusal.error) from refusal
             known.events = list(events)
             known.secret = secret or known.secret
-            self.store.save(known)
+            self.store.webhooks.save(known)
             return known
 
     def fail(
@@ -308,8 +289,6 @@ class Emulator:
 
     def _api(self, call: Call, headers: dict[str, str]) -> Reply:
         found = _API.find(call)
-        if found is None and call.segments[0] in _NOT_SIMULATED:
-            raise RefusalError(501, f"The emulator does not simulate /{call.segments[0]}.")
         if found is None:
             raise not_found("Route")
         key, test_mode = authenticate(call.headers.get("authorization"), self.settings.api_keys)

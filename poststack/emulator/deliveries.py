@@ -46,7 +46,7 @@ class Deliveries:
 
     def announce(self, event_type: str, data: Mapping[str, Any], now: float, *, email_id: str | None = None) -> None:
         """Start a delivery of this event to every webhook that wants it, with one event id for all."""
-        webhooks = [webhook for webhook in self._store.webhooks() if webhook.wants(event_type)]
+        webhooks = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
         self._start(webhooks, event_type, data, now, email_id=email_id)
 
     def test(self, webhook: Webhook, now: float) -> None:
@@ -70,7 +70,7 @@ class Deliveries:
             delivery = self._store.delivery(first[1])
             if delivery is None or delivery.id in self._in_flight:
                 continue
-            webhook = self._store.webhook(delivery.webhook_id)
+            webhook = self._store.webhooks.get(delivery.webhook_id)
             if webhook is None or not webhook.active:
                 # Nothing is sent to a disabled webhook; once it is enabled again, a replay brings the event.
                 delivery.next_attempt_at = None
@@ -100,7 +100,7 @@ class Deliveries:
             delivery.next_attempt_at = now + delays[delivery.failures] if retry else None
             delivery.failures += 1
         self._store.save(delivery)
-        webhook = self._store.webhook(delivery.webhook_id)
+        webhook = self._store.webhooks.get(delivery.webhook_id)
         if webhook is not None:
             self._count_failures(webhook, attempt.succeeded, now)
 
@@ -162,4 +162,4 @@ class Deliveries:
             webhook.active = False
             webhook.disabled_at = now
             webhook.disabled_reason = f"{failures} failed deliveries in a row"
-        self._store.save(webhook)
+        self._store.webhooks.save(webhook)

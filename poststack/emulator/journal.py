@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from poststack.emulator.codec import delivery_from, email_from, email_to_json, message_from, message_to_json
-from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
-from poststack.emulator.store import Contents, Record
+from poststack.emulator.codec import delivery_from, email_from, message_from, message_to_json
+from poststack.emulator.model import Email
+from poststack.emulator.store import Contents
+from poststack.emulator.tables import Kind
 
 __all__ = ["DataFileError", "SqliteJournal"]
 
@@ -30,13 +30,6 @@ ROWID; CREATE TABLE messages (number INTEGER PRIMARY KEY, content TEXT NOT NULL)
 (number INTEGER, position INTEGER, content BLOB, PRIMARY KEY (number, position)); CREATE TABLE highest (kind
 TEXT PRIMARY KEY, number INTEGER NOT NULL);
 """
-_KINDS: Mapping[type[Record], str] = {
-    Email: "email",
-    Delivery: "delivery",
-    Webhook: "webhook",
-    Suppression: "suppression",
-    Template: "template",
-}
 
 
 class DataFileError(Exception):
@@ -51,23 +44,26 @@ class SqliteJournal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
-        self._changed: dict[tuple[str, int], Record] = {}
+        self._changed: dict[tuple[str, int], Callable[[], Mapping[str, Any]]] = {}
         self._removed: dict[tuple[str, int], None] = {}
         self._added: dict[int, Email] = {}
         self._highest: dict[str, int] = {}
         with self._explained():
             self._database = self._open()
 
-    def load(self) -> Contents:
-        """Return everything the file holds. Raises `DataFileError`, and closes the file, when it is damaged."""
+    def load(self, kinds: Iterable[Kind[Any]]) -> Contents:
+        """Return what the file holds of these kinds.
+
+        Raises `DataFileError`, and closes the file, when it is damaged.
+        """
         try:
             with self._explained():
                 return Contents(
                     emails=list(self._emails()),
                     deliveries=[delivery_from(content) for content in self._records("delivery")],
-                    webhooks=[Webhook(**content) for content in self._records("webhook")],
-                    suppressions=[Suppression(**content) for content in self._records("suppression")],
-                    templates=[Template(**content) for content in self._records("template")],
+                    records={
+                        kind.name: [kind.read(**content) for content in self._records(kind.name)] for kind in kinds
+                    },
                 )
         except DataFileError:
             self.close()
@@ -84,17 +80,16 @@ class SqliteJournal:
         """Keep the message of a new e-mail at the next commit."""
         self._added[email.number] = email
 
-    def changed(self, record: Record) -> None:
-        """Keep a record at the next commit."""
-        self._changed[_key(record)] = record
+    def changed(self, kind: str, number: int, content: Callable[[], Mapping[str, Any]]) -> None:
+        """Keep the state that a record has at the next commit."""
+        self._changed[kind, number] = content
 
-    def removed(self, record: Record) -> None:
+    def removed(self, kind: str, number: int) -> None:
         """Delete a record at the next commit."""
-        key = _key(record)
-        self._changed.pop(key, None)
-        self._removed[key] = None
-        if isinstance(record, Email):
-            self._added.pop(record.number, None)
+        self._changed.pop((kind, number), None)
+        self._removed[kind, number] = None
+        if kind == "email":
+            self._added.pop(number, None)
 
     def commit(self, highest: Mapping[str, int]) -> None:
         """Write all changes in one transaction.
@@ -109,7 +104,7 @@ class SqliteJournal:
                 self._insert_message(email)
             self._database.executemany(
                 "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
-                [(kind, number, _encode(record)) for (kind, number), record in self._changed.items()],
+                [(kind, number, _encode(content())) for (kind, number), content in self._changed.items()],
             )
             new = list(highest.items() - self._highest.items())
             self._database.executemany("INSERT OR REPLACE INTO highest VALUES (?, ?)", new)
@@ -193,13 +188,7 @@ class SqliteJournal:
         self._database.executemany("DELETE FROM attachments WHERE number = ?", numbers)
 
 
-def _key(record: Record) -> tuple[str, int]:
-    if isinstance(record, (Email, Template)):
-        return _KINDS[type(record)], record.number
-    return _KINDS[type(record)], record.id
-
-
-def _encode(record: Record) -> str:
+def _encode(content: Mapping[str, Any]) -> str:
     # ASCII only: SQLite cannot hold the lone surrogates that text from elsewhere may contain, JSON escapes
     # can.
-    return json.dumps(email_to_json(record) if isinstance(record, Email) else asdict(record))
+    return json.dumps(content)

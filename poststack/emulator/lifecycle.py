@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from poststack.emulator.deliveries import Deliveries
@@ -38,6 +38,8 @@ class Lifecycle:
         self._store = store
         self._settings = settings
         self._deliveries = deliveries
+        self.observers: list[Callable[[Email, EmailEvent], None]] = []
+        """Who is told of every event, after it is kept and before the webhooks are."""
 
     def accept(
         self,
@@ -187,12 +189,14 @@ class Lifecycle:
                 self._suppress(entry.address, effect.suppress, now)
         email.status = overall_status(email.recipients, sent=email.sent_at is not None)
         self._store.save(email)
+        for observer in self.observers:
+            observer(email, email.events[-1])
         self._deliveries.announce("email." + event_type, _webhook_data(email, email.events[-1]), now, email_id=email.id)
 
     def _suppress(self, address: str, reason: str, now: float) -> None:
         if self._store.suppression(address) is None:
             number = self._store.next_number("suppression")
-            self._store.save(Suppression(number, address, reason, now))
+            self._store.suppressions.save(Suppression(number, address, reason, now))
 
 
 def _same(entry: Recipient, recipient: str | None) -> bool:

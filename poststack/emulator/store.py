@@ -8,19 +8,28 @@ their events, deliveries and idempotency keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from poststack.emulator import audience
 from poststack.emulator.agenda import Agenda
+from poststack.emulator.codec import email_to_json
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
+from poststack.emulator.tables import Kind, Table
 
-__all__ = ["Contents", "Journal", "Record", "Store"]
+__all__ = ["Contents", "Journal", "Store"]
 
 T = TypeVar("T")
-Record = Email | Delivery | Webhook | Suppression | Template
+R = TypeVar("R")
+
+_WEBHOOKS = Kind("webhook", Webhook, number=lambda webhook: webhook.id)
+_SUPPRESSIONS = Kind(
+    "suppression", Suppression, number=lambda entry: entry.id, keys={"address": lambda entry: entry.email.lower()}
+)
+_TEMPLATES = Kind("template", Template, keys={"id": lambda template: template.id})
 
 # Deliveries belong to their e-mail and go with it; those of `webhooks.test` belong to none and are bounded
 # here.
@@ -33,16 +42,14 @@ class Contents:
 
     emails: list[Email] = field(default_factory=list[Email])
     deliveries: list[Delivery] = field(default_factory=list[Delivery])
-    webhooks: list[Webhook] = field(default_factory=list[Webhook])
-    suppressions: list[Suppression] = field(default_factory=list[Suppression])
-    templates: list[Template] = field(default_factory=list[Template])
+    records: Mapping[str, list[Any]] = field(default_factory=dict[str, "list[Any]"])
 
 
 class Journal(Protocol):
     """Where changes go to survive a restart."""
 
-    def load(self) -> Contents:
-        """Return what earlier runs left."""
+    def load(self, kinds: Iterable[Kind[Any]]) -> Contents:
+        """Return what earlier runs left: e-mails, deliveries, and records of these kinds by the name of the kind."""
         ...
 
     def highest(self) -> dict[str, int]:
@@ -53,11 +60,11 @@ class Journal(Protocol):
         """Keep the message of a new e-mail, which never changes."""
         ...
 
-    def changed(self, record: Record) -> None:
-        """Keep the present state of a record."""
+    def changed(self, kind: str, number: int, content: Callable[[], Mapping[str, Any]]) -> None:
+        """Keep the state that a record has at the next commit."""
         ...
 
-    def removed(self, record: Record) -> None:
+    def removed(self, kind: str, number: int) -> None:
         """Forget a record."""
         ...
 
@@ -71,7 +78,7 @@ class Journal(Protocol):
 
 
 class Store:
-    """The e-mails, deliveries, webhooks, suppressions and templates of one emulator.
+    """The e-mails of one emulator with their deliveries, and a table of everything else.
 
     `revision` grows with every change; a page that shows revision n is up to date while it is still n.
     """
@@ -91,14 +98,19 @@ class Store:
         self._deliveries: dict[int, Delivery] = {}
         self._of_email: dict[str | None, dict[int, Delivery]] = {}
         self._of_webhook: dict[int, dict[int, Delivery]] = {}
-        self._webhooks: dict[int, Webhook] = {}
-        self._suppressions: dict[str, Suppression] = {}
-        self._templates: dict[str, Template] = {}
         self._highest: dict[str, int] = {}
+        self._tables: list[tuple[Kind[Any], Table[Any]]] = []
         self.email_agenda: Agenda = Agenda()
         self.delivery_agenda: Agenda = Agenda()
+        self.webhooks: Table[Webhook] = self._table(_WEBHOOKS)
+        self.suppressions: Table[Suppression] = self._table(_SUPPRESSIONS)
+        self.templates: Table[Template] = self._table(_TEMPLATES)
+        self.contacts: Table[audience.Contact] = self._table(audience.CONTACTS)
+        self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
+        self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
+        self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
         if journal is not None:
-            self._restore(journal.load())
+            self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())
             self._trim()
             journal.commit(self._highest)
@@ -144,7 +156,7 @@ class Store:
         self._index_email(email)
         if self._journal is not None:
             self._journal.added(email)
-        self._changed(email)
+        self.save(email)
         self._trim()
 
     def remove_email(self, email: Email) -> None:
@@ -158,7 +170,7 @@ class Store:
         self.unread -= email.unread
         self.bytes -= email.message.size
         self.email_agenda.put(email.number, None)
-        self._removed(email)
+        self.removed("email", email.number)
 
     # Webhook deliveries, newest first
 
@@ -177,7 +189,7 @@ class Store:
     def add_delivery(self, delivery: Delivery) -> None:
         """Keep a new delivery."""
         self._index_delivery(delivery)
-        self._changed(delivery)
+        self.save(delivery)
         unbound = self._of_email.get(None, {})
         while len(unbound) > _MAX_TEST_DELIVERIES:
             self.remove_delivery(next(iter(unbound.values())))
@@ -188,51 +200,18 @@ class Store:
         self._of_email[delivery.email_id].pop(delivery.id)
         self._of_webhook[delivery.webhook_id].pop(delivery.id)
         self.delivery_agenda.put(delivery.id, None)
-        self._removed(delivery)
-
-    # Webhooks, suppressions and templates
-
-    def webhooks(self) -> list[Webhook]:
-        """Return all webhooks, oldest first."""
-        return list(self._webhooks.values())
-
-    def webhook(self, webhook_id: int) -> Webhook | None:
-        """Return the webhook with this id."""
-        return self._webhooks.get(webhook_id)
+        self.removed("delivery", delivery.id)
 
     def remove_webhook(self, webhook: Webhook) -> None:
         """Forget a webhook with its deliveries."""
         for delivery in self.deliveries_of_webhook(webhook.id):
             self.remove_delivery(delivery)
         self._of_webhook.pop(webhook.id, None)
-        del self._webhooks[webhook.id]
-        self._removed(webhook)
-
-    def suppressions(self) -> list[Suppression]:
-        """Return all suppressions, newest first."""
-        return list(reversed(self._suppressions.values()))
+        self.webhooks.remove(webhook)
 
     def suppression(self, address: str) -> Suppression | None:
         """Return the suppression of this address, whose case does not matter."""
-        return self._suppressions.get(address.lower())
-
-    def remove_suppression(self, suppression: Suppression) -> None:
-        """Forget a suppression, so that the address gets mail again."""
-        del self._suppressions[suppression.email.lower()]
-        self._removed(suppression)
-
-    def templates(self) -> list[Template]:
-        """Return all templates, newest first."""
-        return list(reversed(self._templates.values()))
-
-    def template(self, template_id: str) -> Template | None:
-        """Return the template with this `tpl_…` id."""
-        return self._templates.get(template_id)
-
-    def remove_template(self, template: Template) -> None:
-        """Forget a template."""
-        del self._templates[template.id]
-        self._removed(template)
+        return self.suppressions.find("address", address.lower())
 
     # All kinds
 
@@ -241,42 +220,35 @@ class Store:
         self._highest[kind] = self._highest.get(kind, 0) + 1
         return self._highest[kind]
 
-    def save(self, record: Record) -> None:
-        """Keep a new webhook, suppression or template, or the present state of any record."""
+    def save(self, record: Email | Delivery) -> None:
+        """Keep the present state of an e-mail or a delivery."""
         if isinstance(record, Email):
             self.email_agenda.put(record.number, record.next_step_at)
-        elif isinstance(record, Delivery):
-            self.delivery_agenda.put(record.id, record.next_attempt_at)
-        elif isinstance(record, Webhook):
-            self._webhooks[record.id] = record
-        elif isinstance(record, Suppression):
-            self._suppressions[record.email.lower()] = record
+            self.changed("email", record.number, lambda: email_to_json(record))
         else:
-            self._templates[record.id] = record
-        self._changed(record)
+            self.delivery_agenda.put(record.id, record.next_attempt_at)
+            self.changed("delivery", record.id, lambda: asdict(record))
 
     def set_unread(self, email: Email, unread: bool) -> None:
         """Mark an e-mail as unread or read."""
         if email.unread != unread:
             email.unread = unread
             self.unread += 1 if unread else -1
-            self._changed(email)
+            self.save(email)
 
     def next_due(self) -> float | None:
-        """Return when the next e-mail or delivery has something to do."""
-        firsts = (self.email_agenda.first(), self.delivery_agenda.first())
-        return min((first[0] for first in firsts if first is not None), default=None)
+        """Return when something is to happen next to any record."""
+        agendas = [self.email_agenda, self.delivery_agenda, *(table.agenda for _, table in self._tables)]
+        return min((first[0] for agenda in agendas if (first := agenda.first()) is not None), default=None)
 
     def clear(self) -> None:
         """Forget everything; numbers are not used again."""
         for email in self.accepted():
             self.remove_email(email)
-        for webhook in self.webhooks():
+        for webhook in self.webhooks.all():
             self.remove_webhook(webhook)
-        for suppression in self.suppressions():
-            self.remove_suppression(suppression)
-        for template in self.templates():
-            self.remove_template(template)
+        for _, table in self._tables:
+            table.clear()
 
     def commit(self) -> None:
         """Make the changes since the last call permanent, together."""
@@ -289,15 +261,22 @@ class Store:
         if self._journal is not None:
             self._journal.close()
 
-    def _changed(self, record: Record) -> None:
+    def changed(self, kind: str, number: int, content: Callable[[], Mapping[str, Any]]) -> None:
+        """Note that a record is new or another now; `content` is its JSON when it is asked for."""
         self.revision += 1
         if self._journal is not None:
-            self._journal.changed(record)
+            self._journal.changed(kind, number, content)
 
-    def _removed(self, record: Record) -> None:
+    def removed(self, kind: str, number: int) -> None:
+        """Note that a record is gone."""
         self.revision += 1
         if self._journal is not None:
-            self._journal.removed(record)
+            self._journal.removed(kind, number)
+
+    def _table(self, kind: Kind[R]) -> Table[R]:
+        table = Table(kind, self)
+        self._tables.append((kind, table))
+        return table
 
     def _trim(self) -> None:
         while len(self._emails) > self._max_emails or (self.bytes > self._max_bytes and len(self._emails) > 1):
@@ -323,9 +302,8 @@ class Store:
             self._index_email(email)
         for delivery in contents.deliveries:
             self._index_delivery(delivery)
-        self._webhooks = {webhook.id: webhook for webhook in contents.webhooks}
-        self._suppressions = {entry.email.lower(): entry for entry in contents.suppressions}
-        self._templates = {template.id: template for template in contents.templates}
+        for kind, table in self._tables:
+            table.restore(contents.records[kind.name])
 
     @staticmethod
     def _page(items: Iterable[T] | Iterator[T], total: int, page: int, per_page: int) -> Page[T]:

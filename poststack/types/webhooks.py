@@ -31,6 +31,8 @@ class Webhook(TypedDict):
     consecutiveFailures: int
     disabledAt: str | None
     disabledReason: str | None
+    description: NotRequired[str | None]
+    """Accepted with `create`; whether the API shows it is not documented."""
     lastDeliveryAt: NotRequired[str | None]
     """In lists only, like the one below."""
     lastDeliveryStatus: NotRequired[int | str | None]

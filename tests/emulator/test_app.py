@@ -98,7 +98,7 @@ def test_a_webhook_that_cannot_be_called_is_a_failed_attempt() -> None:
                 url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
                 state.emulator.add_webhook(url, ["email.sent"], state.now())
                 await browser.post("/emails", json=EMAIL, headers=HEADERS)
-                await settled(lambda: state.store.webhooks()[0].consecutive_failures == 1)
+                await settled(lambda: state.store.webhooks.all()[0].consecutive_failures == 1)
 
         [delivery] = state.store.deliveries_of_webhook(1)
         assert delivery.attempts[0].error == "No answer within 0.05 seconds."

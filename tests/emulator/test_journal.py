@@ -47,8 +47,8 @@ def test_a_restart_keeps_everything(file: Path) -> None:
 
     assert after.accepted() == before.accepted()
     assert after.deliveries_of_webhook(1) == before.deliveries_of_webhook(1)
-    assert (after.webhooks(), after.templates()) == (before.webhooks(), before.templates())
-    assert after.suppressions() == before.suppressions() != []
+    assert (after.webhooks.all(), after.templates.newest()) == (before.webhooks.all(), before.templates.newest())
+    assert after.suppressions.newest() == before.suppressions.newest() != []
     assert (after.total, after.unread, after.bytes) == (before.total, before.unread, before.bytes)
     assert after.next_due() == before.next_due() is not None
     assert after.email_by_key(True, "single: k") == before.accepted()[0]
@@ -77,7 +77,7 @@ def test_numbers_are_never_used_again(file: Path) -> None:
     again = opened(file)
     again.post("/webhooks", {"url": "http://localhost/", "events": ["*"]})
 
-    assert [webhook.id for webhook in again.emulator.store.webhooks()] == [2]
+    assert [webhook.id for webhook in again.emulator.store.webhooks.all()] == [2]
     assert again.email(again.sent())["id"] == 2
     again.emulator.close()
 

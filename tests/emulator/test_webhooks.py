@@ -35,7 +35,7 @@ def test_the_secret_is_shown_when_it_is_made_and_never_again(app: App) -> None:
     assert made["signingSecret"] != rotated["signingSecret"]
     for reply in (app.get("/webhooks"), app.get("/webhooks/1"), app.get("/_emulator/health")):
         assert "whsec_" not in json.dumps(reply.json)
-    assert "whsec_" not in repr(app.emulator.store.webhook(1))
+    assert "whsec_" not in repr(app.emulator.store.webhooks.get(1))
 
 
 def test_events_are_delivered_to_those_who_want_them(app: App) -> None:

@@ -132,7 +132,7 @@ def test_webhooks_are_created_listed_rotated_tested_and_deleted() -> None:
         app = on(emu)
         url = "https://shop.example.com/webhooks/poststack"
         made = run(app, "webhook", "create", url, "--events", "email.bounced", "--events", "email.failed")
-        (webhook,) = emu.emulator.store.webhooks()
+        (webhook,) = emu.emulator.store.webhooks.all()
         first_secret = webhook.secret
 
         assert made.exit_code == 0
@@ -141,7 +141,7 @@ def test_webhooks_are_created_listed_rotated_tested_and_deleted() -> None:
         assert run(app, "webhook", "list").output == f"{webhook.id}\tactive\t{url}\temail.bounced email.failed\n"
 
         rotated = run(app, "webhook", "rotate", str(webhook.id))
-        (webhook,) = emu.emulator.store.webhooks()
+        (webhook,) = emu.emulator.store.webhooks.all()
         assert webhook.secret != first_secret
         assert webhook.secret in rotated.output.splitlines()
         assert "keep the old one there until" in rotated.output
@@ -149,20 +149,20 @@ def test_webhooks_are_created_listed_rotated_tested_and_deleted() -> None:
 
         assert run(app, "webhook", "test", str(webhook.id)).exit_code == 0
         assert run(app, "webhook", "delete", str(webhook.id), answer="n\n").exit_code == 1
-        assert len(emu.emulator.store.webhooks()) == 1
+        assert len(emu.emulator.store.webhooks.all()) == 1
         assert run(app, "webhook", "delete", str(webhook.id), "--yes").exit_code == 0
-        assert emu.emulator.store.webhooks() == []
+        assert emu.emulator.store.webhooks.all() == []
 
 
 def test_a_script_gets_the_secret_and_nothing_else() -> None:
     with emulator() as emu:
         app = on(emu)
         made = run(app, "webhook", "create", "https://shop.example.com/", "--quiet")
-        (webhook,) = emu.emulator.store.webhooks()
+        (webhook,) = emu.emulator.store.webhooks.all()
 
         assert made.output == webhook.secret + "\n"
         rotated = run(app, "webhook", "rotate", str(webhook.id), "--quiet")
-        assert rotated.output == emu.emulator.store.webhooks()[0].secret + "\n"
+        assert rotated.output == emu.emulator.store.webhooks.all()[0].secret + "\n"
 
 
 def test_a_webhook_needs_a_full_address() -> None:
@@ -171,7 +171,7 @@ def test_a_webhook_needs_a_full_address() -> None:
 
         assert done.exit_code == 1
         assert "full address" in done.output
-        assert emu.emulator.store.webhooks() == []
+        assert emu.emulator.store.webhooks.all() == []
 
 
 def test_a_webhook_that_does_not_exist_is_told_in_words() -> None:

@@ -147,7 +147,7 @@ def _template(backend: Backend, payload: Mapping[str, Any]) -> Template | None:
     template_id = optional_text(payload, "template_id")
     if template_id is None:
         return None
-    template = backend.store.template(template_id)
+    template = backend.store.templates.find("id", template_id)
     if template is None:
         raise unprocessable("Template not found")
     if not template.published:

@@ -20,7 +20,7 @@ _MAX_SUPPRESSIONS = 100_000
 
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    page = slice_page(backend.store.suppressions(), *call.page())
+    page = slice_page(backend.store.suppressions.newest(), *call.page())
     return Reply(200, {"data": [suppression_json(entry) for entry in page.items], "meta": page_json(page)})
 
 
@@ -31,10 +31,10 @@ def _add(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     if reason not in _REASONS:
         raise unprocessable(f"`reason` must be one of {', '.join(_REASONS)}.")
     if backend.store.suppression(address) is None:
-        if len(backend.store.suppressions()) >= _MAX_SUPPRESSIONS:
+        if len(backend.store.suppressions) >= _MAX_SUPPRESSIONS:
             raise unprocessable(f"The emulator keeps at most {_MAX_SUPPRESSIONS} suppressions.")
         number = backend.store.next_number("suppression")
-        backend.store.save(Suppression(number, address, reason, call.now))
+        backend.store.suppressions.save(Suppression(number, address, reason, call.now))
     return Reply(200, {"success": True})
 
 
@@ -42,7 +42,7 @@ def _remove(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     suppression = backend.store.suppression(arguments["email"])
     if suppression is None:
         raise not_found("Suppression")
-    backend.store.remove_suppression(suppression)
+    backend.store.suppressions.remove(suppression)
     return Reply(200, {"success": True})
 
 

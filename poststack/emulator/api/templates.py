@@ -64,7 +64,7 @@ _PRESETS = (
 
 
 def _find(backend: Backend, arguments: Mapping[str, str]) -> Template:
-    template = backend.store.template(arguments["id"])
+    template = backend.store.templates.find("id", arguments["id"])
     if template is None:
         raise not_found("Template")
     return template
@@ -91,12 +91,12 @@ def _builder_type(content: Mapping[str, Any]) -> str:
 
 
 def _keep(backend: Backend, now: float, **fields: Any) -> Template:
-    if len(backend.store.templates()) >= _MAX_TEMPLATES:
+    if len(backend.store.templates) >= _MAX_TEMPLATES:
         raise unprocessable(f"The emulator keeps at most {_MAX_TEMPLATES} templates.")
     template = Template(
         number=backend.store.next_number("template"), id="tpl_" + backend.ids(18), created_at=now, **fields
     )
-    backend.store.save(template)
+    backend.store.templates.save(template)
     return template
 
 
@@ -124,7 +124,7 @@ def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     search, published = call.query.get("search", "").casefold(), call.query.get("published", "").lower()
     found = [
         template
-        for template in backend.store.templates()
+        for template in backend.store.templates.newest()
         if search in f"{template.name}\n{template.subject}".casefold()
         and (published not in {"true", "false"} or template.published == (published == "true"))
     ]
@@ -157,12 +157,12 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     for name, value in changes.items():
         setattr(template, name, value)
     template.version += bool(changes)
-    backend.store.save(template)
+    backend.store.templates.save(template)
     return Reply(200, {"template": template_json(template)})
 
 
 def _delete(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    backend.store.remove_template(_find(backend, arguments))
+    backend.store.templates.remove(_find(backend, arguments))
     return Reply(200, {"success": True})
 
 
@@ -177,7 +177,7 @@ def _unpublish(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Re
 def _set_published(backend: Backend, arguments: Mapping[str, str], *, published: bool) -> Reply:
     template = _find(backend, arguments)
     template.published = published
-    backend.store.save(template)
+    backend.store.templates.save(template)
     return Reply(200, {"template": template_json(template)})
 
 

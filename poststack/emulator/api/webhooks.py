@@ -38,7 +38,7 @@ def add_webhook(
 
     Raises a 422 for what the API would refuse.
     """
-    if len(backend.store.webhooks()) >= _MAX_WEBHOOKS:
+    if len(backend.store.webhooks) >= _MAX_WEBHOOKS:
         raise unprocessable(f"The emulator keeps at most {_MAX_WEBHOOKS} webhooks.")
     webhook = Webhook(
         id=backend.store.next_number("webhook"),
@@ -48,7 +48,7 @@ def add_webhook(
         created_at=now,
         description=description,
     )
-    backend.store.save(webhook)
+    backend.store.webhooks.save(webhook)
     return webhook
 
 
@@ -78,7 +78,7 @@ def _checked_events(events: list[str]) -> list[str]:
 
 def _find(backend: Backend, arguments: Mapping[str, str]) -> Webhook:
     number = arguments["id"]
-    webhook = backend.store.webhook(int(number)) if _is_id(number) else None
+    webhook = backend.store.webhooks.get(int(number)) if _is_id(number) else None
     if webhook is None:
         raise not_found("Webhook")
     return webhook
@@ -104,7 +104,7 @@ def _description(content: Mapping[str, Any]) -> str | None:
 
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    return Reply(200, {"webhooks": [_listed(backend, webhook, call.now) for webhook in backend.store.webhooks()]})
+    return Reply(200, {"webhooks": [_listed(backend, webhook, call.now) for webhook in backend.store.webhooks.all()]})
 
 
 def _listed(backend: Backend, webhook: Webhook, now: float) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
         webhook.consecutive_failures = 0
         webhook.disabled_at = webhook.disabled_reason = None
     webhook.active = webhook.active if enabled is None else enabled
-    backend.store.save(webhook)
+    backend.store.webhooks.save(webhook)
     return Reply(200, {"webhook": webhook_json(webhook, call.now)})
 
 
@@ -157,7 +157,7 @@ def _rotate_secret(backend: Backend, call: Call, arguments: Mapping[str, str]) -
     webhook.previous_secret_expires_at = call.now + hours * 3600 if hours else None
     webhook.secret = _new_secret(backend)
     webhook.secret_rotated_at = call.now
-    backend.store.save(webhook)
+    backend.store.webhooks.save(webhook)
     return Reply(200, {"webhook": webhook_json(webhook, call.now), "signingSecret": webhook.secret})
 
 

@@ -138,8 +138,6 @@ def template_json(template: Template) -> dict[str, Any]:
         "htmlBody": template.html,
         "textBody": template.text,
         "variables": list(template.variables),
-        "builderType": template.builder_type,
-        "builderBlocks": template.builder_blocks,
         "published": template.published,
         "version": template.version,
         "createdAt": iso(template.created_at),

@@ -1,4 +1,4 @@
-"""A client that talks to an emulator of its own."""
+"""A client that talks to an emulator of its own, and holds each answer to its type."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from poststack import AsyncPostStack
 from poststack.testing import EmulatorSession, emulator
+from tests.conforming import checked
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -23,4 +24,4 @@ def emu() -> Iterator[EmulatorSession]:
 
 @pytest.fixture
 def client(emu: EmulatorSession) -> AsyncPostStack:
-    return emu.async_client()
+    return checked(emu.async_client())

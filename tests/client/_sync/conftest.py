@@ -1,5 +1,5 @@
 # Written by tools/unasync.py from tests/client/_async/conftest.py. Do not edit.
-"""A client that talks to an emulator of its own."""
+"""A client that talks to an emulator of its own, and holds each answer to its type."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from poststack import PostStack
 from poststack.testing import EmulatorSession, emulator
+from tests.conforming import checked
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -24,4 +25,4 @@ def emu() -> Iterator[EmulatorSession]:
 
 @pytest.fixture
 def client(emu: EmulatorSession) -> PostStack:
-    return emu.client()
+    return checked(emu.client())

@@ -26,7 +26,7 @@ def test_an_endpoint_is_shown_without_its_secret(site: Site) -> None:
     page = site.get("/inbox/webhooks")
 
     assert "https://a.example/hook active Mine Events email.sent Secret whsec_••••••••" in words(page)
-    assert all(webhook.secret not in page.text for webhook in site.store.webhooks())
+    assert all(webhook.secret not in page.text for webhook in site.store.webhooks.all())
     assert "topsecret" not in page.text
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_replayed_to_a_disabled_webhook(site: Site) -> None:
     site.send()
     site.wait(200_000, 500)
     (first, *_) = site.store.deliveries_of_webhook(1)
-    (webhook,) = site.store.webhooks()
+    (webhook,) = site.store.webhooks.all()
     webhook.active = False
 
     for address in (f"/inbox/deliveries/{first.id}/replay", "/inbox/webhooks/1/replay"):

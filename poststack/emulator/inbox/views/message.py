@@ -111,7 +111,7 @@ class MessagePage:
             events=email.events,
             simulated=list(SIMULATED),
             deliveries=store.deliveries_of_email(email.id),
-            webhooks={webhook.id: webhook for webhook in store.webhooks()},
+            webhooks={webhook.id: webhook for webhook in store.webhooks.all()},
         )
 
 

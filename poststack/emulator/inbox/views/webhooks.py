@@ -46,16 +46,16 @@ class WebhooksPage:
         store = self._state.store
         chosen = request.query_params.get("show", "")
         chosen = chosen if chosen in _FILTERS else ""
-        by_webhook = {webhook.id: store.deliveries_of_webhook(webhook.id) for webhook in store.webhooks()}
+        by_webhook = {webhook.id: store.deliveries_of_webhook(webhook.id) for webhook in store.webhooks.all()}
         deliveries = [delivery for found in by_webhook.values() for delivery in found if chosen in {"", delivery.state}]
         deliveries.sort(key=attrgetter("id"), reverse=True)
         return self._pages.show(
             request,
             "webhooks.html",
-            endpoints=[_endpoint(webhook, by_webhook[webhook.id]) for webhook in store.webhooks()],
+            endpoints=[_endpoint(webhook, by_webhook[webhook.id]) for webhook in store.webhooks.all()],
             deliveries=deliveries[:_SHOWN_DELIVERIES],
             total_deliveries=len(deliveries),
-            webhooks={webhook.id: webhook for webhook in store.webhooks()},
+            webhooks={webhook.id: webhook for webhook in store.webhooks.all()},
             chosen=chosen,
             filters=_FILTERS,
             address=str(request.base_url).rstrip("/"),
@@ -66,7 +66,7 @@ class WebhooksPage:
         delivery = self._state.store.delivery(request.path_params["id"])
         if delivery is None:
             return self._pages.missing(request)
-        webhook = self._state.store.webhook(delivery.webhook_id)
+        webhook = self._state.store.webhooks.get(delivery.webhook_id)
         done = "replayed" if webhook is not None and webhook.active else "webhook-disabled"
         if done == "replayed":
             self._state.replay(delivery.id)
@@ -78,7 +78,7 @@ class WebhooksPage:
         """Send the deliveries again that one endpoint did not take, oldest first, at most a thousand."""
         store = self._state.store
         webhook_id: int = request.path_params["id"]
-        webhook = store.webhook(webhook_id)
+        webhook = store.webhooks.get(webhook_id)
         if webhook is None:
             return self._pages.missing(request)
         if not webhook.active:
