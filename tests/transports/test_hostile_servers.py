@@ -188,11 +188,14 @@ ENDLESS: dict[str, Callable[[Visitor], None]] = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_the_deadline_ends_what_the_server_never_would(flavour: Flavour, name: str) -> None:
-    with serving(ENDLESS[name]) as server:
-        result = outcome(flavour, server.url, timeout=30.0, deadline=0.3, max_retries=1_000_000)
+    for deadline in (0.3, 2.0, 15.0):
+        with serving(ENDLESS[name]) as server:
+            result = outcome(flavour, server.url, timeout=30.0, deadline=deadline, max_retries=1_000_000)
 
-    assert isinstance(result, PostStackError)
-    assert result.transient
+        assert isinstance(result, PostStackError)
+        assert result.transient
+        if server.requests:
+            break  # A busy machine does not come to ask within the shorter ones.
     assert len({request.header("idempotency-key") for request in server.requests}) == 1
 
 
