@@ -10,9 +10,10 @@ from poststack.emulator.api.domains import domain_json, find_domain
 from poststack.emulator.api.fields import boolean, texts
 from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
+from poststack.emulator.control import PREFIX
 from poststack.emulator.domains import PURPOSES
 
-__all__ = ["routes"]
+__all__ = ["ROUTES"]
 
 
 def _set_dns(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
@@ -25,6 +26,4 @@ def _set_dns(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
     return Reply(200, {"domain": domain_json(domain), "unpublished": missing, "readable": domain.dns_readable})
 
 
-def routes(prefix: str) -> tuple[Route, ...]:
-    """Return the routes below this path."""
-    return (Route("PUT", prefix + "/domains/{id}/dns", _set_dns),)
+ROUTES = (Route("PUT", PREFIX + "/domains/{id}/dns", _set_dns),)

@@ -14,34 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poststack.emulator import control, control_domains
-from poststack.emulator.api import (
-    api_keys,
-    broadcast_figures,
-    broadcasts,
-    contact_import,
-    contact_properties,
-    contacts,
-    domains,
-    emails,
-    not_simulated,
-    segments,
-    signup_forms,
-    subscription_topics,
-    suppressions,
-    templates,
-    webhooks,
-)
+from poststack.emulator import control, control_inbound, reception
+from poststack.emulator.api import webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
-from poststack.emulator.api.routes import Router
 from poststack.emulator.backend import Backend
 from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.faults import Fault
 from poststack.emulator.ids import IdSource, random_ids
+from poststack.emulator.inbound import InboundEmail
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Attempt, Email, EventType, Webhook
+from poststack.emulator.routers import API, CONTROL
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Journal, Store
 from poststack.transports.base import HttpRequest, HttpResponse
@@ -50,27 +35,6 @@ from poststack.types import DnsPurpose
 __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
 _logger = logging.getLogger("poststack.emulator")
-
-_API = Router(
-    (
-        *api_keys.ROUTES,
-        *domains.ROUTES,
-        *broadcast_figures.ROUTES,
-        *broadcasts.ROUTES,
-        *emails.ROUTES,
-        *contacts.ROUTES,
-        *contact_import.ROUTES,
-        *contact_properties.ROUTES,
-        *signup_forms.ROUTES,
-        *subscription_topics.ROUTES,
-        *segments.ROUTES,
-        *suppressions.ROUTES,
-        *templates.ROUTES,
-        *webhooks.ROUTES,
-        *not_simulated.ROUTES,
-    )
-)
-_CONTROL = Router((*control.ROUTES, *control_domains.routes(control.PREFIX)))
 
 
 @dataclass(frozen=True)
@@ -233,6 +197,37 @@ class Emulator:
                 self.store.remove_email(email)
             return len(found)
 
+    def receive(
+        self, mail: bytes | Mapping[str, Any], now: float, *, recipients: Sequence[str] = ()
+    ) -> list[InboundEmail]:
+        """Let a mail come in, as bytes or as `POST /_emulator/inbound` takes it; return a record for each recipient.
+
+        `recipients` get it whatever its headers say. Raises `ValueError` for what is no mail, or is for nobody here.
+        """
+        with self._changing():
+            try:
+                return control_inbound.take_in(self._backend, mail, list(recipients), now)
+            except RefusalError as refusal:
+                raise ValueError(refusal.error) from refusal
+
+    def set_inbound_unread(self, number: int, unread: bool) -> None:
+        """Mark a received mail as read or unread. Raises `KeyError` for an unknown number."""
+        with self._changing():
+            email = self._known_inbound(number)
+            if email.unread != unread:
+                email.unread = unread
+                self.store.inbound_emails.save(email)
+
+    def delete_inbound(self, number: int) -> None:
+        """Delete a received mail with its files and deliveries. Raises `KeyError` for an unknown number."""
+        with self._changing():
+            reception.remove(self.store, self._known_inbound(number))
+
+    def delete_all_inbound(self) -> int:
+        """Delete all received mails; return how many."""
+        with self._changing():
+            return reception.remove_all(self.store)
+
     def replay(self, delivery_id: int, now: float) -> None:
         """Send a webhook delivery again. Raises `KeyError` for an unknown id."""
         with self._changing():
@@ -335,7 +330,7 @@ class Emulator:
                 listener()
 
     def _api(self, call: Call, headers: dict[str, str]) -> Reply:
-        found = _API.find(call)
+        found = API.find(call)
         if found is None:
             raise not_found("Route")
         route, arguments = found
@@ -347,7 +342,7 @@ class Emulator:
         return route.handler(self._backend, dataclasses.replace(call, caller=caller), arguments)
 
     def _control(self, call: Call) -> Reply:
-        found = _CONTROL.find(call)
+        found = CONTROL.find(call)
         if found is None:
             raise not_found("Route")
         route, arguments = found
@@ -367,6 +362,12 @@ class Emulator:
         email = self.store.email(email_id)
         if email is None:
             raise KeyError(email_id)
+        return email
+
+    def _known_inbound(self, number: int) -> InboundEmail:
+        email = self.store.inbound_emails.get(number)
+        if email is None:
+            raise KeyError(number)
         return email
 
     def _request_id(self) -> str:

@@ -272,6 +272,7 @@ class Delivery:
     body: str = field(repr=False)
     created_at: float
     email_id: str | None = None
+    inbound_id: int | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     failures: int = 0
     next_attempt_at: float | None = None

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import api_keys, audience, broadcasts, domains
+from poststack.emulator import api_keys, audience, broadcasts, domains, inbound
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
@@ -33,8 +33,8 @@ _SUPPRESSIONS = Kind(
 )
 _TEMPLATES = Kind("template", Template, keys={"id": lambda template: template.id})
 
-# Deliveries belong to their e-mail and go with it; those about contacts and those of `webhooks.test` belong to none and
-# are bounded here: by one for each row of the largest import.
+# Deliveries belong to their e-mail and go with it; those about contacts, domains and received mail, and those of
+# `webhooks.test`, belong to none and are bounded here: by one for each row of the largest import.
 _MAX_UNBOUND_DELIVERIES = 10_000
 
 
@@ -118,6 +118,8 @@ class Store:
         self.domains: Table[domains.Domain] = self._table(domains.DOMAINS)
         self.removed_domains: Table[domains.RemovedDomain] = self._table(domains.REMOVED_DOMAINS)
         self.api_keys: Table[api_keys.ApiKey] = self._table(api_keys.API_KEYS)
+        self.inbound_emails: Table[inbound.InboundEmail] = self._table(inbound.INBOUND_EMAILS)
+        self.inbound_files: Table[inbound.InboundFile] = self._table(inbound.INBOUND_FILES)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())
@@ -187,9 +189,13 @@ class Store:
         """Return the delivery with this id."""
         return self._deliveries.get(delivery_id)
 
-    def deliveries_of_email(self, email_id: str) -> list[Delivery]:
-        """Return the deliveries of the events of one e-mail, newest first."""
+    def deliveries_of_email(self, email_id: str | None) -> list[Delivery]:
+        """Return the deliveries of the events of one e-mail, with `None` those of no e-mail sent, newest first."""
         return list(reversed(self._of_email.get(email_id, {}).values()))
+
+    def deliveries_of_inbound(self, number: int) -> list[Delivery]:
+        """Return the deliveries of the arrival of one received mail, newest first."""
+        return [delivery for delivery in self.deliveries_of_email(None) if delivery.inbound_id == number]
 
     def deliveries_of_webhook(self, webhook_id: int) -> list[Delivery]:
         """Return the deliveries to one webhook, newest first."""

@@ -183,7 +183,7 @@ ROUTES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(ROUTES, CONTENT, st.sampled_from([0, 1, 4_000, 700_000])), max_size=8))
 def test_whatever_is_asked_is_answered_and_every_answer_fits_the_state(steps: list[Any]) -> None:
     app = App()

@@ -20,6 +20,8 @@ __all__ = ["ROUTES"]
 
 _MAX_KEYS = 1_000
 _MAX_NAME = 200
+_PERMISSIONS: tuple[ApiKeyPermission, ...] = get_args(ApiKeyPermission)
+_MODES: tuple[ApiKeyMode, ...] = get_args(ApiKeyMode)
 
 
 def _json(key: ApiKey) -> ApiKeyJson:
@@ -53,7 +55,7 @@ def _name(content: Mapping[str, Any]) -> str:
 
 def _permission(content: Mapping[str, Any]) -> ApiKeyPermission:
     given = required_text(content, "permission")
-    for permission in get_args(ApiKeyPermission):
+    for permission in _PERMISSIONS:
         if given == permission:
             return permission
     raise unprocessable("`permission` must be full_access or sending_access.")
@@ -61,7 +63,7 @@ def _permission(content: Mapping[str, Any]) -> ApiKeyPermission:
 
 def _mode(content: Mapping[str, Any]) -> ApiKeyMode:
     given = optional_text(content, "mode")
-    for mode in get_args(ApiKeyMode):
+    for mode in _MODES:
         if given == mode:
             return mode
     if given is None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from poststack.emulator.backend import Backend
     from poststack.emulator.domains import Domain
 
-__all__ = ["canonical", "compose", "without_suppressed"]
+__all__ = ["attachments_of", "canonical", "compose", "headers_of", "without_suppressed"]
 
 _MIB = 1024 * 1024
 # The API says 10 MB and 25 MB of decoded bytes; the larger reading of MB is the one accepted here.
@@ -66,7 +66,7 @@ def compose(
     cc, bcc = (address_list(payload, name, limit) for name in ("cc", "bcc"))
     subject, html, text, template = _content(backend, payload)
     track_opens, track_clicks = _tracking(payload, domain)
-    attachments = _attachments(payload)
+    attachments = attachments_of(payload)
     shown = _without_files(payload)
     _check_signature(payload)
     return Message(
@@ -78,7 +78,7 @@ def compose(
         subject=subject,
         html=html,
         text=text,
-        headers=_headers(payload),
+        headers=headers_of(payload),
         tags=_tags(payload),
         attachments=attachments,
         template_id=None if template is None else template.id,
@@ -167,7 +167,8 @@ def _template(backend: Backend, payload: Mapping[str, Any]) -> Template | None:
     return template
 
 
-def _headers(payload: Mapping[str, Any]) -> dict[str, str]:
+def headers_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """Read `headers`. Raises a 422 for names that are none, and values that could start another header."""
     headers = texts_by_name(payload, "headers")
     if len(headers) > _MAX_HEADERS:
         raise unprocessable(f"`headers` holds more than {_MAX_HEADERS} headers.")
@@ -185,7 +186,8 @@ def _tags(payload: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(one_line(tag, "tags") for tag in tags)
 
 
-def _attachments(payload: Mapping[str, Any]) -> tuple[Attachment, ...]:
+def attachments_of(payload: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """Read `attachments`, decoded. Raises a 422 for what is no base64, and for more than the API takes."""
     entries = payload.get("attachments")
     if entries is None:
         return ()

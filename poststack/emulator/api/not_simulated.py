@@ -31,13 +31,6 @@ GET /mailboxes/unread-summary
 GET /mailboxes/{id}/shares
 POST /mailboxes/{id}/shares
 DELETE /mailboxes/{id}/shares/{target}
-GET /inbound
-GET /inbound/{id}
-GET /inbound/{id}/attachments
-GET /inbound/{id}/attachments/{attachment}
-POST /inbound/{id}/draft-reply
-POST /inbound/{id}/reply
-POST /inbound/{id}/forward
 GET /workflows
 POST /workflows
 GET /workflows/{id}
@@ -50,8 +43,6 @@ POST /workflows/{id}/activate
 POST /workflows/{id}/pause
 POST /workflows/{id}/trigger
 POST /workflows/events
-POST /email-validations
-POST /email-validations/batch
 GET /notification-channels
 POST /notification-channels
 GET /notification-channels/{id}

@@ -41,6 +41,14 @@ async def refusal(method: Any, *arguments: Any, **options: Any) -> tuple[int, st
     return caught.value.status_code, caught.value.error
 
 
+async def answered(method: Any, *arguments: Any) -> int:
+    try:
+        await method(*arguments)
+    except PostStackError as error:
+        return error.status_code
+    return 200
+
+
 async def test_a_key_is_shown_once(client: AsyncPostStack) -> None:
     key = await made(client)
 
@@ -166,6 +174,41 @@ async def test_a_key_for_a_domain_previews_from_there_only_and_makes_no_key_for_
     assert (await refusal(admin.emails.spam_preview, preview))[0] == 403
     assert (await refusal(made, admin))[0] == 403
     assert (await made(admin, domain_id=str(number))).get("domainId") == number
+
+
+async def test_a_key_for_a_domain_answers_and_broadcasts_from_there_only(
+    client: AsyncPostStack, emu: EmulatorSession
+) -> None:
+    number = await verified(client, emu, "shop.example")
+    admin = using(emu, await made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    mail = emu.receive(from_="ada@example.com", to="help@shop.example", subject="Help", text="Please")
+    segment = (await admin.segments.create({"name": "All"}))["segment"]["publicId"]
+
+    forward: Any = {"to": ["b@example.com"]}
+    draft: Any = {"segment_id": segment, "subject": "s", "text": "t"}
+    for sender, status in (("a@other.example", 403), ("a@shop.example", 200)):
+        assert await answered(admin.inbound_emails.reply, mail, {"from": sender, "text": "Yes"}) == status
+        assert await answered(admin.inbound_emails.forward, mail, {"from": sender, **forward}) == status
+        assert await answered(admin.broadcasts.create, {"from": sender, **draft}) == status
+
+    assert {email.from_ for email in emu.sent} == {"a@shop.example"}
+
+
+async def test_a_key_for_a_domain_does_not_send_a_broadcast_of_another(
+    client: AsyncPostStack, emu: EmulatorSession
+) -> None:
+    number = await verified(client, emu, "shop.example")
+    admin = using(emu, await made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    contact = (await client.contacts.create({"email": "ada@example.com"}))["contact"]["publicId"]
+    segment = (await client.segments.create({"name": "All"}))["segment"]["publicId"]
+    await client.segments.add_contacts(segment, {"contact_ids": [contact]})
+    draft: Any = {"segment_id": segment, "from": "a@other.example", "subject": "s", "text": "t"}
+    broadcast = (await client.broadcasts.create(draft))["broadcast"]["publicId"]
+
+    assert await answered(admin.broadcasts.send, broadcast) == 403
+    assert await answered(admin.broadcasts.send_test, broadcast, {"email": "b@example.com"}) == 403
+    emu.clock.advance(60)
+    assert emu.sent == []
 
 
 async def test_a_key_for_a_domain_is_not_told_of_another_domains_email(
