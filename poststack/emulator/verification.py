@@ -131,7 +131,10 @@ class Domains:
                 # An earlier run had other settings.
                 self._store.domains.remove(domain)
         for name in names:
-            domain = self._store.domains.find("name", name) or self.new(name, now)
+            domain = self._store.domains.find("name", name)
+            if domain is None:
+                domain = self.new(name, now)
+                domain.inbound_enabled = True
             domain.unpublished, domain.of_settings = [], True
             domain.seen = [record["purpose"] for record in dns_records(domain) if record["purpose"] != "dkim_rotation"]
             domain.status, domain.verified_at = "verified", domain.verified_at or now
