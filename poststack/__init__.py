@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from poststack.bulk import BulkProgress, BulkResult
     from poststack.errors import (
         APIError,
+        EmailStatusError,
+        EmailWaitError,
+        EmailWaitTimeoutError,
         HeldBackError,
         OutcomeUnknownError,
         PostStackConnectionError,
@@ -33,12 +36,16 @@ if TYPE_CHECKING:
         WebhookSignatureError,
     )
     from poststack.events import WebhookEvent
+    from poststack.response import RateLimit, Response
 
 __all__ = [
     "APIError",
     "AsyncPostStack",
     "BulkProgress",
     "BulkResult",
+    "EmailStatusError",
+    "EmailWaitError",
+    "EmailWaitTimeoutError",
     "HeldBackError",
     "OutcomeUnknownError",
     "PostStack",
@@ -46,6 +53,8 @@ __all__ = [
     "PostStackError",
     "PostStackResponseError",
     "PostStackTimeoutError",
+    "RateLimit",
+    "Response",
     "WebhookEvent",
     "WebhookSignatureError",
     "__version__",
@@ -63,6 +72,9 @@ _HOMES = {
     "AsyncPostStack": "poststack._async.client",
     "BulkProgress": "poststack.bulk",
     "BulkResult": "poststack.bulk",
+    "EmailStatusError": "poststack.errors",
+    "EmailWaitError": "poststack.errors",
+    "EmailWaitTimeoutError": "poststack.errors",
     "HeldBackError": "poststack.errors",
     "OutcomeUnknownError": "poststack.errors",
     "PostStack": "poststack._sync.client",
@@ -70,6 +82,8 @@ _HOMES = {
     "PostStackError": "poststack.errors",
     "PostStackResponseError": "poststack.errors",
     "PostStackTimeoutError": "poststack.errors",
+    "RateLimit": "poststack.response",
+    "Response": "poststack.response",
     "WebhookEvent": "poststack.events",
     "WebhookSignatureError": "poststack.errors",
     "checked_email": "poststack._checks",

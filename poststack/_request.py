@@ -8,6 +8,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from poststack._saving import FileSink
+
 __all__ = ["NO_BODY", "Encoded", "Listing", "Request", "segment"]
 
 Answer = TypeVar("Answer")
@@ -30,10 +32,11 @@ class Request(Generic[Answer]):
     """What to call, and the type that the API promises in return.
 
     `returns` decides how the answer is decoded: a TypedDict for a JSON object with at least its required keys,
-    `str` for text, `bytes` for the raw body.
+    `str` for text, `bytes` for the raw body. `repeatable` is false for what would be done twice: it has an e-mail go
+    out, and the API honours no idempotency key there. A body that is promised as `bytes` may go into a `sink` instead.
     """
 
-    __slots__ = ("body", "in_doubt", "method", "path", "query", "returns")
+    __slots__ = ("attempts", "body", "in_doubt", "method", "path", "query", "repeatable", "returns", "sink")
 
     # Not a dataclass: one is made for every e-mail, and a frozen dataclass takes three times as long to build.
     def __init__(
@@ -44,14 +47,21 @@ class Request(Generic[Answer]):
         *,
         body: object = NO_BODY,
         query: Mapping[str, object] | None = None,
+        repeatable: bool = True,
+        sink: FileSink | None = None,
     ) -> None:
         self.method: str = method
         self.path: str = path
         self.returns: type[Answer] = returns
         self.body: object = body
         self.query: Mapping[str, object] | None = query
+        self.repeatable: bool = repeatable
+        self.sink: FileSink | None = sink
+        # What the session says once there is an answer.
         self.in_doubt: bool = False
-        """Whether an attempt before the one that was answered may have taken effect. The session says so."""
+        """Whether an attempt before the one that was answered may have taken effect."""
+        self.attempts: int = 0
+        """How many attempts were made, that one included."""
 
     @property
     def group(self) -> str:

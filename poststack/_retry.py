@@ -9,6 +9,9 @@ The rules are those of the published SDK, measured case by case (poststack-api Â
     429 with neither               retried after a random backoff (a proxy's page, say)
     a Retry-After over 60 s        not retried: the caller should not be held that long
     everything else                not retried
+
+One rule is our own, and goes before them: a call that the API would do twice, such as a reply to a received e-mail, is
+not retried once an attempt may have taken effect. Of 408 and 429 we know that none did.
 """
 
 from __future__ import annotations
@@ -35,13 +38,16 @@ class RetryPolicy(NamedTuple):
     max_retries: int = 3
 
     def delay_before_retry(
-        self, error: PostStackError, failed_attempts: int, random: Callable[[], float]
+        self, error: PostStackError, failed_attempts: int, random: Callable[[], float], *, repeatable: bool = True
     ) -> float | None:
         """Return how long to wait before the next attempt, or `None` to give up.
 
-        `failed_attempts` counts from 1; `random` returns a float in [0, 1).
+        `failed_attempts` counts from 1; `random` returns a float in [0, 1). `repeatable` is false for a call that may
+        be repeated only while none of its attempts can have taken effect.
         """
         if failed_attempts > self.max_retries or not _may_be_repeated(error):
+            return None
+        if error.may_have_taken_effect and not repeatable:
             return None
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= LONGEST_RETRY_AFTER else None

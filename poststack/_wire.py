@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Headers",
     "decode",
+    "doubt",
     "encode_body",
     "error_from",
     "header_key",
@@ -39,6 +40,15 @@ Answer = TypeVar("Answer")
 
 DOUBT: Final = "The call may have taken effect; repeat an e-mail only with the same idempotency_key."
 """What is said of a call without a clear answer."""
+UNREPEATED: Final = (
+    "The call may have taken effect. It was not repeated, because the API could do it twice; look there before you do."
+)
+"""What is said of one that could be done twice."""
+HALF: Final = (
+    "A part of it is in the file, which cannot be put back to where it was, so it was not fetched again. Give a path, "
+    "or a file that can seek."
+)
+"""What is said of a download."""
 UNSENT: Final = "Nothing was sent; the call can be repeated later."
 """What is said of a call that reached nobody."""
 USER_AGENT: Final = f"PostStack-Python-SDK/{__version__}"
@@ -109,6 +119,11 @@ def target(request: Request[Any]) -> str:
     return f"{request.path}?{urlencode(query)}" if query else request.path
 
 
+def doubt(request: Request[Any]) -> str:
+    """Return what to say when nobody knows whether a call has taken effect."""
+    return DOUBT if request.repeatable else UNREPEATED
+
+
 def decode(request: Request[Answer], response: HttpResponse) -> Answer:
     """Return the body of a successful answer as the promised type, or raise `PostStackResponseError`."""
     if request.returns is bytes:
@@ -117,13 +132,13 @@ def decode(request: Request[Answer], response: HttpResponse) -> Answer:
         try:
             return cast("Answer", response.body.decode())
         except UnicodeDecodeError:
-            raise _response_error(response, "text in UTF-8 was promised") from None
+            raise _response_error(request, response, "text in UTF-8 was promised") from None
     value = _json(response.body)
     if not isinstance(value, dict):
-        raise _response_error(response, "a JSON object was promised")
+        raise _response_error(request, response, "a JSON object was promised")
     missing = sorted(_required_keys(cast("Hashable", request.returns)) - value.keys())
     if missing:
-        raise _response_error(response, f"{', '.join(map(repr, missing))} was promised and is missing")
+        raise _response_error(request, response, f"{', '.join(map(repr, missing))} was promised and is missing")
     return cast("Answer", value)
 
 
@@ -177,10 +192,10 @@ def _json(body: bytes) -> object:
         return None
 
 
-def _response_error(response: HttpResponse, problem: str) -> PostStackResponseError:
+def _response_error(request: Request[Any], response: HttpResponse, problem: str) -> PostStackResponseError:
     return PostStackResponseError(
         response.status,
-        f"The API answered {response.status} with something it does not promise: {problem}. {DOUBT}",
+        f"The API answered {response.status} with something it does not promise: {problem}. {doubt(request)}",
         request_id=response.headers.get("x-request-id"),
         headers=response.headers,
     )

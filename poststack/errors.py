@@ -7,6 +7,9 @@
     │   ├── PostStackResponseError        an answer, but not one that the API promises
     │   ├── HeldBackError                 a limit of calls a second would hold it back beyond its deadline; not called
     │   └── OutcomeUnknownError           another provider's: it may have been sent, and repeating it could double it
+    ├── EmailWaitError                    emails.wait_until: no call failed, but the e-mail has no status it waits for
+    │   ├── EmailStatusError              and never will: it has one after which none of them comes
+    │   └── EmailWaitTimeoutError         nor had it before the deadline; a TimeoutError, too
     └── ValueError                        wrong arguments, raised before anything is sent
         └── WebhookSignatureError         a webhook call whose signature does not match; never trust its body
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "EmailStatusError",
+    "EmailWaitError",
+    "EmailWaitTimeoutError",
     "HeldBackError",
     "OutcomeUnknownError",
     "PostStackConnectionError",
@@ -161,6 +167,31 @@ class OutcomeUnknownError(PostStackError):
 
     def _leaves_doubt(self) -> bool:
         return True
+
+
+class EmailWaitError(Exception):
+    """`emails.wait_until` ended without a status that it waits for.
+
+    No `PostStackError`: every call succeeded, so there is nothing about one to read here, and nothing to repeat.
+    `email_id` is the e-mail's, `status` the last one that was seen of it, `None` when no answer came in time.
+    """
+
+    def __init__(self, text: str, email_id: str, status: str | None) -> None:
+        # All of them are `args`, as those of `PostStackError` are.
+        super().__init__(text, email_id, status)
+        self.email_id: str = email_id
+        self.status: str | None = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class EmailStatusError(EmailWaitError):
+    """The e-mail has a status after which none of those waited for comes. Waiting longer does not help."""
+
+
+class EmailWaitTimeoutError(EmailWaitError, TimeoutError):
+    """The e-mail had none of the statuses before the deadline. Nothing is wrong with it: wait again, or ask later."""
 
 
 class WebhookSignatureError(ValueError):

@@ -109,3 +109,42 @@ class AnsweringTransport:
 
     async def aclose(self) -> None:
         pass
+
+
+class FeedingTransport:
+    """Gives the pieces of one download after another to the request's sink; an exception cuts it off."""
+
+    def __init__(self, *downloads: list[bytes | Exception]) -> None:
+        self._downloads = list(downloads)
+        self.clock = FakeClock()
+        self.requests: list[HttpRequest] = []
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        self.requests.append(request)
+        assert request.sink is not None
+        for piece in self._downloads.pop(0):
+            if isinstance(piece, Exception):
+                raise piece
+            try:
+                request.sink.write(piece)
+            except Exception as error:
+                raise TransportError("OSError: something about a socket, perhaps") from error
+        return HttpResponse(200, {})
+
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        self.requests.append(request)
+        assert request.sink is not None
+        for piece in self._downloads.pop(0):
+            if isinstance(piece, Exception):
+                raise piece
+            try:
+                await request.sink.awrite(piece)
+            except Exception as error:
+                raise TransportError("OSError: something about a socket, perhaps") from error
+        return HttpResponse(200, {})
+
+    def close(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass

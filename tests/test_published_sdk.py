@@ -29,10 +29,10 @@ GROUPS = list(dict.fromkeys(call.method.split(".")[0] for call in CALLS))
 # What the published SDK does not have.
 OURS = {
     "broadcasts": {"iterate"},
-    "contacts": {"iterate"},
+    "contacts": {"iterate", "save_csv"},
     "domains": {"iterate_dmarc_reports"},
-    "emails": {"iterate", "send_many"},
-    "inbound_emails": {"iterate"},
+    "emails": {"iterate", "send_many", "wait_until"},
+    "inbound_emails": {"iterate", "save_attachment"},
     "mailboxes": {"iterate", "iterate_aliases"},
     "notification_channels": {"iterate_deliveries"},
     "segments": {"iterate_members"},

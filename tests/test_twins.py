@@ -150,8 +150,8 @@ def test_both_clients_have_the_same_methods_with_the_same_arguments(group: str) 
         {
             name.replace("aclose", "close"): re.sub(
                 # Only the asynchronous client takes what is awaited.
-                r" \| AsyncIterable\[\w+\]|Async",
-                "",
+                r" \| AsyncIterable\[\w+\]|Async|\bAwaitable\[(\w+)\]",
+                r"\1",
                 str(inspect.signature(method)).split(" -> ")[0],
             )
             for name, method in inspect.getmembers(one, inspect.isfunction)

@@ -37,8 +37,9 @@ class AsyncBroadcasts:
     """Write to all contacts of a segment. Every `id` is the `publicId` of a broadcast.
 
     Only sends of `emails` honour idempotency keys. A `create` or `resend` that failed without an answer may have taken
-    effect, and its retries can make a second draft, which sends nothing by itself; a retried `send_test` can arrive
-    twice. Look at the broadcast's `status` with `get` before you repeat a `send` whose outcome is unknown.
+    effect, and its retries can make a second draft, which sends nothing by itself. `send`, `send_test` and
+    `end_ab_test` are not retried once an attempt may have taken effect; the error says so in `may_have_taken_effect`.
+    Look at the broadcast's `status` with `get` before you repeat a `send` whose outcome is unknown.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -70,7 +71,9 @@ class AsyncBroadcasts:
 
     async def send(self, id: str, *, timeout: float | None = None) -> Success:
         """Send a draft to the contacts of its segment."""
-        return await self._session.call(Request("POST", f"/broadcasts/{segment(id)}/send", Success), timeout)
+        return await self._session.call(
+            Request("POST", f"/broadcasts/{segment(id)}/send", Success, repeatable=False), timeout
+        )
 
     async def cancel(self, id: str, *, timeout: float | None = None) -> Success:
         """Stop a broadcast. What is sent already stays sent."""
@@ -88,7 +91,7 @@ class AsyncBroadcasts:
     async def send_test(self, id: str, input: BroadcastTest, *, timeout: float | None = None) -> Success:
         """Send a broadcast to one address, to look at it."""
         return await self._session.call(
-            Request("POST", f"/broadcasts/{segment(id)}/test", Success, body=input), timeout
+            Request("POST", f"/broadcasts/{segment(id)}/test", Success, body=input, repeatable=False), timeout
         )
 
     async def get_variants(self, id: str, *, timeout: float | None = None) -> BroadcastVariants:
@@ -131,4 +134,6 @@ class AsyncBroadcasts:
 
     async def end_ab_test(self, id: str, *, timeout: float | None = None) -> Success:
         """End an A/B test early: the variant that leads now goes to all other contacts."""
-        return await self._session.call(Request("POST", f"/broadcasts/{segment(id)}/end-ab-test", Success), timeout)
+        return await self._session.call(
+            Request("POST", f"/broadcasts/{segment(id)}/end-ab-test", Success, repeatable=False), timeout
+        )

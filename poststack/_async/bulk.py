@@ -54,6 +54,7 @@ class AsyncBulk:
     ) -> None:
         check_options(concurrency, key_prefix, on_progress, retry_for)
         self._session = session
+        self._clock = session.clock
         self._concurrency = concurrency
         self._key_prefix = key_prefix or f"bulk-{uuid4().hex}"
         self._on_progress = on_progress
@@ -70,7 +71,7 @@ class AsyncBulk:
 
     async def _results(self, source: AsyncSource) -> AsyncGenerator[BulkResult, None]:
         packer, progress = Packer(self._key_prefix), BulkProgress()
-        flight = AsyncFlight(self._deliver, self._concurrency, self._session.clock)
+        flight = AsyncFlight(self._deliver, self._concurrency, self._clock)
         begun: deque[tuple[Parcel, AsyncStarted[Parcel, None]]] = deque()
         try:
             while True:

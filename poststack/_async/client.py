@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from poststack._async.emails import AsyncEmails
 from poststack._async.session import AsyncSession
 from poststack._config import Config, check_transport, split_rate_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from poststack._async.api_keys import AsyncApiKeys
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
     from poststack._async.templates import AsyncTemplates
     from poststack._async.webhooks import AsyncWebhooks
     from poststack._async.workflows import AsyncWorkflows
+    from poststack.response import Response
     from poststack.throttling import AsyncRateLimiter
     from poststack.transports.base import AsyncTransport
 
 __all__ = ["AsyncPostStack"]
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
 
 
 class AsyncPostStack:
@@ -189,6 +194,25 @@ class AsyncPostStack:
         from poststack._async.workflows import AsyncWorkflows
 
         return AsyncWorkflows(self._session)
+
+    async def with_response(
+        self, method: Callable[Parameters, Awaitable[Answer]], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Response[Answer]:
+        """Make one call, and return its answer with status, headers, request id, rate limit and number of attempts.
+
+        `method` is one of this client's, and what it takes comes after it; type checkers see that it fits.
+
+            answer = await client.with_response(client.emails.send, {"from": "…", "to": ["…"], "text": "…"}, timeout=5)
+            print(answer.data["id"], answer.request_id, answer.rate_limit)
+
+        Raises what the method does; a `PostStackError` has status, headers and request id itself. Raises `TypeError`
+        before anything is sent for what is not one call of this client: `send_many`, `wait_until`, whatever iterates.
+        """
+        from poststack._async.recording import AsyncRecorder
+
+        recorder = AsyncRecorder(self._session)
+        data = await recorder.bound(method, self)(*args, **kwargs)
+        return recorder.response(data)
 
     async def aclose(self) -> None:
         """Release connections. Calling it again is harmless."""

@@ -10,8 +10,10 @@ from poststack.types.contacts import Contact, ContactAnswer, ImportedContacts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from os import PathLike
 
     from poststack._async.session import AsyncSession
+    from poststack._saving import BinaryFile
     from poststack.types.contacts import ContactQuery, CreateContact, ImportContacts, UpdateContact
 
 __all__ = ["AsyncContacts"]
@@ -66,7 +68,29 @@ class AsyncContacts:
         return await self._session.call(Request("POST", "/contacts/import", ImportedContacts, body=input), timeout)
 
     async def export_csv(self, *, segment_id: str | None = None, timeout: float | None = None) -> str:
-        """Return all contacts, or those of a segment, as CSV. Refused with 404 when there is no such segment."""
+        """Return all contacts, or those of a segment, as CSV. Refused with 404 when there is no such segment.
+
+        It is held in memory whole, and may have 128 MiB at most: `save_csv` writes more to a file.
+        """
         return await self._session.call(
             Request("GET", "/contacts/export", str, query={"segment_id": segment_id}), timeout
+        )
+
+    async def save_csv(
+        self, file: str | PathLike[str] | BinaryFile, *, segment_id: str | None = None, timeout: float | None = None
+    ) -> int:
+        """Write all contacts, or those of a segment, to `file` as CSV in UTF-8, and return how many bytes that is.
+
+        A path's file is there once it is whole, in place of one that was there before; whatever fails, that one stays.
+        A file that is open for writing bytes is written to from where it stands; when something fails, it is put back
+        there, if it can be. An answer that is cut off is fetched again from the start, but not into a file that cannot
+        be put back.
+
+        Needs little memory, however many contacts there are. Raises `OSError` for what cannot be written. Refused with
+        404 when there is no such segment.
+        """
+        from poststack._async.saving import save
+
+        return await save(
+            self._session, Request("GET", "/contacts/export", bytes, query={"segment_id": segment_id}), file, timeout
         )

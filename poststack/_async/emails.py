@@ -19,11 +19,11 @@ from poststack.types.emails import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Iterable
 
     from poststack._async.session import AsyncSession
     from poststack.bulk import BulkProgress, BulkResult
-    from poststack.types.emails import BatchEmails, EmailQuery, PreviewEmail, SendEmail
+    from poststack.types.emails import BatchEmails, EmailQuery, EmailStatus, PreviewEmail, SendEmail
 
 __all__ = ["AsyncEmails"]
 
@@ -95,6 +95,32 @@ class AsyncEmails:
     async def get(self, id: str, *, timeout: float | None = None) -> EmailAnswer:
         """Return one e-mail with its bodies and events."""
         return await self._session.call(Request("GET", f"/emails/{segment(id)}", EmailAnswer), timeout)
+
+    async def wait_until(
+        self,
+        id: str,
+        statuses: EmailStatus | Collection[EmailStatus],
+        deadline: float,
+        *,
+        timeout: float | None = None,
+    ) -> Email:
+        """Ask for an e-mail until it has one of the statuses, and return it. For tests, scripts and the like.
+
+        Asks at once, then after 0.5 seconds and after twice as long each time, up to 8, and once more before `deadline`
+        seconds are over. The e-mails of an application are better followed by webhooks, which tell of every status.
+
+        `bounced`, `failed` and `complained` are final. `delivered` is not quite: a complaint or a late bounce can
+        follow, and nothing else. The API has one status for all recipients of an e-mail. One that lasts for moments,
+        such as `sending`, can be missed.
+
+        Raises `EmailStatusError` at once when none of the statuses can come any more, `EmailWaitTimeoutError` when none
+        came, `ValueError` for statuses that there are not, and `PostStackError` when asking fails, as `get` does.
+
+            email = await client.emails.wait_until(sent["id"], "delivered", deadline=30)
+        """
+        from poststack._async.waiting import wait_until
+
+        return await wait_until(self._session, id, statuses, deadline, timeout)
 
     async def list(self, params: EmailQuery | None = None, *, timeout: float | None = None) -> Page[Email]:
         """Return one page of e-mails, without bodies and events."""

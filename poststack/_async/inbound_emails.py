@@ -11,8 +11,10 @@ from poststack.types.inbound_emails import DraftedReply, InboundAttachments, Inb
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from os import PathLike
 
     from poststack._async.session import AsyncSession
+    from poststack._saving import BinaryFile
     from poststack.types.inbound_emails import DraftReply, ForwardInbound, InboundQuery, ReplyInbound
 
 __all__ = ["AsyncInboundEmails"]
@@ -21,9 +23,9 @@ __all__ = ["AsyncInboundEmails"]
 class AsyncInboundEmails:
     """Read received e-mails, answer and forward them. Ids are integers.
 
-    `reply` and `forward` send, but not through the endpoints that honour idempotency keys: one that failed without an
-    answer may have sent its e-mail, and its retries can send it again. Where a second one would do harm, make a client
-    with `max_retries=0` for them, or answer with `emails.send` and a key of your own.
+    `reply` and `forward` send, but not through the endpoints that honour idempotency keys. So they are not retried once
+    an attempt may have sent the e-mail: the error says so in `may_have_taken_effect`. Look for the e-mail with
+    `emails.list` before you repeat one, or answer with `emails.send` and a key of your own.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -53,13 +55,31 @@ class AsyncInboundEmails:
         )
 
     async def download_attachment(self, id: int, attachment_id: int, *, timeout: float | None = None) -> bytes:
-        """Return one file of a received e-mail, as it was sent. It is held in memory whole: see `size` first.
+        """Return one file of a received e-mail, as it was sent.
 
-        Its name and type are the sender's claim. Do not use the name as a path.
+        It is held in memory whole, and may have 128 MiB at most; `save_attachment` writes larger ones to a file. Its
+        name and type are the sender's claim. Do not use the name as a path.
         """
         return await self._session.call(
             Request("GET", f"/inbound/{segment(id)}/attachments/{segment(attachment_id)}", bytes), timeout
         )
+
+    async def save_attachment(
+        self, id: int, attachment_id: int, file: str | PathLike[str] | BinaryFile, *, timeout: float | None = None
+    ) -> int:
+        """Write one file of a received e-mail to `file`, as it comes, and return how many bytes it has.
+
+        A path's file is there once it is whole, in place of one that was there before; whatever fails, that one stays.
+        A file that is open for writing bytes is written to from where it stands; when something fails, it is put back
+        there, if it can be. An answer that is cut off is fetched again from the start, but not into a file that cannot
+        be put back.
+
+        Needs little memory, and has no limit of size. Raises `OSError` for what cannot be written.
+        """
+        from poststack._async.saving import save
+
+        path = f"/inbound/{segment(id)}/attachments/{segment(attachment_id)}"
+        return await save(self._session, Request("GET", path, bytes), file, timeout)
 
     async def draft_reply(
         self, id: int, input: DraftReply | None = None, *, timeout: float | None = None
@@ -73,11 +93,11 @@ class AsyncInboundEmails:
     async def reply(self, id: int, input: ReplyInbound, *, timeout: float | None = None) -> SentEmail:
         """Answer the sender, in the same thread, and return the `em_…` id of the answer."""
         return await self._session.call(
-            Request("POST", f"/inbound/{segment(id)}/reply", SentEmail, body=input), timeout
+            Request("POST", f"/inbound/{segment(id)}/reply", SentEmail, body=input, repeatable=False), timeout
         )
 
     async def forward(self, id: int, input: ForwardInbound, *, timeout: float | None = None) -> SentEmail:
         """Forward a received e-mail with its files, and return the `em_…` id of what is sent."""
         return await self._session.call(
-            Request("POST", f"/inbound/{segment(id)}/forward", SentEmail, body=input), timeout
+            Request("POST", f"/inbound/{segment(id)}/forward", SentEmail, body=input, repeatable=False), timeout
         )

@@ -32,8 +32,9 @@ class AsyncWorkflows:
     """Build workflows and send contacts through them. Every `id` is a `wf_…` id.
 
     Only sends honour idempotency keys. A `create` that failed without an answer may have taken effect, and its retries
-    can make a second workflow. A `trigger` or `post_event` that failed so may have begun a run, and its retries can
-    begin another, which sends its e-mails again: where that would do harm, make a client with `max_retries=0` for them.
+    can make a second workflow. A `trigger` or `post_event` that failed so may have begun a run, whose e-mails a second
+    one would send again: these two are not retried once an attempt may have taken effect, and the error says so in
+    `may_have_taken_effect`.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -88,7 +89,8 @@ class AsyncWorkflows:
     async def trigger(self, id: str, input: TriggerWorkflow, *, timeout: float | None = None) -> WorkflowRunAnswer:
         """Send a contact through a workflow. Refused with 422 unless it is active and its trigger `manual`."""
         return await self._session.call(
-            Request("POST", f"/workflows/{segment(id)}/trigger", WorkflowRunAnswer, body=input), timeout
+            Request("POST", f"/workflows/{segment(id)}/trigger", WorkflowRunAnswer, body=input, repeatable=False),
+            timeout,
         )
 
     async def post_event(self, input: WorkflowEvent, *, timeout: float | None = None) -> WorkflowEventAnswer:
@@ -96,4 +98,6 @@ class AsyncWorkflows:
 
         `matched` is how many do. None usually means that the name of the event is misspelt: case counts.
         """
-        return await self._session.call(Request("POST", "/workflows/events", WorkflowEventAnswer, body=input), timeout)
+        return await self._session.call(
+            Request("POST", "/workflows/events", WorkflowEventAnswer, body=input, repeatable=False), timeout
+        )

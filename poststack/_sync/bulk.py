@@ -55,6 +55,7 @@ class Bulk:
     ) -> None:
         check_options(concurrency, key_prefix, on_progress, retry_for)
         self._session = session
+        self._clock = session.clock
         self._concurrency = concurrency
         self._key_prefix = key_prefix or f"bulk-{uuid4().hex}"
         self._on_progress = on_progress
@@ -71,7 +72,7 @@ class Bulk:
 
     def _results(self, source: Source) -> Generator[BulkResult, None]:
         packer, progress = Packer(self._key_prefix), BulkProgress()
-        flight = Flight(self._deliver, self._concurrency, self._session.clock)
+        flight = Flight(self._deliver, self._concurrency, self._clock)
         begun: deque[tuple[Parcel, Started[Parcel, None]]] = deque()
         try:
             while True:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from poststack._config import Config, check_transport, split_rate_limit
 from poststack._sync.emails import Emails
 from poststack._sync.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from poststack._sync.api_keys import ApiKeys
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
     from poststack._sync.templates import Templates
     from poststack._sync.webhooks import Webhooks
     from poststack._sync.workflows import Workflows
+    from poststack.response import Response
     from poststack.throttling import RateLimiter
     from poststack.transports.base import Transport
 
 __all__ = ["PostStack"]
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
 
 
 class PostStack:
@@ -190,6 +195,25 @@ class PostStack:
         from poststack._sync.workflows import Workflows
 
         return Workflows(self._session)
+
+    def with_response(
+        self, method: Callable[Parameters, Answer], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Response[Answer]:
+        """Make one call, and return its answer with status, headers, request id, rate limit and number of attempts.
+
+        `method` is one of this client's, and what it takes comes after it; type checkers see that it fits.
+
+            answer = client.with_response(client.emails.send, {"from": "…", "to": ["…"], "text": "…"}, timeout=5)
+            print(answer.data["id"], answer.request_id, answer.rate_limit)
+
+        Raises what the method does; a `PostStackError` has status, headers and request id itself. Raises `TypeError`
+        before anything is sent for what is not one call of this client: `send_many`, `wait_until`, whatever iterates.
+        """
+        from poststack._sync.recording import Recorder
+
+        recorder = Recorder(self._session)
+        data = recorder.bound(method, self)(*args, **kwargs)
+        return recorder.response(data)
 
     def close(self) -> None:
         """Release connections. Calling it again is harmless."""

@@ -86,17 +86,19 @@ class InMemoryTransport:
 
         Raises `TransportError` for a fault that drops the connection, or comes too late.
         """
-        answer = self.emulator.answer(request, self.clock.time())
-        if answer.advance:
-            self.clock.advance(answer.advance)
-        self._wait(request, answer.delay)
-        if answer.response is None:
-            raise TransportError("The connection was dropped before an answer came.")
-        return answer.response
+        response = self._answered(request)
+        if request.sink is None or not 200 <= response.status < 300:
+            return response
+        request.sink.write(response.body)
+        return response._replace(body=b"")
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request of the asynchronous client; it never waits."""
-        return self.send(request)
+        """Answer a request of the asynchronous client; it never waits, but for what is written to a file."""
+        response = self._answered(request)
+        if request.sink is None or not 200 <= response.status < 300:
+            return response
+        await request.sink.awrite(response.body)
+        return response._replace(body=b"")
 
     def close(self) -> None:
         """Do nothing: the emulator outlives the clients that use it."""
@@ -107,6 +109,15 @@ class InMemoryTransport:
     def receive(self, url: str, receiver: Receiver) -> None:
         """Hand webhook calls to this URL to a function, which returns the status to answer with."""
         self._receivers[url] = receiver
+
+    def _answered(self, request: HttpRequest) -> HttpResponse:
+        answer = self.emulator.answer(request, self.clock.time())
+        if answer.advance:
+            self.clock.advance(answer.advance)
+        self._wait(request, answer.delay)
+        if answer.response is None:
+            raise TransportError("The connection was dropped before an answer came.")
+        return answer.response
 
     def _wait(self, request: HttpRequest, delay: float) -> None:
         if not delay:

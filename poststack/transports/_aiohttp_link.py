@@ -12,16 +12,20 @@ from aiohttp.http_parser import HttpResponseParser
 
 from poststack.transports._answer import LONGEST_ANSWER, answer, too_long
 from poststack.transports._http1 import LONGEST_HEAD, MOST_INTERIM_ANSWERS
+from poststack.transports._streaming import streamed_body
 from poststack.transports.base import TransportError, TransportTimeoutError
 
 if TYPE_CHECKING:
     from aiohttp.http_parser import RawResponseMessage
     from aiohttp.streams import StreamReader
 
-    from poststack.transports.base import HttpRequest, HttpResponse
+    from poststack.transports._streaming import StreamedBody
+    from poststack.transports.base import HttpRequest, HttpResponse, Sink
 
 __all__ = ["Link"]
 
+MOST_HELD: Final = 512 * 2**10
+"""Bytes that may have come and not be in the request's sink yet: nothing more is read until they are."""
 FAREWELL: Final = 1.0
 """Seconds that the event loop has for closing a socket, which takes it one turn."""
 
@@ -52,6 +56,10 @@ class Link(BaseProtocol):
         self._interim_answers = 0
         self._head: RawResponseMessage | None = None
         self._payload: StreamReader | None = None
+        self._streamed: StreamedBody | None = None
+        self._held = 0
+        self._is_reading_held = False
+        self._is_passing_on = False
         self._complete = False
         self._failure: TransportError | None = None
 
@@ -65,7 +73,8 @@ class Link(BaseProtocol):
         self._request = request
         self.in_order = self._complete = False
         self._received = self._interim_answers = 0
-        self._head = self._payload = None
+        self._head = self._payload = self._streamed = None
+        self._held = 0
         # A parser of its own for each answer, as aiohttp does: what is left of one cannot be taken for the next.
         self._parser = HttpResponseParser(
             self,
@@ -103,7 +112,13 @@ class Link(BaseProtocol):
         while not self._complete:
             if self._failure is not None:
                 raise self._failure
-            await self._wake_up()
+            if self._streamed is not None and self._held:
+                await self._pass_on(self._streamed)
+            else:
+                await self._wake_up()
+        if self._streamed is not None:
+            await self._pass_on(self._streamed)
+            await self._pass_on_rest(self._streamed)
         head, payload = self._head, self._payload
         assert head is not None  # noqa: S101  # nothing is complete without one
         assert payload is not None  # noqa: S101
@@ -128,6 +143,33 @@ class Link(BaseProtocol):
         transport.abort()  # What is unsent would otherwise be sent to the end first.
         await asyncio.wait([self._lost], timeout=FAREWELL)
 
+    async def _pass_on(self, streamed: StreamedBody) -> None:
+        """Write what has come to the request's sink. How long that takes is no fault of the server's."""
+        payload, sink = self._payload, self._sink()
+        assert payload is not None  # noqa: S101  # nothing is streamed without one
+        self._is_passing_on = True
+        try:
+            self._held = 0
+            for piece in streamed.decoded(payload.read_nowait()):
+                await sink.awrite(piece)
+        finally:
+            self._is_passing_on = False
+        if self._is_reading_held and self.transport is not None:
+            self._is_reading_held = False
+            self.transport.resume_reading()
+        if not self.settled:
+            self._grant_time()
+
+    async def _pass_on_rest(self, streamed: StreamedBody) -> None:
+        sink = self._sink()
+        for piece in streamed.rest():
+            await sink.awrite(piece)
+
+    def _sink(self) -> Sink:
+        assert self._request is not None  # noqa: S101  # nothing is streamed without one
+        assert self._request.sink is not None  # noqa: S101
+        return self._request.sink
+
     # What follows is called by the event loop and by the parser.
 
     def data_received(self, data: bytes) -> None:
@@ -138,6 +180,7 @@ class Link(BaseProtocol):
             self._unasked = (self._unasked + data)[:LONGEST_HEAD]
             return
         self._received += len(data)
+        self._held += len(data)
         try:
             messages, upgraded, _ = cast("Any", self._parser).feed_data(data)
         except Exception as error:  # noqa: BLE001  # whatever the parser dislikes
@@ -194,6 +237,8 @@ class Link(BaseProtocol):
             self._surplus = True  # A second answer to one request.
         elif message.code >= 200:
             self._head, self._payload = message, payload
+            if self._request is not None and self._request.sink is not None:
+                self._streamed = streamed_body(message.code, message.raw_headers)
         else:
             self._interim_answers += 1
             if upgraded or self._interim_answers > MOST_INTERIM_ANSWERS:
@@ -208,6 +253,11 @@ class Link(BaseProtocol):
             self._fail(_unreadable(failure))
         elif payload.is_eof():
             self._succeed()
+        elif self._streamed is not None:
+            self._wake()
+            if self._held > MOST_HELD and self.transport is not None:
+                self._is_reading_held = True
+                self.transport.pause_reading()
         elif self._received > LONGEST_ANSWER + LONGEST_HEAD:
             self._fail(too_long())
         if not self.settled:
@@ -279,6 +329,9 @@ class Link(BaseProtocol):
             self._set_timer(self._times_out_at, now)
             return
         over = self._request.deadline is not None and now >= self._request.deadline
+        if self._is_passing_on and not over:
+            self._grant_time()
+            return
         text = "the deadline of the call has passed" if over else "the server neither read nor answered in time"
         self._fail(TransportTimeoutError(text))
 

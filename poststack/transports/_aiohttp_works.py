@@ -1,7 +1,8 @@
 """Whether aiohttp's parser still does what `Link` expects of it.
 
 The parser is no part of what aiohttp promises to keep. So before the first connection it reads two answers that are
-known; if it cannot, connections are the default transport's, and a new release of aiohttp costs speed and no e-mail.
+known, also as downloads; if it cannot, connections are the default transport's, and a new release of aiohttp costs
+speed and no e-mail.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["link_class"]
 
 _REQUEST: Final = HttpRequest("POST", "http://api.example.com/emails", {}, b"{}")
-_EXPECTED: Final = (202, {"x-a": "1, 2"}, b'{"id":"em_1"}', "Accepted")
+_EXPECTED: Final = HttpResponse(202, {"x-a": "1, 2"}, b'{"id":"em_1"}', "Accepted")
 _ANSWERS: Final = (
     (b"HTTP/1.1 202 Accepted\r\nX-A: 1\r\nX-", b'A: 2\r\nContent-Length: 13\r\n\r\n{"id":', b'"em_1"}'),
     (
@@ -32,6 +33,20 @@ _ANSWERS: Final = (
         b'\n"em_1"}\r\n0\r\n\r\n',
     ),
 )
+
+
+class _Kept:
+    """A sink that never waits."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def write(self, data: bytes) -> None:
+        self.content += data
+
+    async def awrite(self, data: bytes) -> None:
+        self.write(data)
+
 
 _lock = threading.Lock()
 _found: list[type[Link] | None] = []
@@ -49,7 +64,7 @@ def link_class(loop: asyncio.AbstractEventLoop) -> type[Link] | None:
 def _checked(loop: asyncio.AbstractEventLoop) -> type[Link] | None:
     try:
         found: type[Link] = import_module("poststack.transports._aiohttp_link").Link
-        if all(_reads(found(loop), pieces) for pieces in _ANSWERS):
+        if all(_reads(found(loop), pieces) and _passes_on(found(loop), pieces) for pieces in _ANSWERS):
             return found
         problem = "it reads an answer otherwise"
     except Exception as error:  # noqa: BLE001  # whatever a changed library raises
@@ -63,15 +78,25 @@ def _checked(loop: asyncio.AbstractEventLoop) -> type[Link] | None:
 
 
 def _reads(link: Link, pieces: tuple[bytes, ...]) -> bool:
-    link.begin(_REQUEST)
+    return _answer(link, pieces, _REQUEST) == _EXPECTED
+
+
+def _passes_on(link: Link, pieces: tuple[bytes, ...]) -> bool:
+    sink = _Kept()
+    answer = _answer(link, pieces, _REQUEST._replace(sink=sink))
+    return answer is not None and answer._replace(body=sink.content) == _EXPECTED and not answer.body
+
+
+def _answer(link: Link, pieces: tuple[bytes, ...], request: HttpRequest) -> HttpResponse | None:
+    link.begin(request)
     try:
         for piece in pieces:
             link.data_received(piece)
         if not link.settled:
-            return False
+            return None
         answer: HttpResponse = _result(link.answer(all_sent=True))
         headers = {name: value for name, value in answer.headers.items() if name == "x-a"}
-        return (answer.status, headers, answer.body, answer.reason) == _EXPECTED and link.in_order
+        return answer._replace(headers=headers) if link.in_order else None
     finally:
         _result(link.aclose())
 

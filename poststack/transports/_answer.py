@@ -10,10 +10,10 @@ from poststack.transports.base import HttpResponse, TransportError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["LONGEST_ANSWER", "answer", "too_long"]
+__all__ = ["LONGEST_ANSWER", "answer", "folded", "too_long"]
 
 LONGEST_ANSWER: Final = 128 * 2**20
-"""Bytes of one decoded answer. Above every answer of the API, below what would exhaust a worker."""
+"""Bytes of one decoded answer in memory. Above every answer of the API, below what would exhaust a worker."""
 
 
 def too_long() -> TransportError:
@@ -23,12 +23,18 @@ def too_long() -> TransportError:
 
 def answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, reason: bytes = b"") -> HttpResponse:
     """Return the response value. Raises `TransportError` when the decoded body is over `LONGEST_ANSWER`."""
-    folded: dict[str, str] = {}
+    fields = folded(headers)
+    encoding = fields.get("content-encoding")
+    return HttpResponse(status, fields, _decoded(body, encoding) if encoding else body, reason.decode("latin-1"))
+
+
+def folded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by their lower-case names."""
+    fields: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        folded[name] = f"{folded[name]}, {value}" if name in folded else value
-    encoding = folded.get("content-encoding")
-    return HttpResponse(status, folded, _decoded(body, encoding) if encoding else body, reason.decode("latin-1"))
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:

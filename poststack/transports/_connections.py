@@ -186,6 +186,9 @@ class Connection:
         while True:
             self._wait_at_most(patience(request))
             response = receive(connected.recv(READ_SIZE))
+            if request.sink is not None:
+                for piece in self._conversation.pieces(is_complete=response is not None):
+                    request.sink.write(piece)
             if response is not None:
                 self._expires_at = time.monotonic() + self._options.keepalive_expiry
                 return response
@@ -248,6 +251,9 @@ class AsyncConnection:
         receive = self._conversation.receive
         while True:
             response = receive(await stream.read(READ_SIZE, patience(request)))
+            if request.sink is not None:
+                for piece in self._conversation.pieces(is_complete=response is not None):
+                    await request.sink.awrite(piece)
             if response is not None:
                 self._expires_at = time.monotonic() + self._options.keepalive_expiry
                 return response

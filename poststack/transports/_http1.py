@@ -15,6 +15,9 @@ from poststack.transports._http1_request import request_parts
 from poststack.transports.base import TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poststack.transports._streaming import StreamedBody
     from poststack.transports.base import HttpRequest, HttpResponse
 
 __all__ = ["LONGEST_HEAD", "MOST_INTERIM_ANSWERS", "READ_SIZE", "Conversation"]
@@ -33,7 +36,7 @@ _ASKED_FOR_HEAD: Final = h11.Request(method="HEAD", target="/", headers=[("Host"
 class Conversation:
     """What one connection has said and heard."""
 
-    __slots__ = ("_body", "_head", "_host", "_http", "_interim_answers")
+    __slots__ = ("_body", "_head", "_host", "_http", "_interim_answers", "_request", "_streamed")
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -41,10 +44,13 @@ class Conversation:
         self._head: h11.Response | None = None
         self._body = bytearray()
         self._interim_answers = 0
+        self._request: HttpRequest | None = None
+        self._streamed: StreamedBody | None = None
 
     def start(self, request: HttpRequest, target: str) -> list[memoryview]:
         """Return the parts to send, in order. Raises `TransportError` for what HTTP cannot say."""
         parts = request_parts(request, target, self._host)
+        self._request, self._streamed = request, None
         self._http.send(_ASKED_FOR_HEAD if request.method == "HEAD" else _ASKED)
         self._http.send(h11.EndOfMessage())
         return parts
@@ -65,6 +71,10 @@ class Conversation:
                     raise too_long()
             elif isinstance(event, h11.Response):
                 self._head = event
+                if self._request is not None and self._request.sink is not None:
+                    from poststack.transports._streaming import streamed_body  # Few programs download.
+
+                    self._streamed = streamed_body(event.status_code, event.headers)
             elif isinstance(event, h11.EndOfMessage):
                 return self._finished()
             else:  # 100 Continue and its like: nothing else comes from a server that owes an answer.
@@ -72,15 +82,25 @@ class Conversation:
                 if self._interim_answers > MOST_INTERIM_ANSWERS:
                     raise TransportError("the server keeps announcing an answer and sends none")
 
+    def pieces(self, *, is_complete: bool) -> Iterator[bytes]:
+        """Yield what has come for the request's sink since the last time. Raises `TransportError`."""
+        if self._streamed is not None:
+            part, self._body = bytes(self._body), bytearray()
+            yield from self._streamed.decoded(part)
+            if is_complete:
+                yield from self._streamed.rest()
+
     @property
     def reusable(self) -> bool:
         """Whether the exchange ended in order and nothing is left over that the next one would take for its answer."""
         return self._http.our_state is h11.IDLE and not self._http.trailing_data[0]
 
     def _finished(self) -> HttpResponse:
-        head, body = self._head, bytes(self._body)
+        head, body = self._head, b""
         assert head is not None  # noqa: S101  # h11 sends a Response before every EndOfMessage
-        self._head, self._body, self._interim_answers = None, bytearray(), 0
+        if self._streamed is None:
+            body, self._body = bytes(self._body), bytearray()
+        self._head, self._request, self._interim_answers = None, None, 0
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         return answer(head.status_code, head.headers, body, head.reason)

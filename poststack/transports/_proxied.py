@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
 
     from poststack.transports._connections import Options, Route
+    from poststack.transports._streaming import StreamedBody
     from poststack.transports.base import HttpRequest, HttpResponse
 
 __all__ = ["AsyncProxiedConnection", "ProxiedConnection", "async_connection_to", "connection_to"]
@@ -53,10 +54,19 @@ class ProxiedConnection:
             response = pool.handle_request(_request(self._options, self._route, request, target))
             try:
                 body = bytearray()
+                sink = request.sink
+                streamed = _streamed(request, response)
                 for part in cast("Iterable[bytes]", response.stream):
+                    if sink is not None and streamed is not None:
+                        for piece in streamed.decoded(part):
+                            sink.write(piece)
+                        continue
                     body += part
                     if len(body) > LONGEST_ANSWER:
                         raise too_long()
+                if sink is not None and streamed is not None:
+                    for piece in streamed.rest():
+                        sink.write(piece)
             finally:
                 response.close()
         except Exception as error:
@@ -105,10 +115,19 @@ class AsyncProxiedConnection:
             response = await pool.handle_async_request(_request(self._options, self._route, request, target))
             try:
                 body = bytearray()
+                sink = request.sink
+                streamed = _streamed(request, response)
                 async for part in cast("AsyncIterable[bytes]", response.stream):
+                    if sink is not None and streamed is not None:
+                        for piece in streamed.decoded(part):
+                            await sink.awrite(piece)
+                        continue
                     body += part
                     if len(body) > LONGEST_ANSWER:
                         raise too_long()
+                if sink is not None and streamed is not None:
+                    for piece in streamed.rest():
+                        await sink.awrite(piece)
             finally:
                 await response.aclose()
         except Exception as error:
@@ -140,6 +159,14 @@ def _failure(error: Exception, proxy: str, options: Options, *, request_sent: bo
     place = parts.netloc.rpartition("@")[2]
     place = place if parts.port else f"{place}:{DEFAULT_PORTS[parts.scheme]}"
     return type(failure)(f"{failure}, through the proxy {place}", request_sent=request_sent)
+
+
+def _streamed(request: HttpRequest, response: httpcore.Response) -> StreamedBody | None:
+    if request.sink is None:
+        return None
+    from poststack.transports._streaming import streamed_body  # Few programs download.
+
+    return streamed_body(response.status, response.headers)
 
 
 def _reason(response: httpcore.Response) -> bytes:

@@ -18,6 +18,7 @@ __all__ = [
     "Clock",
     "HttpRequest",
     "HttpResponse",
+    "Sink",
     "SystemClock",
     "Transport",
     "TransportError",
@@ -25,12 +26,30 @@ __all__ = [
 ]
 
 
+class Sink(Protocol):
+    """Where the body of a success goes, piece by piece, when it may be larger than memory.
+
+    A transport that knows of sinks hands one the decoded body of an answer of status 2xx, in order, by the method for
+    its kind, and leaves `HttpResponse.body` empty. One that does not returns the body as ever. What the methods raise
+    is for the caller: let it pass, or raise a `TransportError` in its place.
+    """
+
+    def write(self, data: bytes) -> None:
+        """Take the next part; of the synchronous client."""
+        ...
+
+    async def awrite(self, data: bytes) -> None:
+        """Take the next part; of the asynchronous client."""
+        ...
+
+
 # Named tuples: two of these are made for every attempt, and importing dataclasses would cost more than this package.
 class HttpRequest(NamedTuple):
     """One attempt of one call.
 
     `timeout` bounds each step (connect, write, read, waiting for a connection) in seconds. `deadline`, when
-    given, is the moment on the client's monotonic clock at which the whole attempt must have ended.
+    given, is the moment on the client's monotonic clock at which the whole attempt must have ended. `sink` is given for
+    downloads.
     """
 
     method: str
@@ -39,6 +58,7 @@ class HttpRequest(NamedTuple):
     body: bytes | None = None
     timeout: float = 30.0
     deadline: float | None = None
+    sink: Sink | None = None
 
     def __repr__(self) -> str:
         """Return what identifies the request; headers and body hold the API key and somebody's mail."""
@@ -46,7 +66,10 @@ class HttpRequest(NamedTuple):
 
 
 class HttpResponse(NamedTuple):
-    """A complete answer. Header names are lower-case; repeated headers are joined with a comma."""
+    """A complete answer. Header names are lower-case; repeated headers are joined with a comma.
+
+    `body` is empty when it went into the request's sink.
+    """
 
     status: int
     headers: Mapping[str, str]

@@ -134,6 +134,6 @@ def test_no_key_shows_in_a_traceback_with_its_variables(caplog: pytest.LogCaptur
         client.emails.send({"from": "a@b.c", "to": ["a@b.c"], "subject": "s", "text": "t"})
 
     report = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert "_response" in report
+    assert "in call" in report
     assert KEY not in report
     assert KEY not in caplog.text

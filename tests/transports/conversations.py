@@ -57,7 +57,7 @@ class Flavour:
 
 
 SYNC = Flavour("sync", "httpcore", "HttpcoreTransport", None, "httpcore")
-_ALL = [
+ALL = [
     SYNC,
     Flavour("asyncio", "httpcore", "AsyncHttpcoreTransport", "asyncio", "httpcore"),
     Flavour("trio", "httpcore", "AsyncHttpcoreTransport", "trio", "httpcore"),
@@ -76,7 +76,7 @@ def chosen(suits: Callable[[Flavour], bool]) -> list[Any]:
             id=flavour.name,
             marks=pytest.mark.skipif(find_spec(flavour.needs) is None, reason=f"{flavour.needs} is not installed"),
         )
-        for flavour in _ALL
+        for flavour in ALL
         if suits(flavour)
     ]
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+import io
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from typing_extensions import assert_type
 
-from poststack import APIError, AsyncPostStack, BulkResult, PostStack, PostStackError, WebhookEvent, attachments, events
+from poststack import (
+    APIError,
+    AsyncPostStack,
+    BulkResult,
+    EmailWaitError,
+    EmailWaitTimeoutError,
+    PostStack,
+    PostStackError,
+    RateLimit,
+    Response,
+    WebhookEvent,
+    attachments,
+    events,
+)
 from poststack.types import (
     Attachment,
     BatchAnswer,
@@ -99,6 +114,63 @@ async def async_emails(client: AsyncPostStack, payload: SendEmail) -> None:
     async for email in client.emails.iterate():
         assert_type(email["status"], EmailStatus)
     assert_type(await client.emails.get_events("em_1", timeout=1.5), EmailEvents)
+
+
+def responses(client: PostStack, payload: SendEmail) -> None:
+    answer = client.with_response(client.emails.send, payload, timeout=5)
+    assert_type(answer, Response[SentEmail])
+    assert_type(answer.data["id"], str)
+    assert_type(answer.status_code, int)
+    assert_type(answer.request_id, str | None)
+    assert_type(answer.headers, Mapping[str, str])
+    assert_type(answer.rate_limit, RateLimit | None)
+    assert_type(answer.attempts, int)
+    if answer.rate_limit is not None:
+        assert_type(answer.rate_limit.limit, int | None)
+        assert_type(answer.rate_limit.remaining, int | None)
+        assert_type(answer.rate_limit.reset, float | None)
+    literal = client.with_response(client.emails.send, {"from": "a@example.com", "to": ["b@example.com"], "text": "…"})
+    assert_type(literal.data, SentEmail)
+    assert_type(client.with_response(client.emails.list, {"tag": "welcome"}).data, Page[Email])
+    assert_type(client.with_response(client.emails.get, id="em_1"), Response[EmailAnswer])
+    assert_type(client.with_response(client.contacts.export_csv, segment_id="seg_1").data, str)
+    assert_type(client.with_response(client.inbound_emails.download_attachment, 7, 8).data, bytes)
+    assert_type(client.with_response(client.contacts.save_csv, "contacts.csv").data, int)
+
+
+async def async_responses(client: AsyncPostStack, payload: SendEmail) -> None:
+    assert_type(await client.with_response(client.emails.send, payload, timeout=5), Response[SentEmail])
+    literal = await client.with_response(client.emails.send, {"from": "a@example.com", "to": ["b@example.com"]})
+    assert_type(literal.data, SentEmail)
+    assert_type((await client.with_response(client.emails.list)).data, Page[Email])
+
+
+def waiting(client: PostStack) -> None:
+    wanted: list[EmailStatus] = ["delivered", "bounced"]
+    try:
+        assert_type(client.emails.wait_until("em_1", "delivered", 30), Email)
+        assert_type(client.emails.wait_until("em_1", wanted, deadline=30, timeout=5), Email)
+        client.emails.wait_until("em_1", {"delivered", "bounced"}, 30)
+    except EmailWaitTimeoutError as error:
+        assert_type(error.status, str | None)
+    except EmailWaitError as error:
+        assert_type(error.email_id, str)
+
+
+def downloads(client: PostStack) -> None:
+    assert_type(client.contacts.save_csv("contacts.csv", segment_id="seg_1"), int)
+    assert_type(client.inbound_emails.save_attachment(7, 8, Path("invoice.pdf"), timeout=60), int)
+    client.contacts.save_csv(io.BytesIO())
+    with open("contacts.csv", "wb") as file:
+        client.contacts.save_csv(file)
+    with open("contacts.csv", "wb", buffering=0) as raw:
+        client.contacts.save_csv(raw)
+
+
+async def async_waiting_and_downloads(client: AsyncPostStack) -> None:
+    assert_type(await client.emails.wait_until("em_1", ["delivered"], 30), Email)
+    assert_type(await client.contacts.save_csv("contacts.csv"), int)
+    assert_type(await client.inbound_emails.save_attachment(7, 8, io.BytesIO()), int)
 
 
 def sync_other_groups(client: PostStack) -> None:

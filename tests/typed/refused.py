@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from flask import Flask
@@ -81,6 +82,35 @@ def other_groups(client: PostStack) -> None:
     client.notification_channels.create({"type": "slack", "name": "c", "events": [], "config": {}})  # refused
     client.workflows.iterate()  # refused
     client.domains.iterate()  # refused
+
+
+def responses(client: PostStack, payload: SendEmail) -> None:
+    client.with_response(client.emails.send, {"from": "a@example.com", "too": ["b@example.com"]})  # refused
+    client.with_response(client.emails.send, {"from": "a@example.com", "to": [], "sbject": "Hi"})  # refused
+    client.with_response(client.emails.send, payload, timeuot=5)  # refused
+    client.with_response(client.emails.send)  # refused
+    client.with_response(client.emails.get, 7)  # refused
+    client.with_response(client.emails.list, {"stats": "delivered"})  # refused
+    client.with_response("emails.send", payload)  # refused
+    print(client.with_response(client.emails.send, payload).data["identifier"])  # refused
+    print(client.with_response(client.emails.send, payload)["id"])  # refused
+
+
+async def async_responses(client: AsyncPostStack, payload: SendEmail) -> None:
+    await client.with_response(client.emails.send, {"from": "a@example.com", "too": ["b@example.com"]})  # refused
+    await client.with_response(client.emails.send, payload, timeuot=5)  # refused
+    await client.with_response(client.emails.iterate)  # refused
+    await client.with_response(client.emails.send_many, [payload])  # refused
+    client.with_response(client.emails.send, payload)  # refused
+
+
+def waiting_and_downloads(client: PostStack) -> None:
+    client.emails.wait_until("em_1", "deliverd", 30)  # refused
+    client.emails.wait_until("em_1", ["delivered", "opened"], 30)  # refused
+    client.emails.wait_until("em_1", "delivered")  # refused
+    client.contacts.save_csv(b"contacts.csv")  # refused
+    client.contacts.save_csv(io.StringIO())  # refused
+    client.inbound_emails.save_attachment(7, "invoice.pdf")  # refused
 
 
 async def missing_await(client: AsyncPostStack, payload: SendEmail) -> None:

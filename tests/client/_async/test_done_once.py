@@ -1,0 +1,104 @@
+"""Calls that have an e-mail go out where no idempotency key counts: not repeated once they may have taken effect."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import pytest
+
+from poststack import AsyncPostStack, PostStackConnectionError, PostStackError, PostStackResponseError
+from poststack.transports.base import TransportError, TransportTimeoutError
+from tests.every_call import CALLS
+from tests.scripted import ScriptedTransport, cut, refusal, response
+
+pytestmark = pytest.mark.anyio
+
+ONCE = {
+    "broadcasts.end_ab_test",
+    "broadcasts.send",
+    "broadcasts.send_test",
+    "inbound_emails.forward",
+    "inbound_emails.reply",
+    "workflows.post_event",
+    "workflows.trigger",
+}
+FIRST = {call.method: call for call in reversed(CALLS)}
+ANSWER = response(202, dict.fromkeys(("success", "id", "run", "event", "matched")))
+
+once = pytest.mark.parametrize("method", sorted(ONCE))
+
+
+async def done(method: str, *steps: Any, **options: Any) -> tuple[ScriptedTransport, Any]:
+    """Make the call, and return its answer or error."""
+    transport, call = ScriptedTransport(*steps), FIRST[method]
+    client = AsyncPostStack("sk_test_x", transport=transport, **options)
+    try:
+        return transport, await operator.attrgetter(method)(client)(*call.arguments)
+    except PostStackError as error:
+        return transport, error
+
+
+@once
+@pytest.mark.parametrize(
+    "step",
+    [cut(), TransportTimeoutError("slow"), *(refusal(status) for status in (500, 502, 503, 504, 524))],
+    ids=["cut", "slow", "500", "502", "503 of a proxy", "504", "524"],
+)
+async def test_an_attempt_that_may_have_taken_effect_is_the_last(method: str, step: Any) -> None:
+    transport, error = await done(method, step, ANSWER)
+
+    assert isinstance(error, PostStackError)
+    assert error.may_have_taken_effect
+    assert len(transport.requests) == 1
+    assert transport.clock.waits == []
+
+
+@once
+@pytest.mark.parametrize(
+    "step",
+    [
+        TransportError("refused", request_sent=False),
+        refusal(408),
+        refusal(429),
+        refusal(429, None, "1"),
+        refusal(503, "unavailable"),
+    ],
+    ids=["no connection", "408", "429", "429 with a wait", "503 of the API"],
+)
+async def test_an_attempt_that_cannot_have_taken_effect_is_repeated(method: str, step: Any) -> None:
+    transport, answer = await done(method, step, step, ANSWER)
+
+    assert isinstance(answer, dict)
+    assert len(transport.requests) == 3
+
+
+@once
+async def test_doubt_ends_the_repeating_of_refusals(method: str) -> None:
+    transport, error = await done(method, refusal(429), cut(), ANSWER)
+
+    assert isinstance(error, PostStackConnectionError)
+    assert error.may_have_taken_effect
+    assert len(transport.requests) == 2
+
+
+async def test_the_error_says_that_the_fate_is_unknown_and_what_to_do() -> None:
+    said = r"may have taken effect\. It was not repeated, because the API could do it twice; look there before you do"
+    _, without_answer = await done("inbound_emails.reply", cut())
+    _, broken = await done("workflows.trigger", response(200, b"<html>"))
+    _, unsent = await done("inbound_emails.reply", TransportError("refused", request_sent=False))
+
+    for error, kind in ((without_answer, PostStackConnectionError), (broken, PostStackResponseError)):
+        with pytest.raises(kind, match=said):
+            raise error
+    assert "Nothing was sent" in str(unsent)
+    assert not unsent.may_have_taken_effect
+
+
+@pytest.mark.parametrize("method", sorted({call.method for call in CALLS} - ONCE))
+async def test_all_other_calls_are_repeated(method: str) -> None:
+    transport, error = await done(method, cut(), max_retries=2)
+
+    assert isinstance(error, PostStackConnectionError)
+    assert "not repeated" not in str(error)
+    assert len(transport.requests) == 3
