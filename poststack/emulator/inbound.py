@@ -56,6 +56,7 @@ class InboundEmail:
     files: list[int] = field(default_factory=list[int])
     size: int = 0
     unread: bool = True
+    domain_id: int | None = None
 
     @property
     def domain(self) -> str:

@@ -201,18 +201,16 @@ def _leaves(mail: Part) -> Iterator[Part]:
     waiting = [mail]
     while waiting:
         part = waiting.pop()
-        inner: object = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
-            waiting.extend(reversed(cast("list[Part]", inner)))
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting.extend(reversed(cast("list[Part]", part.get_payload())))
         else:
             yield part
 
 
 def _content(part: Part) -> bytes:
-    inner: object = part.get_payload()
-    if isinstance(inner, list):
+    if part.is_multipart():
         # A mail in a mail is one file.
-        return b"\n".join(_attempt(each.as_bytes, b"") for each in cast("list[Part]", inner))
+        return b"\n".join(_attempt(each.as_bytes, b"") for each in cast("list[Part]", part.get_payload()))
     nothing: object = b""
     content = _attempt(lambda: cast("object", part.get_payload(decode=True)), nothing)
     return content if isinstance(content, bytes) else b""

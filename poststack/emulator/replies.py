@@ -36,6 +36,8 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 _HEADER_LINE = re.compile(r"\*?(?:sent|date|to|subject|gesendet|datum|an|betreff|envoyé|objet)\*? ?:", re.IGNORECASE)
+# So that most lines are looked at once only.
+_SEPARATOR_BEGINS, _HEADER_BEGINS, _ATTRIBUTION_BEGINS = frozenset("-_"), frozenset("*fvd"), frozenset("oalei")
 _HTML_QUOTE = re.compile(
     r"""<blockquote\b|<[a-z]{1,20}\s[^<>]{0,500}(?:gmail_quote|yahoo_quoted|moz-cite-prefix|divRplyFwdMsg)""",
     re.IGNORECASE,
@@ -120,15 +122,17 @@ def _without_quotes(text: str) -> str:
     at = 0
     while at < len(lines):
         line = lines[at].strip()
-        if line == "--" or lines[at] == "-- " or _SEPARATOR.fullmatch(line) or _is_header_block(lines, at):
+        begins = line[:1].lower()
+        if begins in _SEPARATOR_BEGINS and (line == "--" or _SEPARATOR.fullmatch(line)):
             break
-        length = _attribution_length(lines, at)
-        if length:
+        if begins in _HEADER_BEGINS and _is_header_block(lines, at):
+            break
+        if begins in _ATTRIBUTION_BEGINS and (length := _attribution_length(lines, at)):
             if not _quote_follows(lines, at + length):
                 break
             at += length
             continue
-        if not line.startswith(">"):
+        if begins != ">":
             kept.append(lines[at].rstrip())
         at += 1
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
