@@ -126,10 +126,10 @@ class Domains:
 
     def _add_those_of_settings(self, now: float) -> None:
         names = [domain_name(text) or text.lower() for text in self._settings.domains or ()]
-        for domain in self._store.domains.all():
-            if domain.of_settings and domain.name not in names:
+        for earlier in self._store.domains.all():
+            if earlier.of_settings and earlier.name not in names:
                 # An earlier run had other settings.
-                self._store.domains.remove(domain)
+                self._store.domains.remove(earlier)
         for name in names:
             domain = self._store.domains.find("name", name)
             if domain is None:
