@@ -31,7 +31,10 @@ class Contact:
 
 @dataclass
 class Segment:
-    """A group of contacts: those that match `rules`, or without rules those with the numbers in `members`."""
+    """A group of contacts: those that match `rules`, or without rules those with the numbers in `members`.
+
+    `sizes` says how many members there were at the end of the days (`YYYY-MM-DD` in UTC) on which that changed.
+    """
 
     number: int
     id: str
@@ -40,6 +43,7 @@ class Segment:
     updated_at: float
     rules: Mapping[str, Any] | None = None
     members: list[int] = field(default_factory=list[int])
+    sizes: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from poststack.emulator.broadcasting import Broadcasting
+from poststack.emulator.contacts import Contacts
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
 from poststack.emulator.ids import IdSource
 from poststack.emulator.lifecycle import Lifecycle
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
+from poststack.emulator.verification import Domains
 
 __all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
 
@@ -52,6 +55,8 @@ class Backend:
     ids: IdSource
     deliveries: Deliveries
     lifecycle: Lifecycle
+    contacts: Contacts
+    domains: Domains
     faults: Faults
     processes: tuple[Process, ...]
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
@@ -63,7 +68,15 @@ class Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
         lifecycle = Lifecycle(store, settings, deliveries)
-        return cls(settings, store, ids, deliveries, lifecycle, Faults(), processes=(lifecycle,))
+        domains = Domains(store, settings, deliveries, ids)
+        contacts = Contacts(store, deliveries, ids)
+        lifecycle.observers.append(contacts.observe)
+        parts = cls(
+            settings, store, ids, deliveries, lifecycle, contacts, domains, Faults(), processes=(domains, lifecycle)
+        )
+        broadcasting = Broadcasting(parts)
+        lifecycle.observers.append(broadcasting.observe)
+        return replace(parts, processes=(domains, broadcasting, lifecycle))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

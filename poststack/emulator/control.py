@@ -47,10 +47,10 @@ def _health(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     return Reply(200, content)
 
 
-def _search(call: Call) -> EmailSearch:
+def _search(backend: Backend, call: Call) -> EmailSearch:
     unread = call.query.get("unread", "").lower()
     return replace(
-        search_from(call.query),
+        search_from(backend.store, call.query),
         text=call.query.get("q", ""),
         unread=unread == "true" if unread in {"true", "false"} else None,
     )
@@ -63,7 +63,9 @@ def _email(backend: Backend, email: Email) -> dict[str, Any]:
         "unread": email.unread,
         "cancelledAt": None if email.cancelled_at is None else iso(email.cancelled_at),
         "templateId": message.template_id,
+        "tracking": {"opens": message.track_opens, "clicks": message.track_clicks},
         "idempotencyKey": email.given_key,
+        "broadcastId": email.broadcast_id,
         "suppressed": list(message.suppressed),
         "recipients": [{"address": entry.address, "state": entry.state} for entry in email.recipients],
         "attachments": [
@@ -82,12 +84,12 @@ def _email(backend: Backend, email: Email) -> dict[str, Any]:
 
 def _emails(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     page, per_page = call.page()
-    found = backend.store.emails(_search(call), page=page, per_page=per_page)
+    found = backend.store.emails(_search(backend, call), page=page, per_page=per_page)
     return Reply(200, {"data": [_email(backend, email) for email in found.items], "meta": page_json(found)})
 
 
 def _latest(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    email = backend.store.latest(_search(call))
+    email = backend.store.latest(_search(backend, call))
     after = backend.store.email(call.query.get("after", ""))
     if email is None or (after is not None and email.number <= after.number):
         raise not_found("Email")
@@ -124,6 +126,7 @@ def _simulate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
             recipient=optional_text(content, "recipient"),
             metadata=metadata,
             person=person,
+            prefetch=boolean(content, "prefetch") or False,
         )
     except NotPossibleError as error:
         raise conflict(str(error)) from error
@@ -200,6 +203,7 @@ def _advance(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
 
 def _reset(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     backend.store.clear()
+    backend.domains.begin_again()
     backend.faults.clear()
     backend.traffic.requests = 0
     return Reply(200, {"success": True})

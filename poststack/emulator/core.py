@@ -14,28 +14,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poststack.emulator import control
-from poststack.emulator.api import emails, not_simulated, suppressions, templates, webhooks
+from poststack.emulator import control, control_inbound, reception
+from poststack.emulator.api import webhooks
 from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
-from poststack.emulator.api.routes import Router
 from poststack.emulator.backend import Backend
 from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.faults import Fault
 from poststack.emulator.ids import IdSource, random_ids
+from poststack.emulator.inbound import InboundEmail
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Attempt, Email, EventType, Webhook
+from poststack.emulator.routers import API, CONTROL
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Journal, Store
 from poststack.transports.base import HttpRequest, HttpResponse
+from poststack.types import DnsPurpose
 
 __all__ = ["Answer", "Emulator", "NotPossibleError"]
 
 _logger = logging.getLogger("poststack.emulator")
-
-_API = Router((*emails.ROUTES, *suppressions.ROUTES, *templates.ROUTES, *webhooks.ROUTES, *not_simulated.ROUTES))
-_CONTROL = Router(control.ROUTES)
 
 
 @dataclass(frozen=True)
@@ -151,16 +150,28 @@ class Emulator:
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> Email:
-        """Let an event happen to an e-mail, at one recipient or all.
+        """Let an event happen to an e-mail, at one recipient or all; with `prefetch` a machine opens it, not a person.
 
         Raises `NotPossibleError`, `KeyError` for an unknown id.
         """
         with self._changing():
             email = self._known(email_id)
             self._backend.run(now)
-            self._backend.lifecycle.simulate(email, event, now, recipient=recipient, metadata=metadata, person=person)
+            self._backend.lifecycle.simulate(
+                email, event, now, recipient=recipient, metadata=metadata, person=person, prefetch=prefetch
+            )
             return email
+
+    def set_dns(self, domain_id: int, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
+        """Change what the DNS of a domain has. Raises `KeyError` for an unknown id."""
+        with self._changing():
+            domain = self.store.domains.get(domain_id)
+            if domain is None:
+                raise KeyError(domain_id)
+            self._backend.run(now)
+            self._backend.domains.set_dns(domain, unpublished, now, readable=readable)
 
     def set_unread(self, email_id: str, unread: bool) -> None:
         """Mark an e-mail as read or unread. Raises `KeyError` for an unknown id."""
@@ -185,6 +196,37 @@ class Emulator:
             for email in found:
                 self.store.remove_email(email)
             return len(found)
+
+    def receive(
+        self, mail: bytes | Mapping[str, Any], now: float, *, recipients: Sequence[str] = ()
+    ) -> list[InboundEmail]:
+        """Let a mail come in, as bytes or as `POST /_emulator/inbound` takes it; return a record for each recipient.
+
+        `recipients` get it whatever its headers say. Raises `ValueError` for what is no mail, or is for nobody here.
+        """
+        with self._changing():
+            try:
+                return control_inbound.take_in(self._backend, mail, list(recipients), now)
+            except RefusalError as refusal:
+                raise ValueError(refusal.error) from refusal
+
+    def set_inbound_unread(self, number: int, unread: bool) -> None:
+        """Mark a received mail as read or unread. Raises `KeyError` for an unknown number."""
+        with self._changing():
+            email = self._known_inbound(number)
+            if email.unread != unread:
+                email.unread = unread
+                self.store.inbound_emails.save(email)
+
+    def delete_inbound(self, number: int) -> None:
+        """Delete a received mail with its files and deliveries. Raises `KeyError` for an unknown number."""
+        with self._changing():
+            reception.remove(self.store, self._known_inbound(number))
+
+    def delete_all_inbound(self) -> int:
+        """Delete all received mails; return how many."""
+        with self._changing():
+            return reception.remove_all(self.store)
 
     def replay(self, delivery_id: int, now: float) -> None:
         """Send a webhook delivery again. Raises `KeyError` for an unknown id."""
@@ -288,16 +330,19 @@ class Emulator:
                 listener()
 
     def _api(self, call: Call, headers: dict[str, str]) -> Reply:
-        found = _API.find(call)
+        found = API.find(call)
         if found is None:
             raise not_found("Route")
-        key, test_mode = authenticate(call.headers.get("authorization"), self.settings.api_keys)
-        headers.update(self._limiter.count(key, call.now))
         route, arguments = found
-        return route.handler(self._backend, dataclasses.replace(call, test_mode=test_mode), arguments)
+        if route.public:
+            return route.handler(self._backend, call, arguments)
+        key, caller = authenticate(self._backend, call.headers.get("authorization"), call.now)
+        headers.update(self._limiter.count(key, call.now))
+        route.admit(caller)
+        return route.handler(self._backend, dataclasses.replace(call, caller=caller), arguments)
 
     def _control(self, call: Call) -> Reply:
-        found = _CONTROL.find(call)
+        found = CONTROL.find(call)
         if found is None:
             raise not_found("Route")
         route, arguments = found
@@ -317,6 +362,12 @@ class Emulator:
         email = self.store.email(email_id)
         if email is None:
             raise KeyError(email_id)
+        return email
+
+    def _known_inbound(self, number: int) -> InboundEmail:
+        email = self.store.inbound_emails.get(number)
+        if email is None:
+            raise KeyError(number)
         return email
 
     def _request_id(self) -> str:

@@ -49,11 +49,22 @@ class Deliveries:
         webhooks = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
         self._start(webhooks, event_type, data, now, email_id=email_id)
 
+    def announce_first(
+        self, event_types: Sequence[str], data: Mapping[str, Any], now: float, *, inbound_id: int | None = None
+    ) -> None:
+        """Announce an event that has several names: a webhook is told once, by the first of them that it wants."""
+        told: set[int] = set()
+        for event_type in event_types:
+            wanting = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
+            webhooks = [webhook for webhook in wanting if webhook.id not in told]
+            told.update(webhook.id for webhook in webhooks)
+            self._start(webhooks, event_type, data, now, inbound_id=inbound_id)
+
     def test(self, webhook: Webhook, now: float) -> None:
         """Send a sample event to this webhook, whatever it subscribed to."""
         named = [kind for kind in webhook.events if kind != "*"]
         data = {"email_id": "em_" + "0" * 18, "test": True, "message": "A test of this webhook."}
-        self._start([webhook], named[0] if named else "email.delivered", data, now, email_id=None)
+        self._start([webhook], named[0] if named else "email.delivered", data, now)
 
     def replay(self, delivery: Delivery, now: float) -> None:
         """Send a delivery again, same body and same event id, with a fresh round of retries."""
@@ -119,7 +130,8 @@ class Deliveries:
         data: Mapping[str, Any],
         now: float,
         *,
-        email_id: str | None,
+        email_id: str | None = None,
+        inbound_id: int | None = None,
     ) -> None:
         if not webhooks:
             return
@@ -136,6 +148,7 @@ class Deliveries:
                     body=body,
                     created_at=now,
                     email_id=email_id,
+                    inbound_id=inbound_id,
                     next_attempt_at=now,
                 )
             )

@@ -18,6 +18,7 @@ __all__ = [
     "MAGIC_RECIPIENTS",
     "SIMULATED",
     "Effect",
+    "magic_word",
     "overall_status",
     "plan_for",
 ]
@@ -69,10 +70,15 @@ _WORST_FIRST: tuple[EmailStatus, ...] = ("complained", "bounced", "failed", "def
 _LOCAL_PART = re.compile(r"([a-z]+)(?:[+-].*)?", re.DOTALL)
 
 
+def magic_word(address: str) -> str:
+    """Return the word that may choose a fate: `bounce` of `Bounce+7@example.com`. Empty when there is none."""
+    match = _LOCAL_PART.fullmatch(address.rpartition("@")[0].lower())
+    return match[1] if match else ""
+
+
 def plan_for(address: str) -> tuple[EventType, ...]:
     """Return what will happen, in order, at this recipient."""
-    match = _LOCAL_PART.fullmatch(address.rpartition("@")[0].lower())
-    return MAGIC_RECIPIENTS.get(match[1], _DELIVER) if match else _DELIVER
+    return MAGIC_RECIPIENTS.get(magic_word(address), _DELIVER)
 
 
 def overall_status(recipients: Iterable[Recipient], *, sent: bool) -> EmailStatus:

@@ -51,6 +51,8 @@ class Lifecycle:
         scheduled_at: float | None,
         idempotency_key: str | None,
         fingerprint: str,
+        broadcast_id: str | None = None,
+        broadcast_recipient: int | None = None,
     ) -> Email:
         """Take an e-mail in: it is kept, its fate is planned, and it is announced as queued."""
         email = Email(
@@ -64,6 +66,8 @@ class Lifecycle:
             next_step_at=now + self._settings.delivery_delay / 2 if scheduled_at is None else scheduled_at,
             idempotency_key=idempotency_key,
             fingerprint=fingerprint,
+            broadcast_id=broadcast_id,
+            broadcast_recipient=broadcast_recipient,
         )
         self._store.add_email(email)
         self._record(email, "queued", now)
@@ -110,12 +114,13 @@ class Lifecycle:
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> None:
         """Let an event happen, at one recipient or at all, in place of what was planned there.
 
         `person` replaces parts of who opens or clicks: country, region, city, client_name, client_type, os,
-        device. Raises `NotPossibleError` for an e-mail that has not left yet, an address it does not go to,
-        or a type that cannot be simulated.
+        device; `prefetch` says that a machine opened it ahead of any person. Raises `NotPossibleError` for an
+        e-mail that has not left yet, an address it does not go to, or a type that cannot be simulated.
         """
         if event_type not in SIMULATED:
             raise NotPossibleError(f"Unknown event. Choose one of: {', '.join(SIMULATED)}.")
@@ -133,7 +138,7 @@ class Lifecycle:
                 self._record(email, "delivered", now, entry)
             entry.plan = ()
             entry.due_at = None
-            self._record(email, event_type, now, entry, metadata=metadata, person=person)
+            self._record(email, event_type, now, entry, metadata=metadata, person=person, prefetch=prefetch)
         self._plan(email)
 
     def _leave(self, email: Email, now: float) -> None:
@@ -167,6 +172,7 @@ class Lifecycle:
         *,
         metadata: Mapping[str, Any] | None = None,
         person: Mapping[str, str] | None = None,
+        prefetch: bool = False,
     ) -> None:
         effect = SIMULATED.get(event_type)
         details = {**((effect and effect.details) or {}), **(metadata or {})}
@@ -180,7 +186,8 @@ class Lifecycle:
                 at=now,
                 recipient=None if entry is None else entry.address,
                 metadata=details,
-                **human,  # type: ignore[arg-type]  # the keys are the names of text fields, checked by the callers
+                is_prefetch=prefetch and event_type == "opened",
+                **human,
             )
         )
         if entry is not None and effect is not None:

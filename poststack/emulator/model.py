@@ -33,6 +33,7 @@ __all__ = [
     "Template",
     "Webhook",
     "iso",
+    "read_iso",
 ]
 
 EventType = EmailEventType
@@ -43,6 +44,20 @@ DeliveryState = Literal["delivered", "retrying", "failed"]
 def iso(moment: float) -> str:
     """Write a moment as ISO 8601 in UTC with milliseconds, as the API does."""
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_iso(text: str) -> datetime | None:
+    """Read `YYYY-MM-DD` or an ISO 8601 date and time, in UTC unless it says otherwise; `None` when it is neither."""
+    value = text.strip()
+    try:
+        # fromisoformat reads the Z suffix only from Python 3.11 on.
+        read = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
+        read = read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+        # In UTC it may be before the year 1 or after 9999, and then no answer could show it.
+        iso(read.timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return read
 
 
 @dataclass(frozen=True)
@@ -170,7 +185,8 @@ class EmailEvent:
 class Email:
     """One accepted e-mail.
 
-    `id` is the public `em_…` id, `number` the internal integer that no endpoint takes.
+    `id` is the public `em_…` id, `number` the internal integer that no endpoint takes. One of a broadcast has its
+    `br_…` id, and the number of the `BroadcastRecipient` it was sent to, which a test of it has not.
     """
 
     number: int
@@ -188,6 +204,8 @@ class Email:
     next_step_at: float | None = None
     idempotency_key: str | None = field(default=None, repr=False)
     fingerprint: str = field(default="", repr=False)
+    broadcast_id: str | None = None
+    broadcast_recipient: int | None = None
 
     @property
     def scheduled(self) -> bool:
@@ -254,6 +272,7 @@ class Delivery:
     body: str = field(repr=False)
     created_at: float
     email_id: str | None = None
+    inbound_id: int | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     failures: int = 0
     next_attempt_at: float | None = None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from poststack.emulator.address_syntax import domain_name
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poststack.emulator.model import Email
 
-__all__ = ["EVERYTHING", "EmailSearch", "Page", "recipient_provider"]
+__all__ = ["EVERYTHING", "EmailSearch", "Page", "provider_of", "recipient_provider"]
 
 T = TypeVar("T")
 
@@ -53,13 +55,14 @@ class EmailSearch:
     """Conditions that must all hold; what is left out holds always.
 
     `text` is split into words, each of which must occur in the sender, a recipient, the subject or a tag; the
-    address and subject conditions are substrings; all ignore case. `since` and `until` include their bounds.
+    address and subject conditions are substrings; all ignore case. `since` and `until` include their bounds. `domain`
+    is the sender's, in lower case and ASCII.
     """
 
     text: str = ""
     id: str | None = None
     status: str | None = None
-    domain_id: int | None = None
+    domain: str | None = None
     to: str | None = None
     from_: str | None = None
     subject: str | None = None
@@ -81,14 +84,13 @@ class EmailSearch:
             and (self.unread is None or email.unread == self.unread)
             and (self.since is None or email.created_at >= self.since)
             and (self.until is None or email.created_at <= self.until)
-            # No domains are simulated, so no e-mail belongs to one.
-            and self.domain_id is None
         )
 
     def _matches_message(self, email: Email) -> bool:
         message = email.message
         return (
             (self.id is None or email.id == self.id)
+            and (self.domain is None or domain_name(message.from_.domain) == self.domain)
             and (not self.text or email.id == self.text or _has_words(message.searchable, self.text))
             and (self.tag is None or self.tag in message.tags)
             and (self.subject is None or self.subject.casefold() in message.subject.casefold())
@@ -109,7 +111,12 @@ EVERYTHING = EmailSearch()
 def recipient_provider(email: Email) -> str | None:
     """Return the mailbox provider of the first recipient, such as `gmail`, when its domain gives it away."""
     recipients = email.message.recipients
-    return _PROVIDERS.get(recipients[0].domain) if recipients else None
+    return provider_of(recipients[0].domain) if recipients else None
+
+
+def provider_of(domain: str) -> str | None:
+    """Return the mailbox provider of a domain in lower case, when the name gives it away."""
+    return _PROVIDERS.get(domain)
 
 
 def _has_words(searchable: str, text: str) -> bool:

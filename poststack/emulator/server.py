@@ -103,7 +103,8 @@ class _Guard:
                 f"The emulator does not answer to {host!r}. Start it with --allow-host to allow that name.",
             )
         path: str = scope["path"]
-        # The API proper needs a header that no foreign page can send without asking first.
+        # The API proper needs a header that no foreign page can send without asking first, but for signup forms, which
+        # are there to be sent from elsewhere.
         own = path == "/" or path.startswith((control.PREFIX, _INBOX))
         if own and cross_site(scope["method"], headers):
             return RefusalError(403, "The request comes from a page of another site.")
@@ -207,12 +208,9 @@ async def _read(receive: Receive, length: int, limit: int) -> bytes | None:
 
 
 async def _respond(response: HttpResponse, send: Send, *, close: bool = False) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
-    headers += [
-        (b"content-length", str(len(response.body)).encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cross-origin-resource-policy", b"same-origin"),
-    ]
+    guards = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin"}
+    named = {**guards, **response.headers, "content-length": str(len(response.body))}
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
     if close:
         headers.append((b"connection", b"close"))
     empty = response.status in {204, 304}

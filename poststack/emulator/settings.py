@@ -20,13 +20,16 @@ class Settings:
     """Keys that are accepted; when empty, every key that starts with `sk_test_`."""
 
     domains: tuple[str, ...] | None = None
-    """Verified sender domains; `None` accepts every domain."""
+    """Verified sender domains, which are there from the start; `None` accepts every domain that nobody added."""
 
     rate_limit: int = 0
     """Requests per second and key; 0 switches the limiter off."""
 
     delivery_delay: float = 0.5
     """From acceptance to `delivered`; `sent` comes half-way."""
+
+    verification_delay: float = 1.0
+    """From asking for a domain's verification to its outcome."""
 
     defer_delay: float = 60.0
     """From `deferred` to `delivered`, for recipients that defer."""
@@ -52,12 +55,20 @@ class Settings:
     max_recipients: int = 50
     """Recipients in each of to, cc and bcc."""
 
+    broadcast_batch: int = 100
+    """E-mails of a broadcast that leave together."""
+
+    broadcast_interval: float = 0.1
+    """From one batch of a broadcast to the next, at least 0.001; the first leaves so long after sending began."""
+
     def __post_init__(self) -> None:
         if not all(self.api_keys):
             raise ValueError("An API key must not be empty.")
         if self.max_emails < 1 or self.max_bytes < 1 or self.max_body < 1 or self.max_recipients < 1:
             raise ValueError("The limits max_emails, max_bytes, max_body and max_recipients must be at least 1.")
-        times = (self.delivery_delay, self.defer_delay, *self.retry_delays)
+        if self.broadcast_batch < 1 or not 0.001 <= self.broadcast_interval < float("inf"):
+            raise ValueError("broadcast_batch must be at least 1, and broadcast_interval a finite 0.001 or more.")
+        times = (self.delivery_delay, self.verification_delay, self.defer_delay, *self.retry_delays)
         if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float("inf"):
             raise ValueError("Delays must be finite and not negative, and webhook_timeout must be above 0.")
         if self.rate_limit < 0 or (self.disable_webhook_after is not None and self.disable_webhook_after < 1):

@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import audience
+from poststack.emulator import api_keys, audience, broadcasts, domains, inbound
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.codec import email_to_json
+from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
+from poststack.emulator.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.tables import Kind, Table
 
 __all__ = ["Contents", "Journal", "Store"]
@@ -31,9 +33,9 @@ _SUPPRESSIONS = Kind(
 )
 _TEMPLATES = Kind("template", Template, keys={"id": lambda template: template.id})
 
-# Deliveries belong to their e-mail and go with it; those of `webhooks.test` belong to none and are bounded
-# here.
-_MAX_TEST_DELIVERIES = 1_000
+# Deliveries belong to their e-mail and go with it; those about contacts, domains and received mail, and those of
+# `webhooks.test`, belong to none and are bounded here: by one for each row of the largest import.
+_MAX_UNBOUND_DELIVERIES = 10_000
 
 
 @dataclass
@@ -106,9 +108,18 @@ class Store:
         self.suppressions: Table[Suppression] = self._table(_SUPPRESSIONS)
         self.templates: Table[Template] = self._table(_TEMPLATES)
         self.contacts: Table[audience.Contact] = self._table(audience.CONTACTS)
+        self.contact_properties: Table[ContactProperty] = self._table(CONTACT_PROPERTIES)
+        self.signup_forms: Table[SignupForm] = self._table(SIGNUP_FORMS)
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
+        self.broadcasts: Table[broadcasts.Broadcast] = self._table(broadcasts.BROADCASTS)
+        self.broadcast_recipients: Table[broadcasts.BroadcastRecipient] = self._table(broadcasts.BROADCAST_RECIPIENTS)
+        self.domains: Table[domains.Domain] = self._table(domains.DOMAINS)
+        self.removed_domains: Table[domains.RemovedDomain] = self._table(domains.REMOVED_DOMAINS)
+        self.api_keys: Table[api_keys.ApiKey] = self._table(api_keys.API_KEYS)
+        self.inbound_emails: Table[inbound.InboundEmail] = self._table(inbound.INBOUND_EMAILS)
+        self.inbound_files: Table[inbound.InboundFile] = self._table(inbound.INBOUND_FILES)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())
@@ -178,9 +189,13 @@ class Store:
         """Return the delivery with this id."""
         return self._deliveries.get(delivery_id)
 
-    def deliveries_of_email(self, email_id: str) -> list[Delivery]:
-        """Return the deliveries of the events of one e-mail, newest first."""
+    def deliveries_of_email(self, email_id: str | None) -> list[Delivery]:
+        """Return the deliveries of the events of one e-mail, with `None` those of no e-mail sent, newest first."""
         return list(reversed(self._of_email.get(email_id, {}).values()))
+
+    def deliveries_of_inbound(self, number: int) -> list[Delivery]:
+        """Return the deliveries of the arrival of one received mail, newest first."""
+        return [delivery for delivery in self.deliveries_of_email(None) if delivery.inbound_id == number]
 
     def deliveries_of_webhook(self, webhook_id: int) -> list[Delivery]:
         """Return the deliveries to one webhook, newest first."""
@@ -191,7 +206,7 @@ class Store:
         self._index_delivery(delivery)
         self.save(delivery)
         unbound = self._of_email.get(None, {})
-        while len(unbound) > _MAX_TEST_DELIVERIES:
+        while len(unbound) > _MAX_UNBOUND_DELIVERIES:
             self.remove_delivery(next(iter(unbound.values())))
 
     def remove_delivery(self, delivery: Delivery) -> None:

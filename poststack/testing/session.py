@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 
 from poststack.emulator.core import Emulator
@@ -17,6 +18,7 @@ from poststack.testing.views import SentEmail, moment
 
 if TYPE_CHECKING:
     from poststack import AsyncPostStack, PostStack
+    from poststack.types import Attachment, DnsPurpose
 
 __all__ = ["EmulatorSession", "RecordedEvent", "emulator"]
 
@@ -101,13 +103,67 @@ class EmulatorSession:
         *,
         recipient: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        prefetch: bool = False,
     ) -> None:
         """Let an e-mail be delivered, bounced, opened … now, at one recipient or at all, webhook calls included.
 
-        Raises `NotPossibleError` for one that is still scheduled, `KeyError` for an unknown id.
+        With `prefetch` a machine opens it ahead of any person, as mail services do. Raises `NotPossibleError` for one
+        that is still scheduled, `KeyError` for an unknown id.
         """
-        self.emulator.simulate(email_id, event, self.clock.time(), recipient=recipient, metadata=metadata)
+        self.emulator.simulate(
+            email_id, event, self.clock.time(), recipient=recipient, metadata=metadata, prefetch=prefetch
+        )
         self.clock.advance(0)
+
+    def set_dns(self, domain_id: int, *, unpublished: Sequence[DnsPurpose] = (), readable: bool = True) -> None:
+        """Change which records the DNS of a domain has: all that it needs, but for the purposes in `unpublished`.
+
+        What is `verified` changes when the client asks for verification and the clock advances. A DNS that is not
+        `readable` proves nothing. Raises `KeyError` for an unknown id.
+        """
+        self.emulator.set_dns(domain_id, unpublished, self.clock.time(), readable=readable)
+
+    def receive(
+        self,
+        message: bytes | str | Message[Any, Any] | None = None,
+        *,
+        from_: str | None = None,
+        to: str | Sequence[str] = (),
+        cc: Sequence[str] = (),
+        reply_to: str | None = None,
+        subject: str = "",
+        text: str | None = None,
+        html: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        attachments: Sequence[Attachment] = (),
+        recipients: Sequence[str] = (),
+    ) -> int:
+        """Let a mail come in, webhook calls included, and return its id for `inbound_emails.get`.
+
+        Give it as a message (bytes, text, or an `email.message.EmailMessage`), or describe it with the other arguments;
+        attachments are those of `poststack.attachments`. It becomes one record for each recipient in To and Cc, or in
+        `recipients`, whatever the headers say; the id is the first one's. Raises `ValueError` for what is no mail.
+        """
+        if message is None:
+            described = {
+                "from": from_,
+                "to": to if isinstance(to, str) else list(to),
+                "cc": list(cc),
+                "reply_to": reply_to,
+                "subject": subject,
+                "text": text,
+                "html": html,
+                "headers": dict(headers or {}),
+                "attachments": list(attachments),
+            }
+            mail: bytes | dict[str, Any] = described
+        elif isinstance(message, Message):
+            mail = message.as_bytes()
+        else:
+            mail = message.encode() if isinstance(message, str) else message
+        received = self.emulator.receive(mail, self.clock.time(), recipients=recipients)
+        self.clock.advance(0)
+        return received[0].number
 
     def fail(
         self,

@@ -27,7 +27,8 @@ class SentEmail:
     """One accepted e-mail as it was when you looked: templates filled in, suppressed recipients gone.
 
     Addresses are text as in a header, `Ada <ada@example.com>`. Times are in UTC. `payload` is the JSON as it was sent,
-    with the content of attachments left out. `idempotency_key` is the one of the body or the header.
+    with the content of attachments left out. `idempotency_key` is the one of the body or the header. `broadcast_id` is
+    the `br_…` id of the broadcast, or the test of one, that it belongs to.
     """
 
     id: str
@@ -50,6 +51,7 @@ class SentEmail:
     sent_at: datetime | None
     payload: Mapping[str, Any] = field(repr=False)
     idempotency_key: str | None = field(default=None, repr=False)
+    broadcast_id: str | None = None
 
     @classmethod
     def of(cls, email: Email) -> SentEmail:
@@ -79,6 +81,7 @@ class SentEmail:
             sent_at=None if email.sent_at is None else moment(email.sent_at),
             payload=message.payload,
             idempotency_key=email.given_key,
+            broadcast_id=email.broadcast_id,
         )
 
 

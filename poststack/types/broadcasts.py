@@ -48,7 +48,7 @@ class AbVariant(TypedDict):
 
 
 class AbTest(TypedDict):
-    """2 to 5 variants, of which the one that is opened most goes to all others."""
+    """2 to 5 variants, the best of which goes to all others."""
 
     variants: list[AbVariant]
     test_sample_size: NotRequired[int]

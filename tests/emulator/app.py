@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poststack.emulator.core import Answer, Emulator
-from poststack.emulator.ids import counted_ids
+from poststack.emulator.ids import IdSource, counted_ids
 from poststack.emulator.model import Attempt
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Journal
@@ -30,8 +30,10 @@ class Reply:
 class App:
     """An emulator with a clock of its own and a test key."""
 
-    def __init__(self, settings: Settings | None = None, journal: Journal | None = None) -> None:
-        self.emulator = Emulator(settings, journal=journal, ids=counted_ids())
+    def __init__(
+        self, settings: Settings | None = None, journal: Journal | None = None, ids: IdSource | None = None
+    ) -> None:
+        self.emulator = Emulator(settings, journal=journal, ids=ids or counted_ids())
         self.now = START
         self.key = "sk_test_app"
 

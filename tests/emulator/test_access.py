@@ -64,8 +64,7 @@ def test_the_limiter_counts_each_key_in_each_second() -> None:
         ("GET", "/_emulator/nothing", (404, "not_found")),
         ("PUT", "/emails", (405, "method_not_allowed")),
         ("GET", "/emails/em_x/cancel", (405, "method_not_allowed")),
-        ("GET", "/domains", (501, "not_implemented")),
-        ("POST", "/contacts/import", (501, "not_implemented")),
+        ("POST", "/domains/1/ip", (501, "not_implemented")),
         ("GET", "/webmail/mb_1/signature", (501, "not_implemented")),
     ],
 )

@@ -1,28 +1,20 @@
-"""Reading `addr@domain` and `Name <addr@domain>`, with the email-validator package for the syntax."""
+"""Reading `addr@domain` and `Name <addr@domain>`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
+from poststack.emulator.address_syntax import address_problem
 from poststack.emulator.api.answers import invalid, unprocessable
 from poststack.emulator.api.fields import one_line, optional_text, texts
 from poststack.emulator.model import Address
-
-try:
-    from email_validator import EmailNotValidError, validate_email
-except ImportError as _error:  # pragma: no cover  # exercised by the test environment without extras
-    raise ImportError(
-        'The emulator needs email-validator: pip install "poststack[emulator]"', name="email_validator"
-    ) from _error
 
 __all__ = ["address_list", "parse_address", "reply_addresses"]
 
 # RFC 5321 allows 254 characters for the address; the rest is room for a name.
 _MAX_LENGTH = 1_000
-_LOCAL_ENDINGS = ("@localhost", ".localhost", ".local", ".test", ".invalid", "@local", "@test")
 _NAMED = re.compile(r'(?P<name>"(?:[^"\\]|\\.)*" *|[^<>]*)<(?P<address>[^<>]*)>')
 
 
@@ -33,7 +25,7 @@ def parse_address(text: str, field: str) -> Address:
         raise unprocessable(f"`{field}` holds an address that is too long.")
     match = _NAMED.fullmatch(text.strip())
     address = (match["address"] if match else text).strip()
-    problem = _problem(address)
+    problem = address_problem(address)
     if match and "@" in match["name"] and not match["name"].startswith('"'):
         problem = "there is an address before the one in brackets. Give each as an element of its own."
     if problem is not None:
@@ -63,18 +55,6 @@ def reply_addresses(source: Mapping[str, Any]) -> tuple[Address, ...]:
     if not text:
         raise invalid("`reply_to` must not be empty.")
     return (parse_address(text, "reply_to"),)
-
-
-@lru_cache(maxsize=4_096)
-def _problem(address: str) -> str | None:
-    # Development happens at `someone@shop.test` and `root@localhost`, which the package refuses by name;
-    # with a label more they are names like any other, and the syntax is checked all the same.
-    checked = f"{address}.example" if address.lower().endswith(_LOCAL_ENDINGS) else address
-    try:
-        validate_email(checked, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError as error:
-        return str(error)
-    return None
 
 
 def _unquoted(name: str) -> str | None:

@@ -51,7 +51,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer before it is bytes."""
+    """An answer before it is bytes: what is to be JSON, or a file as bytes, whose `Content-Type` is in the headers."""
 
     status: int
     content: Any
@@ -59,12 +59,16 @@ class Reply:
 
     def response(self, headers: Mapping[str, str]) -> HttpResponse:
         """Return the answer as the transport sees it, with these headers added."""
-        text = json.dumps(self.content, ensure_ascii=False, separators=(",", ":"))
-        # Text from URLs may hold lone surrogates, which UTF-8 cannot say but a JSON escape can.
-        body = text.encode("utf-8", "backslashreplace")
+        body = self.content if isinstance(self.content, bytes) else _json_bytes(self.content)
         lower = {name.lower(): value for name, value in (*self.headers.items(), *headers.items())}
         reason = HTTPStatus(self.status).phrase if self.status in _STATUSES else ""
         return HttpResponse(self.status, {"content-type": "application/json", **lower}, body, reason)
+
+
+def _json_bytes(content: object) -> bytes:
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    # Text from URLs may hold lone surrogates, which UTF-8 cannot say but a JSON escape can.
+    return text.encode("utf-8", "backslashreplace")
 
 
 _STATUSES = frozenset(int(status) for status in HTTPStatus)

@@ -11,18 +11,28 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from poststack.emulator.api.answers import invalid
 from poststack.transports.base import HttpRequest
+from poststack.types import ApiKeyPermission
 
-__all__ = ["Call"]
+__all__ = ["Call", "Caller"]
 
 _MAX_DEPTH = 64
 _MAX_QUERY_FIELDS = 100
 
 
 @dataclass(frozen=True)
+class Caller:
+    """What the key of a request may do. `domain` is the number of the only domain it sends from, if there is one."""
+
+    permission: ApiKeyPermission = "full_access"
+    test_mode: bool = True
+    domain: int | None = None
+
+
+@dataclass(frozen=True)
 class Call:
     """A request. `path` is as it came, `segments` are decoded; header names are lower-case.
 
-    `test_mode` says whether the key is a test key; it is known once the request is authenticated.
+    `caller` is known once the request is authenticated.
     """
 
     method: str
@@ -32,7 +42,12 @@ class Call:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     now: float
-    test_mode: bool = True
+    caller: Caller = field(default_factory=Caller)
+
+    @property
+    def test_mode(self) -> bool:
+        """Whether it came with a test key."""
+        return self.caller.test_mode
 
     @classmethod
     def read(cls, request: HttpRequest, now: float) -> Call:
@@ -71,11 +86,20 @@ class Call:
         """Return the body as a JSON object, `{}` when there is none."""
         return self.json() if self.body else {}
 
-    def page(self) -> tuple[int, int]:
-        """Return page and page size: 1 and 20 unless given, at least 1, at most 100 a page."""
-        return max(1, self._integer("page", 1)), min(100, max(1, self._integer("per_page", 20)))
+    def page(self, per_page: int = 20) -> tuple[int, int]:
+        """Return page and page size: 1 and `per_page` unless given, at least 1, at most 100 a page."""
+        return max(1, self.integer("page", 1)), min(100, max(1, self.integer("per_page", per_page)))
 
-    def _integer(self, name: str, default: int) -> int:
+    def flag(self, name: str) -> bool | None:
+        """Return whether the query says `true` or `false`; `None` for anything else."""
+        return {"true": True, "false": False}.get(self.query.get(name, "").lower())
+
+    def limit(self, default: int, most: int) -> int:
+        """Return how many items are wanted: what `limit` says, at most so many; the default unless given."""
+        return min(most, max(0, self.integer("limit", default)))
+
+    def integer(self, name: str, default: int) -> int:
+        """Return a whole number of the query. Raises a 400 for anything else."""
         text = self.query.get(name, "")
         if not text:
             return default

@@ -12,10 +12,11 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from poststack.emulator.api.addresses import address_list, parse_address, reply_addresses
 from poststack.emulator.api.answers import invalid, unprocessable
+from poststack.emulator.api.call import Caller
 from poststack.emulator.api.content import fill, spam_findings
 from poststack.emulator.api.fields import (
     boolean,
@@ -26,10 +27,14 @@ from poststack.emulator.api.fields import (
     texts,
     texts_by_name,
 )
-from poststack.emulator.backend import Backend
+from poststack.emulator.api.senders import sender_domain
 from poststack.emulator.model import Address, Attachment, Message, Template
 
-__all__ = ["canonical", "compose", "without_suppressed"]
+if TYPE_CHECKING:
+    from poststack.emulator.backend import Backend
+    from poststack.emulator.domains import Domain
+
+__all__ = ["attachments_of", "canonical", "compose", "headers_of", "without_suppressed"]
 
 _MIB = 1024 * 1024
 # The API says 10 MB and 25 MB of decoded bytes; the larger reading of MB is the one accepted here.
@@ -45,18 +50,23 @@ _HEADER_NAME = re.compile(r"[!-9;-~]{1,200}")
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 
 
-def compose(backend: Backend, payload: Mapping[str, Any], *, max_recipients: int | None = None) -> Message:
-    """Return the message of a send payload, or raise the refusal the API would answer with."""
+def compose(
+    backend: Backend, payload: Mapping[str, Any], caller: Caller, *, max_recipients: int | None = None
+) -> Message:
+    """Return the message of a send payload, or raise the refusal the API would answer with.
+
+    `Caller()` is for what the emulator sends by itself: it may send from every domain that is verified.
+    """
     limit = max_recipients or backend.settings.max_recipients
     sender = parse_address(required_text(payload, "from"), "from")
-    _check_domain(backend, sender)
+    domain = sender_domain(backend, sender, caller)
     to = address_list(payload, "to", limit)
     if not to:
         raise invalid("`to` must hold at least one address.")
     cc, bcc = (address_list(payload, name, limit) for name in ("cc", "bcc"))
     subject, html, text, template = _content(backend, payload)
-    tracking = object_of(payload, "tracking")
-    attachments = _attachments(payload)
+    track_opens, track_clicks = _tracking(payload, domain)
+    attachments = attachments_of(payload)
     shown = _without_files(payload)
     _check_signature(payload)
     return Message(
@@ -68,13 +78,13 @@ def compose(backend: Backend, payload: Mapping[str, Any], *, max_recipients: int
         subject=subject,
         html=html,
         text=text,
-        headers=_headers(payload),
+        headers=headers_of(payload),
         tags=_tags(payload),
         attachments=attachments,
         template_id=None if template is None else template.id,
         unsubscribe=boolean(payload, "unsubscribe") or False,
-        track_opens=boolean(tracking, "opens"),
-        track_clicks=boolean(tracking, "clicks"),
+        track_opens=track_opens,
+        track_clicks=track_clicks,
         spam=spam_findings(subject, html, text),
         payload=shown,
         size=len(canonical(shown)) + len(html or "") + len(text or "") + sum(file.size for file in attachments),
@@ -110,10 +120,12 @@ def without_suppressed(backend: Backend, message: Message) -> Message:
     return left
 
 
-def _check_domain(backend: Backend, sender: Address) -> None:
-    domains = backend.settings.domains
-    if domains is not None and sender.domain not in {domain.lower() for domain in domains}:
-        raise unprocessable("Domain not verified")
+def _tracking(payload: Mapping[str, Any], domain: Domain | None) -> tuple[bool | None, bool | None]:
+    tracking = object_of(payload, "tracking")
+    opens, clicks = boolean(tracking, "opens"), boolean(tracking, "clicks")
+    if domain is None:
+        return opens, clicks
+    return domain.open_tracking if opens is None else opens, domain.click_tracking if clicks is None else clicks
 
 
 def _check_signature(payload: Mapping[str, Any]) -> None:
@@ -155,7 +167,8 @@ def _template(backend: Backend, payload: Mapping[str, Any]) -> Template | None:
     return template
 
 
-def _headers(payload: Mapping[str, Any]) -> dict[str, str]:
+def headers_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """Read `headers`. Raises a 422 for names that are none, and values that could start another header."""
     headers = texts_by_name(payload, "headers")
     if len(headers) > _MAX_HEADERS:
         raise unprocessable(f"`headers` holds more than {_MAX_HEADERS} headers.")
@@ -173,7 +186,8 @@ def _tags(payload: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(one_line(tag, "tags") for tag in tags)
 
 
-def _attachments(payload: Mapping[str, Any]) -> tuple[Attachment, ...]:
+def attachments_of(payload: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """Read `attachments`, decoded. Raises a 422 for what is no base64, and for more than the API takes."""
     entries = payload.get("attachments")
     if entries is None:
         return ()

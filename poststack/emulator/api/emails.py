@@ -9,7 +9,7 @@ from poststack.emulator.api.answers import RefusalError, Reply, conflict, invali
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.content import insights, spam_report
-from poststack.emulator.api.fields import moment, required_text
+from poststack.emulator.api.fields import moment, record_number, required_text
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.sending import send
 from poststack.emulator.api.wire import email_json, event_json, full_email_json, page_json
@@ -17,6 +17,7 @@ from poststack.emulator.backend import Backend
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Email
 from poststack.emulator.search import EmailSearch
+from poststack.emulator.store import Store
 
 __all__ = ["ROUTES", "find_email", "search_from"]
 
@@ -24,16 +25,13 @@ _MAX_BATCH = 100
 _PREVIEW_RECIPIENTS = 5
 
 
-def search_from(query: Mapping[str, str]) -> EmailSearch:
+def search_from(store: Store, query: Mapping[str, str]) -> EmailSearch:
     """Read the filters of a list from the query; an empty one is no filter."""
     given = {name: value for name, value in query.items() if value}
-    domain = given.get("domain_id")
-    if domain is not None and not (domain.isascii() and domain.isdigit() and len(domain) <= 18):
-        raise invalid("`domain_id` must be a whole number.")
     since, until = given.get("date_from"), given.get("date_to")
     return EmailSearch(
         status=given.get("status"),
-        domain_id=None if domain is None else int(domain),
+        domain=_domain(store, given["domain_id"]) if "domain_id" in given else None,
         to=given.get("to"),
         from_=given.get("from"),
         subject=given.get("subject"),
@@ -44,6 +42,15 @@ def search_from(query: Mapping[str, str]) -> EmailSearch:
         country=given.get("country"),
         device=given.get("device"),
     )
+
+
+def _domain(store: Store, text: str) -> str:
+    number = record_number(text)
+    if number is None:
+        raise invalid("`domain_id` must be a whole number.")
+    domain = store.domains.get(number)
+    # No e-mail comes from a domain without a name.
+    return "" if domain is None else domain.name
 
 
 def find_email(backend: Backend, arguments: Mapping[str, str]) -> Email:
@@ -84,7 +91,7 @@ def _element(backend: Backend, call: Call, index: int, payload: object) -> dict[
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     page, per_page = call.page()
-    found = backend.store.emails(search_from(call.query), page=page, per_page=per_page)
+    found = backend.store.emails(search_from(backend.store, call.query), page=page, per_page=per_page)
     return Reply(200, {"data": [email_json(email) for email in found.items], "meta": page_json(found)})
 
 
@@ -120,7 +127,7 @@ def _insights(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
 
 
 def _preview(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    message = compose(backend, call.json(), max_recipients=_PREVIEW_RECIPIENTS)
+    message = compose(backend, call.json(), call.caller, max_recipients=_PREVIEW_RECIPIENTS)
     preview = {
         "rendered_subject": message.subject,
         "rendered_html": message.html,
@@ -136,20 +143,20 @@ def _preview(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
 
 
 def _spam_preview(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    message = compose(backend, call.json(), max_recipients=_PREVIEW_RECIPIENTS)
+    message = compose(backend, call.json(), call.caller, max_recipients=_PREVIEW_RECIPIENTS)
     return Reply(200, spam_report(message.spam))
 
 
 ROUTES = (
-    Route("POST", "/emails", _send),
-    Route("POST", "/emails/send", _send),
-    Route("POST", "/emails/batch", _batch),
+    Route("POST", "/emails", _send, sending=True),
+    Route("POST", "/emails/send", _send, sending=True),
+    Route("POST", "/emails/batch", _batch, sending=True),
     Route("POST", "/emails/preview", _preview),
     Route("POST", "/emails/spam-preview", _spam_preview),
     Route("GET", "/emails", _list),
-    Route("GET", "/emails/{id}", _get),
+    Route("GET", "/emails/{id}", _get, sending=True),
     Route("PATCH", "/emails/{id}", _reschedule),
     Route("POST", "/emails/{id}/cancel", _cancel),
-    Route("GET", "/emails/{id}/events", _events),
+    Route("GET", "/emails/{id}/events", _events, sending=True),
     Route("GET", "/emails/{id}/insights", _insights),
 )

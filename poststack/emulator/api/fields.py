@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from poststack.emulator.api.answers import invalid, unprocessable
-from poststack.emulator.model import iso
+from poststack.emulator.model import read_iso
 
 __all__ = [
     "boolean",
@@ -21,13 +21,17 @@ __all__ = [
     "object_of",
     "one_line",
     "optional_text",
+    "record_number",
     "required_text",
+    "short_text",
     "texts",
     "texts_by_name",
+    "web_address",
 ]
 
 # Characters that would end a header line, or a C string, in the middle.
 _BREAKS = re.compile(r"[\r\n\0]")
+_MAX_URL = 2_000
 
 
 def required_text(source: Mapping[str, Any], name: str) -> str:
@@ -103,6 +107,11 @@ def number(source: Mapping[str, Any], name: str) -> float | None:
         raise invalid(f"`{name}` is too large.") from error
 
 
+def record_number(text: str) -> int | None:
+    """Return the number that a path or a field names a record by; `None` for what is no such number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def one_line(value: str, name: str) -> str:
     """Return the text, which becomes part of a header, if it cannot start another header; else 422."""
     if _BREAKS.search(value):
@@ -110,20 +119,34 @@ def one_line(value: str, name: str) -> str:
     return value
 
 
+def web_address(value: str, name: str) -> str:
+    """Return the text if it is an http or https URL of reasonable length; else 422."""
+    one_line(value, name)
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or len(value) > _MAX_URL or not value.isprintable() or " " in value:
+        raise unprocessable(f"`{name}` must be an http or https address.")
+    return value
+
+
+def short_text(value: str, name: str, limit: int) -> str:
+    """Return the text if it is one line of at most `limit` characters; else 422."""
+    if len(value) > limit:
+        raise unprocessable(f"`{name}` has at most {limit} characters.")
+    return one_line(value, name)
+
+
 def moment(text: str, name: str, *, end_of_day: bool = False) -> float:
     """Read `YYYY-MM-DD` or an ISO 8601 date and time (UTC unless it says otherwise) as seconds since 1970.
 
     Else 422.
     """
-    value = text.strip()
-    try:
-        # fromisoformat reads the Z suffix only from Python 3.11 on.
-        read = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value)
-        read = read if read.tzinfo else read.replace(tzinfo=timezone.utc)
-        # In UTC it may be before the year 1 or after 9999, and then no answer could show it.
-        iso(read.timestamp())
-        if end_of_day and len(value) == len("2026-01-02"):
-            read = read.replace(hour=23, minute=59, second=59, microsecond=999_999)
-        return read.timestamp()
-    except (ValueError, OverflowError) as error:
-        raise unprocessable(f"`{name}` must be a date and time such as 2026-01-02T03:04:05Z.") from error
+    read = read_iso(text)
+    if read is None:
+        raise unprocessable(f"`{name}` must be a date and time such as 2026-01-02T03:04:05Z.")
+    if end_of_day and len(text.strip()) == len("2026-01-02"):
+        read = read.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    return read.timestamp()

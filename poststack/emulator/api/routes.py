@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from poststack.emulator.api.answers import RefusalError, Reply
-from poststack.emulator.api.call import Call
+from poststack.emulator.api.call import Call, Caller
 from poststack.emulator.backend import Backend
 
 __all__ = ["Handler", "Route", "Router"]
@@ -16,15 +16,26 @@ Handler = Callable[[Backend, Call, Mapping[str, str]], Reply]
 
 @dataclass(frozen=True)
 class Route:
-    """One method on one path. A part in braces takes any one segment: `/emails/{id}`."""
+    """One method on one path. A part in braces takes any one segment: `/emails/{id}`.
+
+    A `public` one asks for no API key. `sending` says that keys with `sending_access` may use it, which sends e-mails
+    and reads what became of them.
+    """
 
     method: str
     path: str
     handler: Handler
+    public: bool = False
+    sending: bool = False
     parts: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.path.strip("/").split("/")))
+
+    def admit(self, caller: Caller) -> None:
+        """Raise a 403 for a key that may not use it."""
+        if caller.permission != "full_access" and not self.sending:
+            raise RefusalError(403, "API key does not have permission")
 
     def arguments(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """Return the values of the parts in braces, `None` when the path is another one."""

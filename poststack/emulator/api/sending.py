@@ -11,6 +11,7 @@ from poststack.emulator.api.answers import unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.compose import canonical, compose, without_suppressed
 from poststack.emulator.api.fields import moment, optional_text
+from poststack.emulator.api.senders import check_scope
 from poststack.emulator.backend import Backend
 
 __all__ = ["send"]
@@ -35,10 +36,11 @@ def send(backend: Backend, call: Call, payload: Mapping[str, Any], *, index: int
     if earlier is not None:
         if earlier.fingerprint != fingerprint:
             raise unprocessable("The idempotency key was already used with another payload.")
+        check_scope(backend, earlier.message.from_, call.caller)
         return {"id": earlier.id, "replayed": True, **answer}
     scheduled = optional_text(payload, "scheduled_at")
     scheduled_at = None if scheduled is None else moment(scheduled, "scheduled_at")
-    message = without_suppressed(backend, compose(backend, payload))
+    message = without_suppressed(backend, compose(backend, payload, call.caller))
     email = backend.lifecycle.accept(
         message,
         "em_" + backend.ids(18),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from poststack.emulator.api.answers import Reply, conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.call import Call
-from poststack.emulator.api.fields import boolean, integer, one_line, optional_text, required_text, texts
+from poststack.emulator.api.fields import boolean, integer, optional_text, required_text, texts, web_address
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import delivery_json, page_json, slice_page, webhook_json
 from poststack.emulator.backend import Backend
@@ -18,7 +17,7 @@ __all__ = ["ROUTES", "add_webhook"]
 
 _MAX_WEBHOOKS = 100
 _MAX_EVENTS = 100
-_MAX_URL = 2_000
+_MAX_DESCRIPTION = 2_000
 _MAX_GRACE_HOURS = 168
 _DEFAULT_GRACE_HOURS = 24
 _MAX_REPLAYS = 1_000
@@ -42,7 +41,7 @@ def add_webhook(
         raise unprocessable(f"The emulator keeps at most {_MAX_WEBHOOKS} webhooks.")
     webhook = Webhook(
         id=backend.store.next_number("webhook"),
-        url=_checked_url(url),
+        url=web_address(url, "url"),
         events=_checked_events(events),
         secret=secret or _new_secret(backend),
         created_at=now,
@@ -54,18 +53,6 @@ def add_webhook(
 
 def _new_secret(backend: Backend) -> str:
     return "whsec_" + backend.ids(32)
-
-
-def _checked_url(url: str) -> str:
-    one_line(url, "url")
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or len(url) > _MAX_URL or not url.isprintable() or " " in url:
-        raise unprocessable("`url` must be an http or https address.")
-    return url
 
 
 def _checked_events(events: list[str]) -> list[str]:
@@ -98,7 +85,7 @@ def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 def _description(content: Mapping[str, Any]) -> str | None:
     description = optional_text(content, "description")
-    if description is not None and len(description) > _MAX_URL:
+    if description is not None and len(description) > _MAX_DESCRIPTION:
         raise unprocessable("`description` is too long.")
     return description
 
@@ -123,7 +110,7 @@ def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     webhook, content = _find(backend, arguments), call.json()
-    url = _checked_url(required_text(content, "url")) if "url" in content else webhook.url
+    url = web_address(required_text(content, "url"), "url") if "url" in content else webhook.url
     events = _checked_events(texts(content, "events")) if "events" in content else webhook.events
     description = _description(content) if "description" in content else webhook.description
     enabled = boolean(content, "enabled")

@@ -19,9 +19,10 @@ from starlette.responses import RedirectResponse, Response
 
 from poststack.emulator.inbox import wording
 from poststack.emulator.model import iso
+from poststack.emulator.reception import unread_inbound
 from poststack.emulator.state import AppState
 
-__all__ = ["PAGE_HEADERS", "Pages", "read_form", "static_file"]
+__all__ = ["PAGE_HEADERS", "Pages", "opened_by_a_person", "read_form", "static_file"]
 
 PAGE_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -52,6 +53,8 @@ _LARGEST_FORM = 64 * 1024
 _NOTICES: Mapping[str, str] = {
     "deleted": "The message is deleted.",
     "deleted-all": "All messages are deleted.",
+    "deleted-received": "All received mail is deleted.",
+    "received": "The mail came in.",
     "read-all": "All messages are marked as read.",
     "unread": "The message is marked as unread.",
     "simulated": "The event happened.",
@@ -98,6 +101,8 @@ class Pages:
                 "revision": store.revision,
                 "total": store.total,
                 "unread": store.unread,
+                "received": len(store.inbound_emails),
+                "received_unread": unread_inbound(store),
                 "now": self.state.now(),
                 "notice": _NOTICES.get(request.query_params.get("done", "")),
                 "problem": None,
@@ -126,6 +131,14 @@ class Pages:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def opened_by_a_person(request: Request) -> bool:
+    """Return whether somebody is about to look at the page that is asked for."""
+    # A live update and a picture in some other page fetch it, too; neither is somebody reading.
+    fetched = request.headers.get("sec-fetch-mode", "navigate") != "navigate"
+    prefetched = "prefetch" in request.headers.get("sec-purpose", "")
+    return request.method == "GET" and not fetched and not prefetched
 
 
 async def read_form(request: Request) -> dict[str, str]:

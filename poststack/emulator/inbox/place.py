@@ -12,7 +12,7 @@ from poststack.emulator.model import Email
 from poststack.emulator.search import EmailSearch
 from poststack.emulator.store import Store
 
-__all__ = ["Place"]
+__all__ = ["Place", "whole_number"]
 
 _LAST_PAGE = 10_000_000
 
@@ -29,7 +29,8 @@ class Place:
     def read(cls, request: Request) -> Place:
         """Read it from an address; what makes no sense there is the first page of everything."""
         query, shown, page = (request.query_params.get(name, "") for name in ("q", "show", "page"))
-        number = int(page) if page.isascii() and page.isdigit() and len(page) <= 8 else 1
+        # A number that no list of pages comes near is a mistake, and not the last page.
+        number = whole_number(page) if len(page) <= 8 else 1
         return cls(query, shown if shown in SHOWN else "", max(1, min(number, _LAST_PAGE)))
 
     @property
@@ -66,6 +67,11 @@ class Place:
         newer = _first(store, range(email.number + 1, last + 1), search)
         older = _first(store, range(email.number - 1, 0, -1), search)
         return newer, older
+
+
+def whole_number(text: str) -> int:
+    """Read a number in an address; 0 for what is none, or a larger one than anything here has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
 
 def _first(store: Store, numbers: range, search: EmailSearch) -> Email | None:

@@ -13,8 +13,10 @@ from poststack.emulator.inbox.views.faults import FaultsPage
 from poststack.emulator.inbox.views.listing import ListPage
 from poststack.emulator.inbox.views.live import LiveUpdates
 from poststack.emulator.inbox.views.message import MessagePage
-from poststack.emulator.inbox.views.parts import MessageParts
+from poststack.emulator.inbox.views.parts import MessageParts, ReceivedParts
+from poststack.emulator.inbox.views.received import ReceivedPage
 from poststack.emulator.inbox.views.webhooks import WebhooksPage
+from poststack.emulator.inbox.views.writing import WritingPage
 from poststack.emulator.state import AppState
 
 __all__ = ["routes"]
@@ -27,6 +29,7 @@ def routes(state: AppState) -> Sequence[BaseRoute]:
     """
     pages = Pages(state)
     listing, message, parts = ListPage(pages), MessagePage(pages), MessageParts(pages)
+    received, received_parts, writing = ReceivedPage(pages), ReceivedParts(pages), WritingPage(pages)
     webhooks, faults, live = WebhooksPage(pages), FaultsPage(pages), LiveUpdates(state)
     return (
         Route("/inbox", _to_list),
@@ -42,6 +45,16 @@ def routes(state: AppState) -> Sequence[BaseRoute]:
         Route("/inbox/mail/{id}/frame", parts.frame),
         Route("/inbox/mail/{id}/files/{index:int}", parts.download),
         Route("/inbox/mail/{id}/files/{index:int}/picture", parts.picture),
+        Route("/inbox/received", received.show_list),
+        Route("/inbox/received/new", writing.show),
+        Route("/inbox/received/new", writing.send, methods=["POST"]),
+        Route("/inbox/received/delete-all", received.delete_all, methods=["POST"]),
+        Route("/inbox/received/{id}", received.show),
+        Route("/inbox/received/{id}/unread", received.set_unread, methods=["POST"]),
+        Route("/inbox/received/{id}/delete", received.delete, methods=["POST"]),
+        Route("/inbox/received/{id}/frame", received_parts.frame),
+        Route("/inbox/received/{id}/files/{index:int}", received_parts.download),
+        Route("/inbox/received/{id}/files/{index:int}/picture", received_parts.picture),
         Route("/inbox/webhooks", webhooks.show),
         Route("/inbox/webhooks/{id:int}/replay", webhooks.replay_failed, methods=["POST"]),
         Route("/inbox/deliveries/{id:int}/replay", webhooks.replay, methods=["POST"]),

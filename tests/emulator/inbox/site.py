@@ -40,12 +40,22 @@ class Site:
     ) -> httpx.Response:
         return asyncio.run(self._request("POST", address, dict(sent_headers), form))
 
+    def raw_post(self, address: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+        """Post bytes that no form of ours would."""
+        return asyncio.run(self._request("POST", address, headers, body))
+
+    def api_raw(self, path: str) -> httpx.Response:
+        """Get an answer of the API through the server, headers and all."""
+        return self.get(path, {"Authorization": "Bearer sk_test_site"})
+
     async def _request(
-        self, method: str, path: str, headers: dict[str, str], form: dict[str, str] | None
+        self, method: str, path: str, headers: dict[str, str], content: dict[str, str] | bytes | None
     ) -> httpx.Response:
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8025") as client:
-            return await client.request(method, path, headers=headers, data=form)
+            if isinstance(content, bytes):
+                return await client.request(method, path, headers=headers, content=content)
+            return await client.request(method, path, headers=headers, data=content)
 
     def api(self, method: str, path: str, content: object = None) -> dict[str, Any]:
         body = None if content is None else json.dumps(content).encode()

@@ -17,7 +17,7 @@ OWN_TAGS = frozenset(
         """
         a article aside bdi body button circle code dd details dialog div dl dt fieldset form h1 h2 h3 head
         header html iframe img input kbd label legend li link main meta nav ol option p path pre rect script
-        section select span strong summary svg table tbody td th thead time title tr ul
+        section select span strong summary svg table tbody td textarea th thead time title tr ul
         """,
     )
 )

@@ -38,6 +38,22 @@ def test_the_envelope_shows_everybody_it_went_to(site: Site, email_id: str) -> N
     assert "Idempotency key order-7" in shown
 
 
+def test_an_email_of_a_broadcast_and_a_test_of_it_name_the_broadcast(site: Site) -> None:
+    contact = site.api("POST", "/contacts", {"email": "ada@example.com"})["contact"]["publicId"]
+    segment = site.api("POST", "/segments", {"name": "Readers"})["segment"]["publicId"]
+    site.api("POST", f"/segments/{segment}/contacts", {"contact_ids": [contact]})
+    content = {"segment_id": segment, "from": "a@example.com", "subject": "News", "text": "Hello"}
+    broadcast = site.api("POST", "/broadcasts", content)["broadcast"]["publicId"]
+    site.api("POST", f"/broadcasts/{broadcast}/test", {"email": "me@example.com"})
+    site.api("POST", f"/broadcasts/{broadcast}/send")
+    site.wait(5)
+
+    tested, sent = (words(site.get(f"/inbox/mail/{email.id}")) for email in site.emulator.store.accepted())
+    assert f"Test of broadcast {broadcast} Unsubscribe with one click" in tested
+    assert f"Broadcast {broadcast} Unsubscribe with one click" in sent
+    assert "Test of broadcast" not in sent
+
+
 def test_html_is_shown_in_a_frame_that_may_do_nothing(site: Site, email_id: str) -> None:
     page = site.get(f"/inbox/mail/{email_id}")
 

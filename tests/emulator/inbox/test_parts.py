@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from poststack.emulator.inbox.files import safe_name
+from poststack.emulator.downloads import safe_name
 from poststack.emulator.inbox.frame import document, remote_content
 from poststack.emulator.model import Attachment
 from tests.emulator.inbox.site import Site, attachment

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from poststack.emulator.inbox.snippet import readable_html, snippet
+from poststack.emulator.inbox.snippet import snippet
 from poststack.emulator.inbox.wording import duration, file_size, relative, visible
 from poststack.emulator.model import Address, Message
+from poststack.emulator.readable import readable_html
 
 NOW = 1_800_000_000.0
 

@@ -5,6 +5,8 @@
 (() => {
   const page = document.body.dataset.page;
   const clockAhead = Date.parse(document.body.dataset.now) - Date.now();
+  const reading = page === "message" || page === "received-message";
+  const listing = page === "list" || page === "received";
   const announcer = document.getElementById("announcer");
   const connection = document.getElementById("connection");
   document.documentElement.classList.add("scripted");
@@ -88,7 +90,7 @@
     address.searchParams.delete("done");
     address.hash = "";
     const response = await fetch(address, { headers: { Accept: "text/html" }, mode: "same-origin" });
-    if (response.status === 404 && page === "message") announce("The message is not here any more.", true);
+    if (response.status === 404 && reading) announce("The message is not here any more.", true);
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     revision = Number(fresh.body.dataset.revision);
@@ -100,7 +102,7 @@
     }
     if (document.title !== fresh.title) document.title = fresh.title;
     tellTimes();
-    if (page === "list") welcome(before, listed);
+    if (listing) welcome(before, listed);
     // A slow page, such as a search through a lot of mail, is not asked for all the time.
     await new Promise((resolve) => setTimeout(resolve, performance.now() - started));
   }
@@ -239,7 +241,7 @@
   document.getElementById("help-button").addEventListener("click", () => help.showModal());
 
   function step(by) {
-    if (page === "message") {
+    if (reading) {
       document.getElementById(by > 0 ? "older" : "newer")?.click();
       return;
     }
@@ -250,7 +252,7 @@
   }
 
   function act(action) {
-    const scope = page === "message" ? document.querySelector(".message-tools") : currentRow();
+    const scope = reading ? document.querySelector(".message-tools") : currentRow();
     scope?.querySelector(`[data-action="${action}"] button`)?.click();
   }
 
@@ -259,7 +261,7 @@
     if (question) {
       question.open = false;
       question.querySelector("summary").focus();
-    } else if (page === "message") document.getElementById("back").click();
+    } else if (reading) document.getElementById("back").click();
     else if (document.activeElement === box) box.blur();
   }
 
@@ -283,8 +285,8 @@
     if (writing && !(event.key === "Escape" || (event.key === "ArrowDown" && event.target === box))) return;
     const arrow = event.key.startsWith("Arrow");
     // Arrows scroll a page that is read and choose among radio buttons; they walk through the list only.
-    if (arrow && (page !== "list" || event.target.matches("input[type=radio]"))) return;
-    const action = ["list", "message"].includes(page) || event.key === "?" || event.key === "/" ? KEYS[event.key] : null;
+    if (arrow && (!listing || event.target.matches("input[type=radio]"))) return;
+    const action = listing || reading || event.key === "?" || event.key === "/" ? KEYS[event.key] : null;
     if (!action) return;
     event.preventDefault();
     action();
@@ -310,7 +312,9 @@
     }
   });
 
-  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  for (const current of document.querySelectorAll(".tabs [aria-current], .bar nav [aria-current]")) {
+    current.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
 
   if (new URL(location.href).searchParams.has("done")) {
     const address = new URL(location.href);

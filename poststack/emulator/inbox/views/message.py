@@ -8,14 +8,15 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from poststack.emulator.downloads import shows_as_picture
 from poststack.emulator.fates import SIMULATED
-from poststack.emulator.inbox.files import shows_as_picture
 from poststack.emulator.inbox.frame import remote_content
-from poststack.emulator.inbox.pages import Pages, read_form
+from poststack.emulator.inbox.pages import Pages, opened_by_a_person, read_form
 from poststack.emulator.inbox.place import Place
 from poststack.emulator.inbox.wording import status_label
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Email, EventType, Message
+from poststack.emulator.replies import prefixed
 
 __all__ = ["MessagePage"]
 
@@ -41,7 +42,7 @@ class MessagePage:
         email = self._find(request)
         if email is None:
             return self._pages.missing(request)
-        if email.unread and _opened_by_a_person(request):
+        if email.unread and opened_by_a_person(request):
             self._state.set_unread(email.id, False)
         return self._show(request, email)
 
@@ -102,6 +103,7 @@ class MessagePage:
             view=_view(request, message),
             views=[(name, label) for name, label in VIEWS if _has_view(message, name)],
             headers=_headers(email),
+            answer=_answer(message),
             payload=json.dumps(dict(message.payload), indent=2, ensure_ascii=False),
             remote=remote_content(message.html or ""),
             images=images,
@@ -113,13 +115,6 @@ class MessagePage:
             deliveries=store.deliveries_of_email(email.id),
             webhooks={webhook.id: webhook for webhook in store.webhooks.all()},
         )
-
-
-def _opened_by_a_person(request: Request) -> bool:
-    # A live update and a picture in some other page fetch it, too; neither is somebody reading.
-    fetched = request.headers.get("sec-fetch-mode", "navigate") != "navigate"
-    prefetched = "prefetch" in request.headers.get("sec-purpose", "")
-    return request.method == "GET" and not fetched and not prefetched
 
 
 def _has_view(message: Message, view: str) -> bool:
@@ -136,6 +131,15 @@ def _view(request: Request, message: Message) -> str:
     if chosen in dict(VIEWS) and _has_view(message, chosen):
         return chosen
     return next(name for name in ("html", "text", "headers") if _has_view(message, name))
+
+
+def _answer(message: Message) -> dict[str, str]:
+    """Return what an answer of the first recipient begins with."""
+    back_to = message.reply_to[0] if message.reply_to else message.from_
+    subject = prefixed("Re", message.subject)
+    # "replace" because a lone surrogate has no place in an address of a page.
+    answer = {"from": str(message.recipients[0]), "to": back_to.address, "subject": subject}
+    return {name: value.encode("utf-8", "replace").decode() for name, value in answer.items()}
 
 
 def _headers(email: Email) -> list[tuple[str, str]]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poststack.emulator.inbox.files import download_headers, picture_headers, shows_as_picture
+from poststack.emulator.downloads import download_headers, picture_headers, shows_as_picture
 from poststack.emulator.inbox.frame import document, frame_headers
 from poststack.emulator.inbox.pages import Pages
+from poststack.emulator.inbox.place import whole_number
 from poststack.emulator.model import Attachment
+from poststack.emulator.reception import files_of
 
-__all__ = ["MessageParts"]
+__all__ = ["MessageParts", "ReceivedParts"]
+
+
+class _Found(NamedTuple):
+    html: str | None
+    attachments: Sequence[Attachment]
 
 
 class MessageParts:
@@ -22,10 +32,10 @@ class MessageParts:
 
     async def frame(self, request: Request) -> Response:
         """Answer with the HTML, disarmed; with `?images=1` it may load pictures from the network."""
-        email = self._state.store.email(request.path_params["id"])
-        if email is None or email.message.html is None:
+        found = self._find(request)
+        if found is None or found.html is None:
             return self._pages.missing(request)
-        content = document(email.message.html, email.message.attachments).encode("utf-8", "replace")
+        content = document(found.html, found.attachments).encode("utf-8", "replace")
         headers = frame_headers(remote_images=request.query_params.get("images") == "1")
         return Response(content, media_type="text/html", headers=dict(headers))
 
@@ -43,9 +53,22 @@ class MessageParts:
             return self._pages.missing(request)
         return Response(attachment.content, headers=dict(picture_headers(attachment)))
 
-    def _attachment(self, request: Request) -> Attachment | None:
+    def _find(self, request: Request) -> _Found | None:
         email = self._state.store.email(request.path_params["id"])
+        return None if email is None else _Found(email.message.html, email.message.attachments)
+
+    def _attachment(self, request: Request) -> Attachment | None:
+        found = self._find(request)
         index: int = request.path_params["index"]
-        if email is None or index >= len(email.message.attachments):
+        return None if found is None or index >= len(found.attachments) else found.attachments[index]
+
+
+class ReceivedParts(MessageParts):
+    """Serves what the page of a received mail refers to."""
+
+    def _find(self, request: Request) -> _Found | None:
+        store = self._state.store
+        email = store.inbound_emails.get(whole_number(request.path_params["id"]))
+        if email is None:
             return None
-        return email.message.attachments[index]
+        return _Found(email.message.html, [file.attachment for file in files_of(store, email)])

@@ -72,6 +72,8 @@ class WebhooksPage:
             self._state.replay(delivery.id)
         if request.query_params.get("from") == "mail" and delivery.email_id is not None:
             return self._pages.redirect(f"/inbox/mail/{delivery.email_id}", done=done)
+        if request.query_params.get("from") == "received" and delivery.inbound_id is not None:
+            return self._pages.redirect(f"/inbox/received/{delivery.inbound_id}", done=done)
         return self._to_page(request, done)
 
     async def replay_failed(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""How attachments leave the inbox: under names that fit any file system, and never as something a browser runs."""
+"""How attachments leave the emulator: under names that fit any file system, and never as something a browser runs."""
 
 from __future__ import annotations
 

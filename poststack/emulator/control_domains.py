@@ -1,0 +1,29 @@
+"""`/_emulator/domains/…`: what the DNS of a domain holds, which the API only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from poststack.emulator.api.answers import Reply, unprocessable
+from poststack.emulator.api.call import Call
+from poststack.emulator.api.domains import domain_json, find_domain
+from poststack.emulator.api.fields import boolean, texts
+from poststack.emulator.api.routes import Route
+from poststack.emulator.backend import Backend
+from poststack.emulator.control import PREFIX
+from poststack.emulator.domains import PURPOSES
+
+__all__ = ["ROUTES"]
+
+
+def _set_dns(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
+    domain, content = find_domain(backend, arguments), call.json()
+    unpublished, readable = texts(content, "unpublished"), boolean(content, "readable")
+    if not {*unpublished} <= {*PURPOSES}:
+        raise unprocessable(f"`unpublished` must name purposes of records: {', '.join(PURPOSES)}.")
+    missing = [purpose for purpose in PURPOSES if purpose in unpublished]
+    backend.domains.set_dns(domain, missing, call.now, readable=readable is not False)
+    return Reply(200, {"domain": domain_json(domain), "unpublished": missing, "readable": domain.dns_readable})
+
+
+ROUTES = (Route("PUT", PREFIX + "/domains/{id}/dns", _set_dns),)

@@ -1,0 +1,50 @@
+"""All routes there are: those of the API, group by group, and those of the control interface."""
+
+from __future__ import annotations
+
+from poststack.emulator import control, control_domains, control_inbound
+from poststack.emulator.api import (
+    api_keys,
+    broadcast_figures,
+    broadcasts,
+    contact_import,
+    contact_properties,
+    contacts,
+    domains,
+    email_validations,
+    emails,
+    inbound,
+    not_simulated,
+    segments,
+    signup_forms,
+    subscription_topics,
+    suppressions,
+    templates,
+    webhooks,
+)
+from poststack.emulator.api.routes import Router
+
+__all__ = ["API", "CONTROL"]
+
+API = Router(
+    (
+        *api_keys.ROUTES,
+        *domains.ROUTES,
+        *broadcast_figures.ROUTES,
+        *broadcasts.ROUTES,
+        *email_validations.ROUTES,
+        *emails.ROUTES,
+        *inbound.ROUTES,
+        *contacts.ROUTES,
+        *contact_import.ROUTES,
+        *contact_properties.ROUTES,
+        *signup_forms.ROUTES,
+        *subscription_topics.ROUTES,
+        *segments.ROUTES,
+        *suppressions.ROUTES,
+        *templates.ROUTES,
+        *webhooks.ROUTES,
+        *not_simulated.ROUTES,
+    )
+)
+CONTROL = Router((*control.ROUTES, *control_domains.ROUTES, *control_inbound.ROUTES))

@@ -1,0 +1,159 @@
+"""People to write to."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import pytest
+
+from poststack import AsyncPostStack, PostStackError
+from poststack.testing import EmulatorSession
+from poststack.types.contacts import Contact
+
+pytestmark = pytest.mark.anyio
+
+
+async def contact_with(client: AsyncPostStack, email: str = "ada@example.com", **fields: Any) -> Contact:
+    content: Any = {"email": email, **fields}
+    return (await client.contacts.create(content))["contact"]
+
+
+async def test_a_contact_is_found_by_id_and_by_address(client: AsyncPostStack) -> None:
+    created = await contact_with(
+        client, "Ada+news@Example.com", first_name="Ada", last_name="Lovelace", properties={"size": 42, "vip": True}
+    )
+
+    assert created["email"] == "Ada+news@Example.com"
+    assert (created["firstName"], created["lastName"], created["unsubscribed"]) == ("Ada", "Lovelace", False)
+    assert created["properties"] == {"size": 42, "vip": True}
+    assert (created["engagementSegment"], created["lastEngagedAt"]) == ("active", None)
+    assert (await client.contacts.get(created["publicId"]))["contact"] == created
+    assert (await client.contacts.get_by_email("ada+NEWS@example.com"))["contact"] == created
+
+
+async def test_an_address_is_there_once_whatever_its_case(client: AsyncPostStack) -> None:
+    await contact_with(client, "ada@example.com")
+
+    with pytest.raises(PostStackError) as caught:
+        await contact_with(client, "ADA@example.com")
+
+    assert (caught.value.status_code, caught.value.error) == (409, "Contact already exists")
+
+
+async def test_a_change_leaves_what_it_does_not_name(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    created = await contact_with(client, first_name="Ada", properties={"size": 42, "city": "London"})
+    emu.clock.advance(60)
+
+    changed = (
+        await client.contacts.update(
+            created["publicId"], {"last_name": "King", "properties": {"city": None, "vip": True}}
+        )
+    )["contact"]
+
+    assert (changed["firstName"], changed["lastName"]) == ("Ada", "King")
+    assert changed["properties"] == {"size": 42, "vip": True}
+    assert changed["createdAt"] == created["createdAt"] < changed["updatedAt"]
+
+
+async def test_null_takes_names_and_all_properties_away(client: AsyncPostStack) -> None:
+    created = await contact_with(client, first_name="Ada", last_name="King", properties={"size": 42})
+    nothing: Any = {"first_name": None, "last_name": None, "properties": None, "unsubscribed": None}
+
+    changed = (await client.contacts.update(created["publicId"], nothing))["contact"]
+
+    assert (changed["firstName"], changed["lastName"], changed["properties"]) == (None, None, {})
+    assert changed["unsubscribed"] is False
+
+
+async def test_a_change_to_what_is_there_already_is_none(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    created = await contact_with(client, first_name="Ada")
+    emu.clock.advance(60)
+
+    assert (await client.contacts.update(created["publicId"], {"first_name": "Ada"}))["contact"] == created
+
+
+async def test_unsubscribing_is_harmless_to_repeat_and_can_be_taken_back(client: AsyncPostStack) -> None:
+    contact = (await contact_with(client))["publicId"]
+
+    for _ in range(2):
+        assert (await client.contacts.unsubscribe(contact))["contact"]["unsubscribed"]
+    assert not (await client.contacts.update(contact, {"unsubscribed": False}))["contact"]["unsubscribed"]
+
+
+async def test_a_deleted_contact_is_gone_and_its_address_free(client: AsyncPostStack) -> None:
+    contact = (await contact_with(client))["publicId"]
+    await client.contacts.delete(contact)
+
+    for method in (client.contacts.get, client.contacts.delete, client.contacts.unsubscribe):
+        with pytest.raises(PostStackError) as caught:
+            await method(contact)
+        assert (caught.value.status_code, caught.value.error) == (404, "Contact not found")
+    with pytest.raises(PostStackError) as caught:
+        await client.contacts.get_by_email("ada@example.com")
+    assert caught.value.status_code == 404
+    assert (await contact_with(client))["publicId"] != contact
+
+
+async def test_the_newest_contacts_are_listed_first(client: AsyncPostStack) -> None:
+    for number in range(5):
+        await contact_with(client, f"{number}@example.com")
+
+    page = await client.contacts.list({"per_page": 2, "page": 2})
+    everybody = [contact["email"] async for contact in client.contacts.iterate({"per_page": 2})]
+
+    assert [contact["email"] for contact in page["data"]] == ["2@example.com", "1@example.com"]
+    assert page["meta"] == {"page": 2, "perPage": 2, "total": 5, "totalPages": 3}
+    assert everybody == [f"{number}@example.com" for number in range(4, -1, -1)]
+
+
+async def test_a_search_looks_at_addresses_and_names(client: AsyncPostStack) -> None:
+    await contact_with(client, "ada@example.com", first_name="Ada", last_name="Lovelace")
+    await contact_with(client, "grace@example.org", first_name="Grace")
+
+    async def found(text: str) -> list[str]:
+        return [contact["email"] for contact in (await client.contacts.list({"search": text}))["data"]]
+
+    assert await found("LOVE") == await found("ada love") == ["ada@example.com"]
+    assert await found(".ORG") == ["grace@example.org"]
+    assert await found("nobody") == []
+
+
+async def test_lists_take_those_who_unsubscribed_or_the_others(client: AsyncPostStack) -> None:
+    await contact_with(client, "in@example.com")
+    await contact_with(client, "out@example.com", unsubscribed=True)
+
+    out = await client.contacts.list({"unsubscribed": "true"})
+    rest = await client.contacts.list({"unsubscribed": "false"})
+
+    assert [contact["email"] for contact in out["data"]] == ["out@example.com"]
+    assert [contact["email"] for contact in rest["data"]] == ["in@example.com"]
+
+
+async def test_an_export_has_a_column_for_each_property(client: AsyncPostStack) -> None:
+    await contact_with(client, "a@example.com", first_name='A "x", b', properties={"size": 4.5, "vip": False})
+    await contact_with(client, "b@example.com", unsubscribed=True, properties={"note": "=1+1\nsecond line"})
+
+    rows = list(csv.DictReader((await client.contacts.export_csv()).splitlines(keepends=True)))
+
+    assert [(row["email"], row["first_name"], row["unsubscribed"]) for row in rows] == [
+        ("a@example.com", 'A "x", b', "false"),
+        ("b@example.com", "", "true"),
+    ]
+    assert [(row["note"], row["size"], row["vip"]) for row in rows] == [
+        ("", "4.5", "false"),
+        ("=1+1\nsecond line", "", ""),
+    ]
+
+
+async def test_an_export_of_an_unknown_segment_is_refused(client: AsyncPostStack) -> None:
+    with pytest.raises(PostStackError) as caught:
+        await client.contacts.export_csv(segment_id="seg_unknown")
+
+    assert (caught.value.status_code, caught.value.error) == (404, "Segment not found")
+
+
+async def test_an_unknown_segment_is_no_filter(client: AsyncPostStack) -> None:
+    await contact_with(client)
+
+    assert (await client.contacts.list({"segment_id": "seg_unknown"}))["meta"]["total"] == 1

@@ -1,0 +1,275 @@
+# Written by tools/unasync.py from tests/client/_async/test_api_keys.py. Do not edit.
+"""API keys: what each may do, for how long, and that nobody can read it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from poststack import PostStack, PostStackError
+from poststack.testing import EmulatorSession, Settings, emulator
+from poststack.types import NewApiKey
+from tests.conforming import checked
+
+pytestmark = pytest.mark.anyio
+
+
+def made(client: PostStack, **fields: Any) -> NewApiKey:
+    content: Any = {"name": "worker", "permission": "sending_access", "mode": "test", **fields}
+    return client.api_keys.create(content)
+
+
+def using(emu: EmulatorSession, key: NewApiKey) -> PostStack:
+    return checked(emu.client(api_key=key["key"], max_retries=0))
+
+
+def verified(client: PostStack, emu: EmulatorSession, name: str) -> int:
+    domain = (client.domains.create({"name": name}))["domain"]["id"]
+    client.domains.verify(domain)
+    emu.clock.advance(1)
+    return domain
+
+
+def send(client: PostStack, sender: str = "a@shop.example", **fields: Any) -> str:
+    email: Any = {"from": sender, "to": ["b@example.com"], "subject": "s", "text": "t", **fields}
+    return (client.emails.send(email))["id"]
+
+
+def refusal(method: Any, *arguments: Any, **options: Any) -> tuple[int, str]:
+    with pytest.raises(PostStackError) as caught:
+        method(*arguments, **options)
+    return caught.value.status_code, caught.value.error
+
+
+def answered(method: Any, *arguments: Any) -> int:
+    try:
+        method(*arguments)
+    except PostStackError as error:
+        return error.status_code
+    return 200
+
+
+def test_a_key_is_shown_once(client: PostStack) -> None:
+    key = made(client)
+
+    found = client.api_keys.get(key["id"])
+
+    assert key["key"].startswith(found.get("keyPrefix", "nothing"))
+    assert len(key["key"]) - len(found.get("keyPrefix", "")) >= 24
+    assert found == {name: value for name, value in key.items() if name != "key"}
+    assert (client.api_keys.list())["keys"] == [found]
+
+
+def test_a_sending_key_sends_and_sees_what_became_of_it(client: PostStack, emu: EmulatorSession) -> None:
+    sender = using(emu, made(client))
+
+    email = send(sender)
+    batch: Any = {"emails": [{"from": "a@b.example", "to": ["b@example.com"], "subject": "s", "text": "t"}]}
+    sender.emails.batch(batch)
+    emu.clock.advance(1)
+
+    assert (sender.emails.get(email))["email"]["status"] == "delivered"
+    assert (sender.emails.get_events(email))["events"][0]["eventType"] == "queued"
+    assert len(emu.sent) == 2
+
+
+def test_a_sending_key_does_nothing_else(client: PostStack, emu: EmulatorSession) -> None:
+    key = made(client)
+    sender = using(emu, key)
+    refused = (403, "API key does not have permission")
+
+    assert refusal(sender.emails.list) == refused
+    assert refusal(sender.domains.list) == refused
+    assert refusal(sender.api_keys.rotate, key["id"]) == refused
+    assert refusal(sender.suppressions.add, {"email": "a@example.com", "reason": "manual"}) == refused
+    assert refusal(made, sender) == refused
+
+
+def test_a_full_access_key_does_everything(client: PostStack, emu: EmulatorSession) -> None:
+    admin = using(emu, made(client, permission="full_access", allow_full_access=True))
+
+    assert len((admin.api_keys.list())["keys"]) == 1
+
+
+@pytest.mark.parametrize("said", [{}, {"allow_full_access": False}, {"allow_full_access": None}])
+def test_a_key_makes_one_with_full_access_only_when_told_to(client: PostStack, said: dict[str, Any]) -> None:
+    status, error = refusal(made, client, permission="full_access", **said)
+
+    assert (status, "allow_full_access" in error) == (403, True)
+    assert (client.api_keys.list())["keys"] == []
+
+
+def test_a_revoked_key_is_refused_though_any_test_key_is_accepted(client: PostStack, emu: EmulatorSession) -> None:
+    key = made(client)
+    client.api_keys.revoke(key["id"])
+
+    assert (refusal(send, using(emu, key)))[0] == 401
+    assert refusal(client.api_keys.get, key["id"]) == (404, "API key not found")
+
+
+def test_a_replaced_key_is_refused_at_once_and_the_new_one_accepted(client: PostStack, emu: EmulatorSession) -> None:
+    key = made(client)
+    send(using(emu, key))
+
+    new = client.api_keys.rotate(key["id"])
+
+    assert (refusal(send, using(emu, key)))[0] == 401
+    send(using(emu, new))
+    assert (new["id"], new.get("permission")) == (key["id"], "sending_access")
+    assert new.get("keyPrefix") != key.get("keyPrefix")
+    assert new.get("lastUsedAt") is None
+
+
+@pytest.mark.parametrize("reference", ["publicId", "id"])
+def test_a_key_for_a_domain_sends_from_there_only(client: PostStack, emu: EmulatorSession, reference: str) -> None:
+    number = verified(client, emu, "shop.example")
+    verified(client, emu, "other.example")
+    domain: dict[str, Any] = {**(client.domains.get(number))["domain"]}
+    key = made(client, domain_id=str(domain[reference]))
+    sender = using(emu, key)
+
+    send(sender, "Shop <a+orders@SHOP.example>")
+
+    assert key.get("domainId") == number
+    for elsewhere in ("a@other.example", "a@unknown.example", "a@mail.shop.example", "shop.example@other.example"):
+        assert refusal(send, sender, elsewhere) == (
+            403,
+            "API key does not have permission to send from this domain",
+        )
+    assert len(emu.sent) == 1
+
+
+def test_a_key_for_a_domain_fails_the_other_elements_of_a_batch_alone(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    sender = using(emu, made(client, domain_id=str(number)))
+    batch: Any = {
+        "emails": [
+            {"from": f"a@{name}", "to": ["b@example.com"], "subject": "s", "text": "t"}
+            for name in ("other.example", "shop.example")
+        ]
+    }
+
+    answer = sender.emails.batch(batch)
+
+    assert answer["data"][0] == {"error": "API key does not have permission to send from this domain"}
+    assert "id" in answer["data"][1]
+
+
+def test_a_key_for_a_domain_previews_from_there_only_and_makes_no_key_for_others(
+    client: PostStack, emu: EmulatorSession
+) -> None:
+    number = verified(client, emu, "shop.example")
+    admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    preview: Any = {"from": "a@other.example", "to": ["b@example.com"], "subject": "s", "text": "t"}
+
+    assert (refusal(admin.emails.preview, preview))[0] == 403
+    assert (refusal(admin.emails.spam_preview, preview))[0] == 403
+    assert (refusal(made, admin))[0] == 403
+    assert (made(admin, domain_id=str(number))).get("domainId") == number
+
+
+def test_a_key_for_a_domain_answers_and_broadcasts_from_there_only(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    mail = emu.receive(from_="ada@example.com", to="help@shop.example", subject="Help", text="Please")
+    segment = (admin.segments.create({"name": "All"}))["segment"]["publicId"]
+
+    forward: Any = {"to": ["b@example.com"]}
+    draft: Any = {"segment_id": segment, "subject": "s", "text": "t"}
+    for sender, status in (("a@other.example", 403), ("a@shop.example", 200)):
+        assert answered(admin.inbound_emails.reply, mail, {"from": sender, "text": "Yes"}) == status
+        assert answered(admin.inbound_emails.forward, mail, {"from": sender, **forward}) == status
+        assert answered(admin.broadcasts.create, {"from": sender, **draft}) == status
+
+    assert {email.from_ for email in emu.sent} == {"a@shop.example"}
+
+
+def test_a_key_for_a_domain_does_not_send_a_broadcast_of_another(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    contact = (client.contacts.create({"email": "ada@example.com"}))["contact"]["publicId"]
+    segment = (client.segments.create({"name": "All"}))["segment"]["publicId"]
+    client.segments.add_contacts(segment, {"contact_ids": [contact]})
+    draft: Any = {"segment_id": segment, "from": "a@other.example", "subject": "s", "text": "t"}
+    broadcast = (client.broadcasts.create(draft))["broadcast"]["publicId"]
+
+    assert answered(admin.broadcasts.send, broadcast) == 403
+    assert answered(admin.broadcasts.send_test, broadcast, {"email": "b@example.com"}) == 403
+    emu.clock.advance(60)
+    assert emu.sent == []
+
+
+def test_a_key_for_a_domain_is_not_told_of_another_domains_email(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    send(client, "a@other.example", idempotency_key="k")
+    sender = using(emu, made(client, domain_id=str(number)))
+
+    assert (refusal(send, sender, "a@other.example", idempotency_key="k"))[0] == 403
+    assert (refusal(send, sender, idempotency_key="k"))[0] == 422
+
+
+def test_a_key_for_a_deleted_domain_sends_nothing(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    sender = using(emu, made(client, domain_id=str(number)))
+    client.domains.delete(number)
+    verified(client, emu, "shop.example")
+
+    assert (refusal(send, sender))[0] == 403
+
+
+def test_the_mode_of_a_key_is_the_mode_of_its_emails(client: PostStack, emu: EmulatorSession) -> None:
+    live, test = client.api_keys.create({"name": "l", "permission": "sending_access"}), made(client)
+
+    first, second = send(using(emu, live), idempotency_key="k"), send(using(emu, test), idempotency_key="k")
+
+    assert (live["key"][:8], live.get("mode"), test["key"][:8]) == ("sk_live_", "live", "sk_test_")
+    assert not (client.emails.get(first))["email"]["testMode"]
+    assert (client.emails.get(second))["email"]["testMode"]
+
+
+def test_the_last_use_of_a_key_is_known(client: PostStack, emu: EmulatorSession) -> None:
+    key = made(client)
+    sender = using(emu, key)
+    send(sender)
+    emu.clock.advance(60)
+    send(sender)
+
+    assert (client.api_keys.get(key["id"])).get("lastUsedAt") == "2026-01-01T00:01:00.000Z"
+
+
+def test_made_keys_are_accepted_beside_those_of_the_settings() -> None:
+    with emulator(Settings(api_keys=("sk_live_boss",))) as emu:
+        client = checked(emu.client())
+        key = made(client)
+        send(using(emu, key))
+        mine = send(client)
+
+        assert not (client.emails.get(mine))["email"]["testMode"]
+        assert (refusal(emu.client(api_key="sk_test_other").emails.list))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"name": ""}, 400),
+        ({"name": "a" * 201}, 422),
+        ({"name": "a\nb"}, 422),
+        ({"permission": "everything"}, 422),
+        ({"permission": None}, 400),
+        ({"mode": "wild"}, 422),
+        ({"mode": 1}, 400),
+        ({"domain_id": "dom_unknown"}, 404),
+        ({"domain_id": "7"}, 404),
+        ({"domain_id": 7}, 400),
+        ({"allow_full_access": "yes"}, 400),
+    ],
+)
+def test_bad_fields_of_a_new_key_are_refused(client: PostStack, fields: dict[str, Any], status: int) -> None:
+    assert (refusal(made, client, **fields))[0] == status
+    assert (client.api_keys.list())["keys"] == []
+
+
+def test_unknown_keys_are_not_found(client: PostStack) -> None:
+    for method in (client.api_keys.get, client.api_keys.revoke, client.api_keys.rotate):
+        assert refusal(method, 7) == (404, "API key not found")

@@ -1,0 +1,356 @@
+# Written by tools/unasync.py from tests/client/_async/test_segments.py. Do not edit.
+"""Segments: filled by hand or by rules, counted, paged, and what their growth was."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+
+from poststack import PostStack, PostStackError
+from poststack.testing import EmulatorSession
+
+if TYPE_CHECKING:
+    from poststack.types import SegmentCondition, SegmentRules
+
+pytestmark = pytest.mark.anyio
+
+DAY = 24 * 3600
+
+
+def contact(client: PostStack, name: str = "ada") -> str:
+    created = client.contacts.create({"email": f"{name}@example.com", "first_name": name.title()})
+    return created["contact"]["publicId"]
+
+
+def segment(client: PostStack, rules: SegmentRules | None = None) -> str:
+    created = client.segments.create({"name": "Customers", "rules": rules})
+    return created["segment"]["publicId"]
+
+
+def rules(*conditions: SegmentCondition) -> SegmentRules:
+    return {"operator": "and", "conditions": list(conditions)}
+
+
+NAMED_A: SegmentCondition = {"field": "firstName", "comparator": "starts_with", "value": "a"}
+
+
+def names(client: PostStack, segment_id: str) -> list[str]:
+    return [member["email"].partition("@")[0] for member in client.segments.iterate_members(segment_id)]
+
+
+def test_a_segment_is_filled_by_hand(client: PostStack) -> None:
+    ada, bob, eve = [contact(client, name) for name in ("ada", "bob", "eve")]
+    created = (client.segments.create({"name": "Customers"}))["segment"]
+
+    added = client.segments.add_contacts(created["publicId"], {"contact_ids": [eve, ada, ada, "con_none"]})
+    again = client.segments.add_contacts(created["publicId"], {"contact_ids": [ada, bob]})
+    client.segments.remove_contact(created["publicId"], ada)
+
+    assert (created["name"], created["rules"], created["contactCount"]) == ("Customers", None, 0)
+    assert (added["added"], again["added"]) == (2, 1)
+    assert names(client, created["publicId"]) == ["eve", "bob"]
+
+
+def test_a_segment_with_rules_fills_itself(client: PostStack) -> None:
+    found = segment(client, rules(NAMED_A))
+    before = names(client, found)
+    for name in ("ada", "bob", "anne"):
+        contact(client, name)
+
+    shown = (client.segments.get(found))["segment"]
+
+    assert before == []
+    assert shown["contactCount"] == 2
+    assert [member["email"] for member in shown.get("contacts", [])] == ["ada@example.com", "anne@example.com"]
+    assert shown["rules"] == rules(NAMED_A)
+
+
+def test_segments_are_listed_changed_and_removed(client: PostStack, emu: EmulatorSession) -> None:
+    first, second = segment(client), segment(client, rules(NAMED_A))
+    emu.clock.advance(60)
+
+    changed = client.segments.update(first, {"name": "Friends"})
+    listed = (client.segments.list())["segments"]
+    client.segments.delete(second)
+
+    assert changed["segment"]["name"] == "Friends"
+    assert changed["segment"]["updatedAt"] > changed["segment"]["createdAt"]
+    assert [entry["publicId"] for entry in listed] == [second, first]
+    assert [entry["publicId"] for entry in (client.segments.list())["segments"]] == [first]
+
+
+def test_a_removed_segment_leaves_its_contacts(client: PostStack) -> None:
+    ada, found = contact(client), segment(client)
+    client.segments.add_contacts(found, {"contact_ids": [ada]})
+
+    client.segments.delete(found)
+
+    assert (client.contacts.get(ada))["contact"]["publicId"] == ada
+    with pytest.raises(PostStackError) as caught:
+        client.segments.get(found)
+    assert caught.value.status_code == 404
+
+
+def test_a_deleted_contact_is_in_no_segment(client: PostStack) -> None:
+    ada, bob, found = contact(client), contact(client, "bob"), segment(client)
+    client.segments.add_contacts(found, {"contact_ids": [ada, bob]})
+
+    client.contacts.delete(ada)
+
+    assert names(client, found) == ["bob"]
+    assert (client.segments.growth(found))["daily"][-1]["members"] == 1
+
+
+def test_contacts_are_listed_by_segment(client: PostStack) -> None:
+    contact(client, "ada")
+    contact(client, "bob")
+    found = segment(client, rules(NAMED_A))
+
+    listed = client.contacts.list({"segment_id": found})
+
+    assert [entry["email"] for entry in listed["data"]] == ["ada@example.com"]
+
+
+def test_rules_and_hands_do_not_choose_together(client: PostStack) -> None:
+    ada, found = contact(client), segment(client, rules(NAMED_A))
+
+    for change in (
+        lambda: client.segments.add_contacts(found, {"contact_ids": [ada]}),
+        lambda: client.segments.remove_contact(found, ada),
+    ):
+        with pytest.raises(PostStackError, match="rules to null") as caught:
+            change()
+        assert caught.value.status_code == 409
+
+
+def test_rules_leave_what_was_chosen_by_hand_for_later(client: PostStack) -> None:
+    bob, found = contact(client, "bob"), segment(client)
+    contact(client, "ada")
+    client.segments.add_contacts(found, {"contact_ids": [bob]})
+
+    with_rules = client.segments.update(found, {"rules": rules(NAMED_A)})
+    renamed = client.segments.update(found, {"name": "Other"})
+    chosen = names(client, found)
+    by_hand = client.segments.update(found, {"rules": None})
+
+    assert with_rules["segment"]["rules"] == renamed["segment"]["rules"] == rules(NAMED_A)
+    assert chosen == ["ada"]
+    assert by_hand["segment"]["rules"] is None
+    assert names(client, found) == ["bob"]
+
+
+def test_members_come_fifty_a_page(client: PostStack) -> None:
+    for number in range(120):
+        contact(client, f"c{number}")
+    found = segment(client, rules({"field": "email", "comparator": "contains", "value": "EXAMPLE"}))
+
+    first = client.segments.members(found)
+    widest = client.segments.members(found, {"page": 2, "per_page": 500})
+    beyond = client.segments.members(found, {"page": 9})
+
+    assert (len(first["data"]), first["meta"]["total"], first["meta"]["totalPages"]) == (50, 120, 3)
+    assert (len(widest["data"]), widest["meta"]["perPage"]) == (20, 100)
+    assert beyond["data"] == []
+    assert len((client.segments.get(found))["segment"].get("contacts", [])) == 100
+    assert len(names(client, found)) == 120
+
+
+def test_a_preview_counts_and_keeps_nothing(client: PostStack) -> None:
+    for name in ("ada", "bob", "anne"):
+        contact(client, name)
+
+    preview = client.segments.preview_rules({"rules": rules(NAMED_A)})
+
+    assert preview["count"] == 2
+    assert (client.segments.list())["segments"] == []
+
+
+def test_opens_and_clicks_within_the_window_count(client: PostStack, emu: EmulatorSession) -> None:
+    contact(client, "ada")
+    contact(client, "bob")
+    sent = [
+        (client.emails.send({"from": "s@example.com", "to": [to], "subject": "Hi", "text": "x"}))["id"]
+        for to in ("Ada@Example.com", "ada@example.com", "bob@example.com")
+    ]
+    for email_id in (sent[0], sent[0], sent[1], sent[2]):
+        emu.simulate(email_id, "opened")
+    emu.clock.advance(10 * DAY)
+    emu.simulate(sent[2], "opened")
+    emu.simulate(sent[2], "clicked")
+
+    def matching(condition: SegmentCondition) -> int:
+        return (client.segments.preview_rules({"rules": rules(condition)}))["count"]
+
+    twice: SegmentCondition = {"field": "emailsOpened", "comparator": "equals", "value": "2"}
+    assert matching(twice) == 1
+    assert matching({**twice, "windowDays": 9}) == 0
+    assert matching({**twice, "value": "1", "windowDays": 9}) == 1
+    assert matching({"field": "emailsClicked", "comparator": "greater_than", "value": "0"}) == 1
+    emu.clock.advance(30 * DAY)
+    assert matching(twice) == 0
+
+
+def test_engagement_and_time_move_contacts_between_segments(client: PostStack, emu: EmulatorSession) -> None:
+    contact(client)
+    new = segment(client, rules({"field": "createdAt", "comparator": "in_last_days", "value": "7"}))
+    dormant = segment(client, rules({"field": "engagementSegment", "comparator": "equals", "value": "dormant"}))
+    at_first = (names(client, new), names(client, dormant))
+
+    emu.clock.advance(365 * DAY)
+
+    assert at_first == (["ada"], [])
+    assert (names(client, new), names(client, dormant)) == ([], ["ada"])
+
+
+def test_properties_are_compared_by_their_type(client: PostStack) -> None:
+    client.contact_properties.create({"name": "orders", "label": "Orders", "type": "number"})
+    client.contact_properties.create({"name": "born", "label": "Birthday", "type": "date"})
+    client.contacts.create({"email": "a@example.com", "properties": {"orders": 9, "born": "1999-12-31"}})
+    client.contacts.create({"email": "b@example.com", "properties": {"orders": 10, "born": "2000-01-01"}})
+
+    more = segment(client, rules({"field": "properties.orders", "comparator": "greater_than", "value": "9"}))
+    older = segment(client, rules({"field": "properties.born", "comparator": "before", "value": "2000-01-01"}))
+
+    assert (names(client, more), names(client, older)) == (["b"], ["a"])
+
+
+def test_rules_about_a_deleted_property_cannot_be_counted(client: PostStack) -> None:
+    made = client.contact_properties.create({"name": "plan", "label": "Plan", "type": "text"})
+    found = segment(client, rules({"field": "properties.plan", "comparator": "is_not_set"}))
+    contact(client)
+    before = (client.segments.get(found))["segment"]
+
+    client.contact_properties.delete(made["property"]["id"])
+    after = (client.segments.get(found))["segment"]
+
+    assert (before["contactCount"], before.get("countUnavailable")) == (1, None)
+    assert (after["contactCount"], after.get("countUnavailable"), after.get("contacts")) == (0, True, [])
+    assert names(client, found) == []
+
+
+def test_growth_knows_the_members_of_each_day(client: PostStack, emu: EmulatorSession) -> None:
+    ids = [contact(client, name) for name in ("ada", "bob", "eve")]
+    emu.clock.advance(DAY)
+    found = segment(client)
+    client.segments.add_contacts(found, {"contact_ids": ids[:2]})
+    emu.clock.advance(2 * DAY)
+    client.segments.add_contacts(found, {"contact_ids": ids[2:]})
+    client.segments.remove_contact(found, ids[0])
+    client.segments.remove_contact(found, ids[1])
+    emu.clock.advance(DAY)
+
+    growth = client.segments.growth(found)
+    last = client.segments.growth(found, 2)
+
+    first = emu.clock.time() - 3 * DAY
+    days = [datetime.fromtimestamp(first + number * DAY, timezone.utc).date().isoformat() for number in range(4)]
+    assert growth.get("available") is True
+    assert [(day["date"], day["members"]) for day in growth["daily"]] == list(zip(days, (2, 2, 1, 1), strict=True))
+    assert last["daily"] == growth["daily"][-2:]
+
+
+def test_growth_of_a_segment_with_rules_is_not_made_up(client: PostStack, emu: EmulatorSession) -> None:
+    bob, found = contact(client, "bob"), segment(client)
+    client.segments.add_contacts(found, {"contact_ids": [bob]})
+    emu.clock.advance(DAY)
+
+    client.segments.update(found, {"rules": rules(NAMED_A)})
+    with_rules = client.segments.growth(found)
+    emu.clock.advance(DAY)
+    client.segments.update(found, {"rules": None})
+    by_hand = client.segments.growth(found)
+
+    assert (with_rules.get("available"), with_rules["daily"]) == (False, [])
+    assert [day["members"] for day in by_hand["daily"]] == [1]
+
+
+def test_broadcasts_to_a_segment_are_listed(client: PostStack, emu: EmulatorSession) -> None:
+    ada, found, other = contact(client), segment(client), segment(client)
+    client.segments.add_contacts(found, {"contact_ids": [ada]})
+    made = [
+        (client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": subject, "text": "Hello"}))[
+            "broadcast"
+        ]["publicId"]
+        for subject in ("First", "Second")
+    ]
+    client.broadcasts.send(made[0])
+    emu.clock.advance(60)
+
+    listed = (client.segments.broadcasts(found))["broadcasts"]
+
+    assert [(entry["publicId"], entry["subject"], entry["status"]) for entry in listed] == [
+        (made[1], "Second", "draft"),
+        (made[0], "First", "sent"),
+    ]
+    assert [entry["sentAt"] is None for entry in listed] == [True, False]
+    assert (client.segments.broadcasts(other))["broadcasts"] == []
+
+
+def test_a_broadcast_goes_to_whom_the_rules_choose(client: PostStack, emu: EmulatorSession) -> None:
+    contact(client, "ada")
+    contact(client, "bob")
+    found = segment(client, rules(NAMED_A))
+    made = client.broadcasts.create({"segment_id": found, "from": "s@example.com", "subject": "News", "text": "Hello"})
+
+    contact(client, "anne")
+    client.broadcasts.send(made["broadcast"]["publicId"])
+    emu.clock.advance(60)
+
+    assert sorted(email.to[0] for email in emu.sent) == ["ada@example.com", "anne@example.com"]
+
+
+def test_an_unknown_segment_is_not_found(client: PostStack) -> None:
+    segments, unknown = client.segments, "seg_none"
+
+    for call in (
+        lambda: segments.get(unknown),
+        lambda: segments.update(unknown, {"name": "x"}),
+        lambda: segments.delete(unknown),
+        lambda: segments.add_contacts(unknown, {"contact_ids": ["con_1"]}),
+        lambda: segments.remove_contact(unknown, "con_1"),
+        lambda: segments.members(unknown),
+        lambda: segments.growth(unknown),
+        lambda: segments.broadcasts(unknown),
+    ):
+        with pytest.raises(PostStackError, match="Segment not found") as caught:
+            call()
+        assert caught.value.status_code == 404
+
+
+def test_contacts_that_do_not_exist_are_not_added(client: PostStack) -> None:
+    found = segment(client)
+
+    for ids in ([], ["con_none"]):
+        with pytest.raises(PostStackError) as caught:
+            client.segments.add_contacts(found, {"contact_ids": ids})
+        assert caught.value.status_code == 400
+    with pytest.raises(PostStackError, match="1000") as caught:
+        client.segments.add_contacts(found, {"contact_ids": ["con_none"] * 1_001})
+    assert caught.value.status_code == 422
+
+
+def test_a_contact_that_is_not_in_it_is_not_removed(client: PostStack) -> None:
+    ada, found = contact(client), segment(client)
+
+    for contact_id in (ada, "con_none"):
+        with pytest.raises(PostStackError, match="Contact not found"):
+            client.segments.remove_contact(found, contact_id)
+
+
+def test_rules_that_mean_nothing_are_refused_and_change_nothing(client: PostStack) -> None:
+    found = segment(client, rules(NAMED_A))
+    wrong = rules(NAMED_A, {"field": "email", "comparator": "greater_than", "value": "1"})
+
+    for refused in (
+        lambda: client.segments.create({"name": "x", "rules": wrong}),
+        lambda: client.segments.update(found, {"name": "x", "rules": wrong}),
+        lambda: client.segments.preview_rules({"rules": wrong}),
+    ):
+        with pytest.raises(PostStackError, match=r"rules\.conditions\[1\]\.comparator") as caught:
+            refused()
+        assert caught.value.status_code == 422
+
+    [only] = (client.segments.list())["segments"]
+    assert (only["name"], only["rules"]) == ("Customers", rules(NAMED_A))
