@@ -50,15 +50,26 @@ class Deliveries:
         self._start(webhooks, event_type, data, now, email_id=email_id)
 
     def announce_first(
-        self, event_types: Sequence[str], data: Mapping[str, Any], now: float, *, inbound_id: int | None = None
+        self,
+        event_types: Sequence[str],
+        data: Mapping[str, Any],
+        now: float,
+        *,
+        inbound_id: int | None = None,
+        webhooks: bool = True,
     ) -> None:
-        """Announce an event that has several names: a webhook is told once, by the first of them that it wants."""
+        """Announce an event that has several names: a webhook is told once, by the first of them that it wants.
+
+        With `webhooks` false only the observers are told.
+        """
+        if not webhooks:
+            return
         told: set[int] = set()
         for event_type in event_types:
             wanting = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
-            webhooks = [webhook for webhook in wanting if webhook.id not in told]
-            told.update(webhook.id for webhook in webhooks)
-            self._start(webhooks, event_type, data, now, inbound_id=inbound_id)
+            untold = [webhook for webhook in wanting if webhook.id not in told]
+            told.update(webhook.id for webhook in untold)
+            self._start(untold, event_type, data, now, inbound_id=inbound_id)
 
     def test(self, webhook: Webhook, now: float) -> None:
         """Send a sample event to this webhook, whatever it subscribed to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -47,7 +47,10 @@ class InboundMessage:
 
 @dataclass
 class InboundEmail:
-    """A mail as it was delivered to one recipient. `files` are the numbers of its files; `size` counts them, too."""
+    """A mail as it was delivered to one recipient. `files` are the numbers of its files; `size` counts them, too.
+
+    With the number of a `mailbox` it is in that one, in the `folder`, with IMAP `flags`.
+    """
 
     number: int
     to_address: str
@@ -56,6 +59,9 @@ class InboundEmail:
     files: list[int] = field(default_factory=list[int])
     size: int = 0
     unread: bool = True
+    mailbox: int | None = None
+    folder: str | None = None
+    flags: Sequence[str] = ()
 
     @property
     def domain(self) -> str:
