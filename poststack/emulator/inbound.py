@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -61,7 +61,7 @@ class InboundEmail:
     unread: bool = True
     mailbox: int | None = None
     folder: str | None = None
-    flags: Sequence[str] = ()
+    flags: list[str] = field(default_factory=list[str])
 
     @property
     def domain(self) -> str:

@@ -64,13 +64,13 @@ class Mailbox:
     quota_bytes: int = DEFAULT_QUOTA
     status: MailboxStatus = "active"
     webhook_enabled: bool = True
-    forward_to: Sequence[str] = field(default=(), repr=False)
+    forward_to: list[str] = field(default_factory=list[str], repr=False)
     forward_mode: ForwardMode = "relay"
     forward_keep_copy: bool = True
     signature_html: str | None = field(default=None, repr=False)
     signature_text: str | None = field(default=None, repr=False)
     last_login_at: float | None = None
-    filters: Sequence[Filter] = field(default=(), repr=False)
+    filters: list[Filter] = field(default_factory=list[Filter], repr=False)
 
     @property
     def signs(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, mailboxes
 from poststack.emulator.agenda import Agenda
+from poststack.emulator.channels import CHANNEL_DELIVERIES, CHANNELS, Channel, ChannelDelivery
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
@@ -123,6 +124,8 @@ class Store:
         self.mailboxes: Table[mailboxes.Mailbox] = self._table(mailboxes.MAILBOXES)
         self.mailbox_aliases: Table[mailboxes.Alias] = self._table(mailboxes.ALIASES)
         self.mailbox_shares: Table[mailboxes.Share] = self._table(mailboxes.SHARES)
+        self.channels: Table[Channel] = self._table(CHANNELS)
+        self.channel_deliveries: Table[ChannelDelivery] = self._table(CHANNEL_DELIVERIES)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())

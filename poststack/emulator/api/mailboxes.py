@@ -28,7 +28,14 @@ from poststack.emulator.mailroom import remove_mailbox, unread_counts
 from poststack.emulator.model import iso
 from poststack.emulator.passwords import hashed
 from poststack.types.mailboxes import Mailbox as MailboxJson
-from poststack.types.mailboxes import MailboxAlias, MailboxFilter, MailboxSignature, ShareAccess
+from poststack.types.mailboxes import (
+    MailboxAlias,
+    MailboxFilter,
+    MailboxShare,
+    MailboxShareGrant,
+    MailboxSignature,
+    ShareAccess,
+)
 
 __all__ = ["ROUTES", "find_mailbox", "mailbox_json"]
 
@@ -243,7 +250,8 @@ def _unread_summary(backend: Backend, call: Call, arguments: Mapping[str, str]) 
 
 
 def _list_shares(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    mailbox, shares = find_mailbox(backend, arguments["id"]), []
+    mailbox = find_mailbox(backend, arguments["id"])
+    shares: list[MailboxShare] = []
     for share in backend.store.mailbox_shares.all():
         other = backend.store.mailboxes.get(share.shared_with)
         if share.mailbox == mailbox.number and other is not None:
@@ -262,7 +270,7 @@ def _list_shares(backend: Backend, call: Call, arguments: Mapping[str, str]) -> 
 def _grant_share(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     mailbox, content, table = _to_change(backend, call, arguments["id"]), call.json(), backend.store.mailbox_shares
     other = find_mailbox(backend, required_text(content, "sharedWithMailboxId"))
-    access = one_of(content, "access", _SHARE_ACCESS) if content.get("access") is not None else "read"
+    access: ShareAccess = one_of(content, "access", _SHARE_ACCESS) if content.get("access") is not None else "read"
     if other is mailbox:
         raise unprocessable("A mailbox cannot be shared with itself.")
     if table.find("pair", f"{mailbox.number}/{other.number}") is not None:
@@ -271,7 +279,7 @@ def _grant_share(backend: Backend, call: Call, arguments: Mapping[str, str]) -> 
         raise unprocessable(f"The emulator keeps at most {_MAX_SHARES:,} shares.")
     share = Share(backend.store.next_number("mailbox_share"), mailbox.number, other.number, access, call.now)
     table.save(share)
-    granted = {
+    granted: MailboxShareGrant = {
         "id": share.number,
         "mailboxId": mailbox.number,
         "sharedWithMailboxId": other.number,

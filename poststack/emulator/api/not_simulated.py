@@ -26,14 +26,6 @@ POST /workflows/{id}/activate
 POST /workflows/{id}/pause
 POST /workflows/{id}/trigger
 POST /workflows/events
-GET /notification-channels
-POST /notification-channels
-GET /notification-channels/{id}
-PUT /notification-channels/{id}
-DELETE /notification-channels/{id}
-GET /notification-channels/{id}/deliveries
-POST /notification-channels/{id}/test
-POST /notification-channels/{id}/deliveries/{delivery}/replay
 """
 
 
