@@ -15,6 +15,7 @@ from poststack.emulator.notifications import Notifications
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 from poststack.emulator.verification import Domains
+from poststack.emulator.workflow_runs import WorkflowRuns
 
 __all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
 
@@ -89,7 +90,9 @@ class Backend:
         )
         broadcasting = Broadcasting(parts)
         lifecycle.observers.append(broadcasting.observe)
-        return replace(parts, processes=(domains, broadcasting, lifecycle))
+        workflow_runs = WorkflowRuns(parts)
+        contacts.observers.append(workflow_runs.observe)
+        return replace(parts, processes=(domains, broadcasting, workflow_runs, lifecycle))
 
     def run(self, now: float) -> None:
         """Let happen what is due, but for webhook calls, which a shell makes."""

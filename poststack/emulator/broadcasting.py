@@ -51,10 +51,10 @@ class Broadcasting:
             self._store.broadcasts.save(broadcast)
 
     def audience(self, broadcast: Broadcast, now: float) -> list[Contact]:
-        """Return whom it would go to now, in the order of the segment."""
+        """Return whom it would go to now, in the order of the segment. Raises a 422 when the segment was deleted."""
         segment = self._store.segments.get(broadcast.segment)
         if segment is None:
-            return []
+            raise RefusalError(422, "The segment was deleted. Update `segment_id`.")
         return [
             contact for contact in membership.members(self._store, segment, now) if self._wanted(broadcast, contact)
         ]
@@ -111,12 +111,12 @@ class Broadcasting:
         broadcast.next_step_at = now
         self._store.broadcasts.save(broadcast)
 
-    def recipients(self, broadcast: Broadcast) -> Iterator[BroadcastRecipient]:
-        """Yield those it was to go to when sending began, in the order of their turns."""
-        for number in range(broadcast.first, broadcast.first + broadcast.planned):
-            recipient = self._store.broadcast_recipients.get(number)
-            if recipient is not None:
-                yield recipient
+    def recipients(self, broadcast: Broadcast, start: int = 0, stop: int | None = None) -> list[BroadcastRecipient]:
+        """Return those it was to go to when sending began, in the order of their turns; or a part of them."""
+        end = broadcast.planned if stop is None else stop
+        numbers = range(broadcast.first + start, broadcast.first + end)
+        found = map(self._store.broadcast_recipients.get, numbers)
+        return [recipient for recipient in found if recipient is not None]
 
     def observe(self, email: Email, event: EmailEvent) -> None:
         """Count what happened to an e-mail of a broadcast, once for each recipient; prefetched opens do not count."""
@@ -135,12 +135,12 @@ class Broadcasting:
     def _step(self, broadcast: Broadcast, most: int, now: float) -> int:
         try:
             self.check(broadcast, _ITSELF)
+            if broadcast.status == "queued":
+                self._begin(broadcast, now)
+                return 0
         except RefusalError as refusal:
             _logger.warning("Broadcast %s was cancelled: %s", broadcast.id, refusal.error)
             self._cancel(broadcast)
-            return 0
-        if broadcast.status == "queued":
-            self._begin(broadcast, now)
             return 0
         test = broadcast.test
         if test is not None and broadcast.testing and broadcast.handled >= broadcast.sample:
@@ -148,10 +148,6 @@ class Broadcasting:
         return self._batch(broadcast, most, now)
 
     def _begin(self, broadcast: Broadcast, now: float) -> None:
-        if self._store.segments.get(broadcast.segment) is None:
-            _logger.warning("Broadcast %s was cancelled: its segment was deleted.", broadcast.id)
-            self._cancel(broadcast)
-            return
         contacts = self.audience(broadcast, now)
         if not self._make_room(len(contacts)):
             broadcast.next_step_at = now + _WAIT_FOR_ROOM
@@ -173,10 +169,8 @@ class Broadcasting:
     def _batch(self, broadcast: Broadcast, most: int, now: float) -> int:
         end = broadcast.sample if broadcast.testing else broadcast.planned
         turns = min(most, end - broadcast.handled)
-        for number in range(broadcast.first + broadcast.handled, broadcast.first + broadcast.handled + turns):
-            recipient = self._store.broadcast_recipients.get(number)
-            if recipient is not None:
-                self._mail(broadcast, recipient, now)
+        for recipient in self.recipients(broadcast, broadcast.handled, broadcast.handled + turns):
+            self._mail(broadcast, recipient, now)
         broadcast.handled += turns
         if broadcast.handled < end:
             broadcast.next_step_at = now + self._backend.settings.broadcast_interval
@@ -235,7 +229,7 @@ class Broadcasting:
             if len(self._store.broadcast_recipients) + wanted <= _MAX_RECIPIENTS:
                 break
             if broadcast.status in {"sent", "cancelled"} and broadcast.planned:
-                for recipient in list(self.recipients(broadcast)):
+                for recipient in self.recipients(broadcast):
                     self._store.broadcast_recipients.remove(recipient)
                 self._store.broadcasts.remove(broadcast)
         return len(self._store.broadcast_recipients) + wanted <= _MAX_RECIPIENTS or not self._store.broadcast_recipients

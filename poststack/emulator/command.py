@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-emails", type=_positive, default=10_000, metavar="N", help="how many e-mails to keep")
     add("--rate-limit", type=_whole, default=0, metavar="N",
         help="requests a second that are answered for each key, the others with 429; 0 sets no limit")
+    add("--workflow-sender", metavar="ADDRESS",
+        help="from whom workflows send where a step has no `from`; without it each step needs one")
     add("--allow-host", action="append", default=[], metavar="NAME",
         help="answer under this name, too (may be repeated); localhost and IP addresses always work")
     # fmt: on
@@ -82,7 +84,10 @@ def _emulator(options: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         settings = Settings(
-            api_keys=tuple(options.api_key), max_emails=options.max_emails, rate_limit=options.rate_limit
+            api_keys=tuple(options.api_key),
+            max_emails=options.max_emails,
+            rate_limit=options.rate_limit,
+            workflow_sender=options.workflow_sender,
         )
         listener = listen(options.host, options.port)
         try:

@@ -12,7 +12,7 @@ from poststack.emulator.ids import IdSource
 from poststack.emulator.model import Email, EmailEvent
 from poststack.emulator.store import Store
 
-__all__ = ["MAX_CHOICES", "MAX_CONTACTS", "ContactEvent", "Contacts"]
+__all__ = ["MAX_CHOICES", "MAX_CONTACTS", "ContactEvent", "Contacts", "contact_data"]
 
 MAX_CONTACTS = 50_000
 MAX_CHOICES = 200_000
@@ -135,13 +135,16 @@ class Contacts:
     def _announce(self, contact: Contact, event: ContactEvent, now: float, **details: str) -> None:
         for observer in self.observers:
             observer(contact, event, now)
-        data = {
-            "contact_id": contact.id,
-            "email": contact.email,
-            "first_name": contact.first_name,
-            "last_name": contact.last_name,
-            "unsubscribed": contact.unsubscribed,
-            "properties": dict(contact.properties),
-            **details,
-        }
-        self._deliveries.announce("contact." + event, data, now)
+        self._deliveries.announce("contact." + event, {**contact_data(contact), **details}, now)
+
+
+def contact_data(contact: Contact) -> dict[str, Any]:
+    """Return what the receivers of events are told of a contact."""
+    return {
+        "contact_id": contact.id,
+        "email": contact.email,
+        "first_name": contact.first_name,
+        "last_name": contact.last_name,
+        "unsubscribed": contact.unsubscribed,
+        "properties": dict(contact.properties),
+    }

@@ -224,6 +224,7 @@ class Emulator:
         `recipients` get it whatever its headers say. Raises `ValueError` for what is no mail, or is for nobody here.
         """
         with self._changing():
+            self._backend.run(now)
             try:
                 return control_inbound.take_in(self._backend, mail, list(recipients), now)
             except RefusalError as refusal:

@@ -92,6 +92,10 @@ class Deliveries:
         data = {"email_id": "em_" + "0" * 18, "test": True, "message": "A test of this webhook."}
         self._start([webhook], named[0] if named else "email.delivered", data, now)
 
+    def post(self, url: str, event_type: str, data: Mapping[str, Any], now: float) -> None:
+        """Start a delivery to this address, which is no webhook and knows no secret: it is not signed."""
+        self._start([url], event_type, data, now)
+
     def replay(self, delivery: Delivery, now: float) -> None:
         """Send a delivery again, same body and same event id, with a fresh round of retries."""
         delivery.failures = 0
@@ -108,13 +112,14 @@ class Deliveries:
             if delivery is None or delivery.id in self._in_flight:
                 continue
             webhook = self._store.webhooks.get(delivery.webhook_id)
-            if webhook is None or not webhook.active:
+            url = webhook.url if webhook is not None and webhook.active else delivery.url
+            if url is None:
                 # Nothing is sent to a disabled webhook; once it is enabled again, a replay brings the event.
                 delivery.next_attempt_at = None
                 self._store.save(delivery)
                 continue
             self._in_flight.add(delivery.id)
-            calls.append(self._call(delivery, webhook, now))
+            calls.append(self._call(delivery, url, webhook, now))
         return calls
 
     def record(self, delivery_id: int, attempt: Attempt, now: float) -> None:
@@ -144,7 +149,7 @@ class Deliveries:
 
     def _start(
         self,
-        webhooks: Sequence[Webhook],
+        receivers: Sequence[Webhook | str],
         event_type: str,
         data: Mapping[str, Any],
         now: float,
@@ -152,16 +157,16 @@ class Deliveries:
         email_id: str | None = None,
         inbound_id: int | None = None,
     ) -> None:
-        if not webhooks:
+        if not receivers:
             return
         event_id = "evt_" + self._ids(18)
         envelope = {"id": event_id, "type": event_type, "timestamp": iso(now), "data": data}
         body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
-        for webhook in webhooks:
+        for receiver in receivers:
             self._store.add_delivery(
                 Delivery(
                     id=self._store.next_number("delivery"),
-                    webhook_id=webhook.id,
+                    webhook_id=receiver.id if isinstance(receiver, Webhook) else 0,
                     event_id=event_id,
                     event_type=event_type,
                     body=body,
@@ -169,17 +174,16 @@ class Deliveries:
                     email_id=email_id,
                     inbound_id=inbound_id,
                     next_attempt_at=now,
+                    url=receiver if isinstance(receiver, str) else None,
                 )
             )
 
-    def _call(self, delivery: Delivery, webhook: Webhook, now: float) -> WebhookCall:
+    def _call(self, delivery: Delivery, url: str, webhook: Webhook | None, now: float) -> WebhookCall:
         body = delivery.body.encode()
-        secrets = [webhook.secret]
-        if webhook.previous_secret is not None and now < (webhook.previous_secret_expires_at or 0):
-            secrets.append(webhook.previous_secret)
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": USER_AGENT,
-            SIGNATURE_HEADER: sign(body, secrets),
-        }
-        return WebhookCall(delivery.id, webhook.url, headers, body, self._settings.webhook_timeout)
+        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+        if webhook is not None:
+            secrets = [webhook.secret]
+            if webhook.previous_secret is not None and now < (webhook.previous_secret_expires_at or 0):
+                secrets.append(webhook.previous_secret)
+            headers[SIGNATURE_HEADER] = sign(body, secrets)
+        return WebhookCall(delivery.id, url, headers, body, self._settings.webhook_timeout)

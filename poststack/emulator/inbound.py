@@ -62,6 +62,7 @@ class InboundEmail:
     mailbox: int | None = None
     folder: str | None = None
     flags: list[str] = field(default_factory=list[str])
+    domain_id: int | None = None
 
     @property
     def domain(self) -> str:

@@ -8,6 +8,7 @@ from typing import cast
 
 from poststack.emulator.audience import Contact, Segment
 from poststack.emulator.engagement import engagement
+from poststack.emulator.model import Email
 from poststack.emulator.rules import Facts, RulesError, matcher
 from poststack.emulator.store import Store
 from poststack.types.segments import SegmentRules
@@ -20,6 +21,7 @@ __all__ = [
     "chosen",
     "counts",
     "forget",
+    "meets",
     "members",
     "remove",
     "sizes",
@@ -77,6 +79,11 @@ def check(store: Store, rules: SegmentRules, now: float) -> None:
 def chosen(store: Store, rules: SegmentRules, now: float) -> list[Contact]:
     """Return the contacts that rules choose, oldest first. Raises `RulesError` for rules that mean nothing."""
     return list(filter(matcher(rules, _facts(store, now)), store.contacts.all()))
+
+
+def meets(store: Store, rules: SegmentRules, contact: Contact, now: float) -> bool:
+    """Return whether rules choose this contact. Raises `RulesError` for rules that mean nothing."""
+    return matcher(rules, _facts(store, now, store.emails_to(contact.email)))(contact)
 
 
 def add(store: Store, segment: Segment, contacts: Iterable[Contact], now: float) -> int:
@@ -148,8 +155,8 @@ def _count(store: Store, rules: SegmentRules, facts: Facts) -> int | None:
         return None
 
 
-def _facts(store: Store, now: float) -> Facts:
-    opened, clicked = _reactions(store)
+def _facts(store: Store, now: float, emails: Iterable[Email] | None = None) -> Facts:
+    opened, clicked = _reactions(store.accepted() if emails is None else emails)
     return Facts(
         now=now,
         properties={entry.name: entry.type for entry in store.contact_properties.all()},
@@ -159,10 +166,10 @@ def _facts(store: Store, now: float) -> Facts:
     )
 
 
-def _reactions(store: Store) -> tuple[Mapping[str, list[float]], Mapping[str, list[float]]]:
-    """Return, by address, when each e-mail to it was last opened and last clicked by somebody, not by a proxy."""
+def _reactions(emails: Iterable[Email]) -> tuple[Mapping[str, list[float]], Mapping[str, list[float]]]:
+    """Return, by address, when each of these e-mails was last opened and last clicked, by somebody, not a proxy."""
     found: dict[str, dict[str, list[float]]] = {"opened": {}, "clicked": {}}
-    for email in store.accepted():
+    for email in emails:
         latest: dict[tuple[str, str], float] = {}
         for event in email.events:
             if event.type in found and event.recipient is not None and not event.is_prefetch:

@@ -261,6 +261,7 @@ class Attempt:
 class Delivery:
     """One event on its way to one webhook, with every attempt. `body` is what is posted, byte for byte.
 
+    With a `url` it goes there instead, from a step of a workflow; there is no webhook then, and `webhook_id` is 0.
     `failures` counts the failed attempts since it was created or last replayed; it decides when the next
     one is due.
     """
@@ -277,6 +278,7 @@ class Delivery:
     failures: int = 0
     next_attempt_at: float | None = None
     delivered_at: float | None = None
+    url: str | None = None
 
     @property
     def state(self) -> DeliveryState:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.api.answers import unprocessable
 from poststack.emulator.backend import Backend
+from poststack.emulator.domains import Domain
 from poststack.emulator.inbound import InboundEmail, InboundFile
 from poststack.emulator.mail_reader import ReadMail
 from poststack.emulator.mailboxes import mailbox_at
@@ -29,20 +31,16 @@ _MAX_IN_EVENT = 256 * 1024
 def receive(backend: Backend, mail: ReadMail, recipients: Sequence[str], now: float) -> list[InboundEmail]:
     """Deliver a mail to these addresses or, when there are none, to those in To and Cc. Return a record for each.
 
-    Addresses that are not on a domain of the emulator get nothing; where it was not told its domains, those of the
-    first one's domain get the mail. Raises a 422 when that leaves none, or too many.
+    Only domains that receive get something, see `_delivered_to`. Raises a 422 when that leaves nobody, or too many.
     """
     message = mail.message
     named = recipients or [address.address for address in (*message.to, *message.cc)]
-    domains = backend.settings.domains
-    if domains is None:
-        domains = [_domain(address) for address in (named if recipients else named[:1])]
-    ours = {domain.lower() for domain in domains}
-    wanted = [address for address in dict.fromkeys(named) if address.find("@") > 0 and _domain(address) in ours]
+    whole = [address for address in dict.fromkeys(named) if address.find("@") > 0]
+    wanted = _delivered_to(backend, whole, explicit=bool(recipients))
     if not wanted:
         raise unprocessable(
-            "The mail has no recipient on a domain of this emulator. Name one in `to`, or say with `recipients` who "
-            "gets it whatever its headers say."
+            "The mail has no recipient on a domain that receives. Name one in `to`, or say with `recipients` who gets "
+            "it whatever its headers say. A domain that was added receives once it is verified and `inbound_enabled`."
         )
     if len(wanted) > _MAX_RECIPIENTS:
         raise unprocessable(f"The mail has more than {_MAX_RECIPIENTS} recipients.")
@@ -79,8 +77,34 @@ def remove_all(store: Store) -> int:
     return len(found)
 
 
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower()
+def _delivered_to(backend: Backend, addresses: Sequence[str], *, explicit: bool) -> list[str]:
+    """Return the addresses on domains that receive or, where none of them was ever added, on those taken for ours.
+
+    These are all of an explicit list, and of a mail's headers those on the domain of the first.
+    """
+    ours = [address for address in addresses if (domain := _domain(backend, address)) and _receives(domain)]
+    if ours or backend.settings.domains is not None:
+        return ours
+    unknown = [address for address in addresses if _nobody_added(backend, address)]
+    return [address for address in unknown if explicit or _domain_name(address) == _domain_name(unknown[0])]
+
+
+def _domain_name(address: str) -> str:
+    name = address.rpartition("@")[2]
+    return domain_name(name) or name.lower()
+
+
+def _domain(backend: Backend, address: str) -> Domain | None:
+    return backend.store.domains.find("name", _domain_name(address))
+
+
+def _receives(domain: Domain) -> bool:
+    return domain.inbound_enabled and domain.status == "verified"
+
+
+def _nobody_added(backend: Backend, address: str) -> bool:
+    removed = backend.store.removed_domains.find("name", _domain_name(address))
+    return removed is None and _domain(backend, address) is None
 
 
 def _deliver(backend: Backend, mail: ReadMail, address: str, have_it: set[int], now: float) -> InboundEmail:
@@ -89,7 +113,16 @@ def _deliver(backend: Backend, mail: ReadMail, address: str, have_it: set[int], 
     files = [InboundFile(store.next_number("inbound_file"), number, now, attachment) for attachment in mail.files]
     for file in files:
         store.inbound_files.save(file)
-    email = InboundEmail(number, address, mail.message, now, [file.number for file in files], mail.size)
+    domain = _domain(backend, address)
+    email = InboundEmail(
+        number,
+        address,
+        mail.message,
+        now,
+        [file.number for file in files],
+        mail.size,
+        domain_id=None if domain is None else domain.number,
+    )
     store.inbound_emails.save(email)
     _trim(store)
     mailbox = mailbox_at(store, address)
@@ -120,7 +153,7 @@ def _webhook_data(email: InboundEmail, files: Sequence[InboundFile]) -> dict[str
     message = email.message
     return {
         "id": email.number,
-        "domain_id": None,
+        "domain_id": email.domain_id,
         "from": message.from_.address,
         "from_name": message.from_.name,
         "to": email.to_address,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poststack.emulator import control, control_domains, control_inbound
+from poststack.emulator import control, control_domains, control_inbound, control_workflows
 from poststack.emulator.api import (
     api_keys,
     broadcast_figures,
@@ -23,6 +23,7 @@ from poststack.emulator.api import (
     suppressions,
     templates,
     webhooks,
+    workflows,
 )
 from poststack.emulator.api.routes import Router
 
@@ -48,7 +49,8 @@ API = Router(
         *suppressions.ROUTES,
         *templates.ROUTES,
         *webhooks.ROUTES,
+        *workflows.ROUTES,
         *not_simulated.ROUTES,
     )
 )
-CONTROL = Router((*control.ROUTES, *control_domains.ROUTES, *control_inbound.ROUTES))
+CONTROL = Router((*control.ROUTES, *control_domains.ROUTES, *control_inbound.ROUTES, *control_workflows.ROUTES))

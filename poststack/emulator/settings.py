@@ -55,6 +55,9 @@ class Settings:
     max_recipients: int = 50
     """Recipients in each of to, cc and bcc."""
 
+    workflow_sender: str | None = None
+    """From whom workflows send where a step has no `from`; with `None` such a workflow cannot be activated."""
+
     broadcast_batch: int = 100
     """E-mails of a broadcast that leave together."""
 
@@ -68,6 +71,8 @@ class Settings:
             raise ValueError("The limits max_emails, max_bytes, max_body and max_recipients must be at least 1.")
         if self.broadcast_batch < 1 or not 0.001 <= self.broadcast_interval < float("inf"):
             raise ValueError("broadcast_batch must be at least 1, and broadcast_interval a finite 0.001 or more.")
+        if self.workflow_sender == "":
+            raise ValueError("workflow_sender must not be empty; None sets no sender.")
         times = (self.delivery_delay, self.verification_delay, self.defer_delay, *self.retry_delays)
         if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float("inf"):
             raise ValueError("Delays must be finite and not negative, and webhook_timeout must be above 0.")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, mailboxes
+from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, mailboxes, workflows
 from poststack.emulator.agenda import Agenda
 from poststack.emulator.channels import CHANNEL_DELIVERIES, CHANNELS, Channel, ChannelDelivery
 from poststack.emulator.codec import email_to_json
@@ -98,6 +98,7 @@ class Store:
         self._emails: dict[int, Email] = {}
         self._numbers: dict[str, int] = {}
         self._keys: dict[tuple[bool, str], int] = {}
+        self._to_address: dict[str, dict[int, None]] = {}
         self._deliveries: dict[int, Delivery] = {}
         self._of_email: dict[str | None, dict[int, Delivery]] = {}
         self._of_webhook: dict[int, dict[int, Delivery]] = {}
@@ -114,6 +115,8 @@ class Store:
         self.segments: Table[audience.Segment] = self._table(audience.SEGMENTS)
         self.topics: Table[audience.Topic] = self._table(audience.TOPICS)
         self.topic_choices: Table[audience.TopicChoice] = self._table(audience.TOPIC_CHOICES)
+        self.workflows: Table[workflows.Workflow] = self._table(workflows.WORKFLOWS)
+        self.workflow_runs: Table[workflows.Run] = self._table(workflows.RUNS)
         self.broadcasts: Table[broadcasts.Broadcast] = self._table(broadcasts.BROADCASTS)
         self.broadcast_recipients: Table[broadcasts.BroadcastRecipient] = self._table(broadcasts.BROADCAST_RECIPIENTS)
         self.domains: Table[domains.Domain] = self._table(domains.DOMAINS)
@@ -168,6 +171,10 @@ class Store:
         number = self._keys.get((test_mode, idempotency_key))
         return None if number is None else self._emails[number]
 
+    def emails_to(self, address: str) -> list[Email]:
+        """Return the e-mails that go to this address, whose case does not matter, oldest first."""
+        return [self._emails[number] for number in self._to_address.get(address.lower(), ())]
+
     def add_email(self, email: Email) -> None:
         """Keep a new e-mail, and drop the oldest ones when that is too many."""
         self._index_email(email)
@@ -184,6 +191,10 @@ class Store:
         del self._emails[email.number], self._numbers[email.id]
         if email.idempotency_key is not None:
             self._keys.pop((email.test_mode, email.idempotency_key), None)
+        for address in _addresses(email):
+            del self._to_address[address][email.number]
+            if not self._to_address[address]:
+                del self._to_address[address]
         self.unread -= email.unread
         self.bytes -= email.message.size
         self.email_agenda.put(email.number, None)
@@ -268,6 +279,8 @@ class Store:
             self.remove_email(email)
         for webhook in self.webhooks.all():
             self.remove_webhook(webhook)
+        for delivery in list(self._deliveries.values()):
+            self.remove_delivery(delivery)
         for _, table in self._tables:
             table.clear()
 
@@ -308,6 +321,8 @@ class Store:
         self._numbers[email.id] = email.number
         if email.idempotency_key is not None:
             self._keys[email.test_mode, email.idempotency_key] = email.number
+        for address in _addresses(email):
+            self._to_address.setdefault(address, {})[email.number] = None
         self.unread += email.unread
         self.bytes += email.message.size
         self.email_agenda.put(email.number, email.next_step_at)
@@ -331,3 +346,7 @@ class Store:
         start = (page - 1) * per_page
         chosen: Sequence[T] = list(islice(items, start, start + per_page)) if start < total else []
         return Page(chosen, page, per_page, total)
+
+
+def _addresses(email: Email) -> set[str]:
+    return {recipient.address.lower() for recipient in email.message.recipients}

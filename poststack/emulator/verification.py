@@ -127,7 +127,10 @@ class Domains:
     def _add_those_of_settings(self, now: float) -> None:
         for text in self._settings.domains or ():
             name = domain_name(text) or text.lower()
-            domain = self._store.domains.find("name", name) or self.new(name, now)
+            domain = self._store.domains.find("name", name)
+            if domain is None:
+                domain = self.new(name, now)
+                domain.inbound_enabled = True
             domain.unpublished = []
             domain.seen = [record["purpose"] for record in dns_records(domain) if record["purpose"] != "dkim_rotation"]
             domain.status, domain.verified_at = "verified", domain.verified_at or now

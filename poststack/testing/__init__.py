@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from poststack.emulator.settings import Settings
     from poststack.testing.session import EmulatorSession, RecordedEvent, emulator
-    from poststack.testing.views import SentAttachment, SentEmail
+    from poststack.testing.views import RecordedRun, SentAttachment, SentEmail
     from poststack.testing.webhooks import WebhookCall, webhook_call
 
 __all__ = [
     "EmulatorSession",
     "RecordedEvent",
+    "RecordedRun",
     "SentAttachment",
     "SentEmail",
     "Settings",
@@ -34,6 +35,7 @@ __all__ = [
 _HOMES = {
     "EmulatorSession": "poststack.testing.session",
     "RecordedEvent": "poststack.testing.session",
+    "RecordedRun": "poststack.testing.views",
     "SentAttachment": "poststack.testing.views",
     "SentEmail": "poststack.testing.views",
     "Settings": "poststack.emulator.settings",

@@ -14,7 +14,7 @@ from poststack.emulator.faults import Fault
 from poststack.emulator.model import EventType
 from poststack.emulator.settings import Settings
 from poststack.emulator.transport import InMemoryTransport, MovableClock
-from poststack.testing.views import SentEmail, moment
+from poststack.testing.views import RecordedRun, SentEmail, moment
 
 if TYPE_CHECKING:
     from poststack import AsyncPostStack, PostStack
@@ -67,6 +67,12 @@ class EmulatorSession:
             RecordedEvent(email.id, event.type, moment(event.at), event.recipient, event.metadata)
             for event, email in sorted(found, key=lambda pair: pair[0].id)
         ]
+
+    @property
+    def workflow_runs(self) -> list[RecordedRun]:
+        """The runs of contacts through workflows, oldest first, as they are now; deleted workflows have none."""
+        store = self.emulator.store
+        return [RecordedRun.of(run, store) for run in store.workflow_runs.all()]
 
     def client(
         self,

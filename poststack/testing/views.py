@@ -8,8 +8,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from poststack.emulator.model import Email, EmailStatus
+from poststack.emulator.store import Store
+from poststack.emulator.workflows import Run
+from poststack.types.workflows import WorkflowRunStatus
 
-__all__ = ["SentAttachment", "SentEmail", "moment"]
+__all__ = ["RecordedRun", "SentAttachment", "SentEmail", "moment"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,39 @@ class SentEmail:
             payload=message.payload,
             idempotency_key=email.given_key,
             broadcast_id=email.broadcast_id,
+        )
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """One contact on its way through a workflow, as it was when you looked.
+
+    `path` are the `public_id`s of the steps taken, in order; `email_ids` the e-mails sent on the way; `problem` says
+    why a run failed or was stopped. The other ids are those of the API, `None` for what was deleted.
+    """
+
+    workflow_id: str | None
+    contact_id: str | None
+    status: WorkflowRunStatus
+    path: list[str]
+    email_ids: list[str]
+    started_at: datetime
+    completed_at: datetime | None
+    problem: str | None = None
+
+    @classmethod
+    def of(cls, run: Run, store: Store) -> RecordedRun:
+        """Return the present state of a run of the emulator."""
+        workflow, contact = store.workflows.get(run.workflow), store.contacts.get(run.contact)
+        return cls(
+            workflow_id=None if workflow is None else workflow.id,
+            contact_id=None if contact is None else contact.id,
+            status=run.status,
+            path=list(run.path),
+            email_ids=list(run.email_ids),
+            started_at=moment(run.started_at),
+            completed_at=None if run.completed_at is None else moment(run.completed_at),
+            problem=run.problem,
         )
 
 

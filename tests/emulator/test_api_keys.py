@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +66,15 @@ def test_a_key_that_was_forgotten_is_no_key_of_somebodys_own(app: App) -> None:
     assert with_key(app, key, "GET", "/emails") == 401
 
 
-@pytest.mark.parametrize("change", [lambda key: key[:-1], lambda key: key + "a", lambda key: key[:-1] + "é",
-                                    lambda key: key.replace("sk_test", "sk_live"), str.upper])  # fmt: skip
-def test_a_key_that_is_almost_right_is_wrong(change: Any) -> None:
+@pytest.mark.parametrize(
+    ("part", "other"), [(r".$", ""), (r"$", "a"), (r".$", "é"), ("sk_test", "sk_live"), ("^sk", "SK"), ("_k1_", "_k2_")]
+)
+def test_a_key_that_is_almost_right_is_wrong(part: str, other: str) -> None:
     app = App(Settings(api_keys=("sk_test_app",)))
     key = made(app)["key"]
 
     assert with_key(app, key, "GET", "/emails/em_x") == 404
-    assert with_key(app, change(key), "GET", "/emails/em_x") == 401
+    assert with_key(app, re.sub(part, other, key), "GET", "/emails/em_x") == 401
 
 
 def test_the_limiter_counts_each_key_by_itself() -> None:

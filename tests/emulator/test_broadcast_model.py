@@ -82,6 +82,10 @@ class Broadcasts(RuleBasedStateMachine):
             ids = [self.contacts[address] for address in self.contacts if address in members]
             self.ask("POST", f"/segments/{segment}/contacts", {"contact_ids": ids})
             self.segments.append((segment, frozenset(members)))
+        # So that also short stories have somebody of each kind.
+        self.unsubscribe(PEOPLE[3], True)
+        self.suppress(PEOPLE[4], True)
+        self.choose_topic(PEOPLE[5], True)
 
     @rule(target=broadcasts, number=st.integers(0, 1), with_topic=st.booleans(), tested=st.booleans())
     def create(self, number: int, with_topic: bool, tested: bool) -> str:
@@ -92,6 +96,13 @@ class Broadcasts(RuleBasedStateMachine):
         }  # fmt: skip
         broadcast: str = self.app.post("/broadcasts", content).json["broadcast"]["publicId"]
         self.known[broadcast] = Known(members, with_topic)
+        return broadcast
+
+    @rule(target=broadcasts, number=st.integers(0, 1), with_topic=st.booleans(), tested=st.booleans())
+    def launch(self, number: int, with_topic: bool, tested: bool) -> str:
+        broadcast = self.create(number, with_topic, tested)
+        self.send(broadcast)
+        self.wait(5)
         return broadcast
 
     @rule(broadcast=broadcasts, delay=st.none() | st.integers(0, 5))
@@ -165,12 +176,13 @@ class Broadcasts(RuleBasedStateMachine):
             self.app.post(path, {"topic_id": self.topic})
         self.opted(address, self.off_topic, out=out)
 
-    @rule(number=st.integers(0, 30), event=st.sampled_from(["opened", "clicked", "bounced"]))
-    def simulate(self, number: int, event: str) -> None:
+    @rule(number=st.integers(0, 30), event=st.sampled_from(["opened", "clicked", "bounced"]), times=st.integers(1, 2))
+    def simulate(self, number: int, event: str, times: int) -> None:
         emails = [email for found in self.by_broadcast().values() for email in found]
         if emails:
             email = emails[number % len(emails)]
-            self.ask("POST", f"/_emulator/emails/{email.id}/simulate", {"event": event})
+            for _ in range(times):
+                self.ask("POST", f"/_emulator/emails/{email.id}/simulate", {"event": event})
             if event == "bounced":
                 self.opted(email.message.to[0].address, self.suppressed, out=True)
 
@@ -264,4 +276,4 @@ class Broadcasts(RuleBasedStateMachine):
 
 
 TestBroadcasts = Broadcasts.TestCase
-TestBroadcasts.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+TestBroadcasts.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from poststack.emulator.broadcasts import BroadcastRecipient
 from poststack.emulator.ids import counted_ids
 from poststack.emulator.journal import SqliteJournal
+from poststack.emulator.model import iso
 from poststack.emulator.settings import Settings
 from poststack.transports.base import HttpRequest
 from tests.emulator.app import START, App
@@ -139,17 +141,41 @@ def test_many_broadcasts_at_once_share_the_batch_of_a_step() -> None:
     assert sent[:5] == [2, 4, 6, 8, 10]
 
 
-def test_a_sender_that_is_not_verified_any_more_stops_a_broadcast(tmp_path: Path) -> None:
-    app = App(Settings(domains=("example.com",)), SqliteJournal(tmp_path / "file"))
-    broadcast = created(app, segment_of(app, "a@example.com"), scheduled_at="2027-01-16")
+@pytest.mark.parametrize(("seconds", "left"), [(0, []), (15, ["a@example.com"])])
+def test_a_sender_that_is_not_verified_any_more_stops_a_broadcast(seconds: float, left: list[str]) -> None:
+    app = App(replace(SLOW, domains=("example.com",)))
+    broadcast = created(app, segment_of(app, "a@example.com", "b@example.com"), scheduled_at=iso(START + 1))
     app.post(f"/broadcasts/{broadcast}/send")
-    app.emulator.close()
-    again = App(Settings(domains=("example.org",)), SqliteJournal(tmp_path / "file"))
-    again.wait(2 * 24 * 3600)
+    app.wait(seconds)
+    (domain,) = app.get("/domains").json["domains"]
+    assert app.call("DELETE", f"/domains/{domain['id']}").status == 200
+    app.wait(100)
 
-    assert status(again, broadcast) == "cancelled"
-    assert recipients(again) == []
-    again.emulator.close()
+    assert (status(app, broadcast), recipients(app)) == ("cancelled", left)
+    assert app.get(f"/broadcasts/{broadcast}").json["broadcast"]["totalRecipients"] == len(left)
+
+
+def test_a_key_for_one_domain_sends_no_broadcasts_from_another() -> None:
+    app = App(Settings(domains=("example.com", "example.org")))
+    segment = segment_of(app, "a@example.com")
+    broadcast = created(app, segment)
+    of_domain = {domain["name"]: domain["publicId"] for domain in app.get("/domains").json["domains"]}
+    key = {"name": "x", "permission": "full_access", "allow_full_access": True, "domain_id": of_domain["example.org"]}
+    app.key = app.post("/api-keys", key).json["key"]
+
+    forbidden = {"segment_id": segment, "from": "a@example.com", "subject": "News", "text": "Hello"}
+    for method, path, content in (
+        ("POST", "/broadcasts", forbidden),
+        ("POST", f"/broadcasts/{broadcast}/send", None),
+        ("POST", f"/broadcasts/{broadcast}/test", {"email": "me@example.com"}),
+        ("PATCH", f"/broadcasts/{broadcast}", {"subject": "Other"}),
+    ):
+        assert app.call(method, path, content).error == (403, "forbidden")
+    own = created(app, segment, **{"from": "a@example.org"})
+    app.post(f"/broadcasts/{own}/send")
+    app.wait(1)
+    assert recipients(app) == ["a@example.com"]
+    assert not app.email(app.emulator.store.accepted()[0].id)["testMode"]
 
 
 def test_an_address_that_no_email_can_have_is_left_out() -> None:

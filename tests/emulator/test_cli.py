@@ -51,6 +51,7 @@ def test_wrong_arguments_are_refused(wrong: list[str], capsys: pytest.CaptureFix
         (["--webhook-secret", "x"], "needs --webhook"),
         (["--webhook", "http://127.0.0.1:1", "--webhook-secret", ""], "must not be empty"),
         (["--api-key", ""], "must not be empty"),
+        (["--workflow-sender", ""], "must not be empty"),
         (["--host", "no.such.host.invalid"], "Cannot listen"),
     ],
 )

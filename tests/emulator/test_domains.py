@@ -90,19 +90,19 @@ def test_asking_again_does_not_put_a_verification_off(app: App) -> None:
     assert domain(app, number)["status"] == "verified"
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
-        ({"unpublished": ["spf", "spf"]}, 200),
-        ({"unpublished": [], "readable": False}, 200),
-        ({}, 200),
-        ({"unpublished": ["everything"]}, 422),
-        ({"unpublished": "spf"}, 400),
-        ({"unpublished": [{}]}, 400),
-        ({"readable": 1}, 400),
-        ([], 400),
-    ],
-)
+DNS: list[tuple[object, int]] = [
+    ({"unpublished": ["spf", "spf"]}, 200),
+    ({"unpublished": [], "readable": False}, 200),
+    ({}, 200),
+    ({"unpublished": ["everything"]}, 422),
+    ({"unpublished": "spf"}, 400),
+    ({"unpublished": [{}]}, 400),
+    ({"readable": 1}, 400),
+    ([], 400),
+]
+
+
+@pytest.mark.parametrize(("content", "status"), DNS)
 def test_the_dns_is_set_over_http(app: App, content: object, status: int) -> None:
     number = added(app)
 

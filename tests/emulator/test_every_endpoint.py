@@ -12,6 +12,7 @@ from tests.every_call import CALLS, Call
 
 NAMES = sorted({call.method for call in CALLS})
 SENDING = {"emails.send", "emails.batch", "emails.get", "emails.get_events"}
+# Whoever fills in a form on a website has no key.
 PUBLIC = {"signup_forms.submit"}
 
 

@@ -288,6 +288,41 @@ def test_values_are_compared_by_what_they_are(name: str, comparator: Any, value:
 
 
 @pytest.mark.parametrize(
+    ("comparator", "value", "moment", "chosen"),
+    [
+        ("before", "2026-05-10", "2026-05-09T23:59:59.999", True),
+        ("before", "2026-05-10", "2026-05-10T00:00:00", False),
+        ("equals", "2026-05-10", "2026-05-10T00:00:00", True),
+        ("equals", "2026-05-10", "2026-05-10T23:59:59.999", True),
+        ("equals", "2026-05-10", "2026-05-11T00:00:00", False),
+        ("not_equals", "2026-05-10", "2026-05-10T00:00:00", False),
+        ("not_equals", "2026-05-10", "2026-05-11T00:00:00", True),
+        ("after", "2026-05-10", "2026-05-10T23:59:59.999", False),
+        ("after", "2026-05-10", "2026-05-11T00:00:00", True),
+        ("in_last_days", "7", "2026-05-13T15:30:00", True),
+        ("in_last_days", "7", "2026-05-13T15:29:59", False),
+        ("in_last_days", "7", "2026-05-20T15:30:00", True),
+        ("in_last_days", "7", "2026-05-20T15:30:01", False),
+    ],
+)
+def test_a_day_is_from_midnight_to_midnight_and_24_hours(
+    comparator: Any, value: str, moment: str, chosen: bool
+) -> None:
+    condition: SegmentCondition = {"field": "properties.born", "comparator": comparator, "value": value}
+
+    assert chooses(condition, {"born": moment}) is chosen
+
+
+@pytest.mark.parametrize(("age", "chosen"), [(timedelta(days=7), True), (timedelta(days=7, seconds=1), False)])
+@pytest.mark.parametrize("name", ["emailsOpened", "emailsClicked"])
+def test_a_window_ends_so_many_days_ago(name: str, age: timedelta, chosen: bool) -> None:
+    person = Person(SOMEBODY.values, opened=[age], clicked=[age])
+    condition: SegmentCondition = {"field": name, "comparator": "equals", "value": "1", "windowDays": 7}
+
+    assert matcher({"operator": "and", "conditions": [condition]}, person.facts())(person.contact()) is chosen
+
+
+@pytest.mark.parametrize(
     ("name", "left_over"),
     [
         ("plan", 5), ("plan", ""), ("visits", "5"), ("visits", True), ("trial", 1), ("trial", "true"), ("born", 5),

@@ -156,7 +156,7 @@ def test_segments_are_bounded(app: App) -> None:
 
 
 def test_a_list_that_would_take_long_says_what_it_did_not_count(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(membership, "MAX_CHECKS", 9)
+    monkeypatch.setattr(membership, "MAX_CHECKS", 5)
     for number in range(5):
         contact(app, f"c{number}")
     older, by_hand, newer = segment(app, [FINE]), segment(app), segment(app, [FINE])

@@ -60,9 +60,6 @@ def _performance(backend: Backend, call: Call, arguments: Mapping[str, str]) -> 
 
 
 def _in_progress(backend: Backend, broadcast: Broadcast) -> int:
-    if broadcast.status == "queued":
-        return 0
-
     def under_way(recipient: BroadcastRecipient) -> bool:
         if recipient.delivered or recipient.bounced or recipient.left_out:
             return False

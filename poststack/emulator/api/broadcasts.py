@@ -108,11 +108,9 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 def _send(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     broadcast, broadcasting = find_broadcast(backend, arguments), Broadcasting(backend)
     if broadcast.status == "draft":
-        if backend.store.segments.get(broadcast.segment) is None:
-            raise unprocessable("The segment was deleted. Update `segment_id`.")
         broadcasting.check(broadcast, call.caller)
         begins_now = broadcast.scheduled_at is None or broadcast.scheduled_at <= call.now
-        if begins_now and not broadcasting.audience(broadcast, call.now):
+        if not broadcasting.audience(broadcast, call.now) and begins_now:
             raise unprocessable("The segment has no contact that may get this broadcast.")
     try:
         broadcasting.send(broadcast, call.now, test_mode=call.test_mode)

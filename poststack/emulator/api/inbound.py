@@ -43,7 +43,7 @@ def inbound_json(email: InboundEmail) -> dict[str, Any]:
     message = email.message
     return {
         "id": email.number,
-        "domainId": None,
+        "domainId": email.domain_id,
         "fromAddress": message.from_.address,
         "fromName": message.from_.name,
         "toAddress": email.to_address,

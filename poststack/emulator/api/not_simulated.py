@@ -14,18 +14,6 @@ __all__ = ["ROUTES"]
 _PATHS = """
 POST /domains/{id}/ip
 DELETE /domains/{id}/ip
-GET /workflows
-POST /workflows
-GET /workflows/{id}
-PATCH /workflows/{id}
-DELETE /workflows/{id}
-GET /workflows/{id}/graph
-PUT /workflows/{id}/graph
-POST /workflows/{id}/validate
-POST /workflows/{id}/activate
-POST /workflows/{id}/pause
-POST /workflows/{id}/trigger
-POST /workflows/events
 """
 
 

@@ -119,9 +119,7 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     segment, content = _find(backend, arguments), call.json()
     name = _name(content) if "name" in content else segment.name
     rules = _rules(backend, content, call.now) if "rules" in content else segment.rules
-    if rules is not None:
-        segment.sizes = {}
-    elif segment.rules is not None:
+    if rules is None and segment.rules is not None:
         membership.start_history(segment, call.now)
     segment.name, segment.rules, segment.updated_at = name, rules, call.now
     backend.store.segments.save(segment)

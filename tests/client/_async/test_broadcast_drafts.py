@@ -346,10 +346,12 @@ async def test_only_what_was_sent_to_people_who_did_not_respond_is_sent_again(
         await client.broadcasts.resend(broadcast, wrong)
     with pytest.raises(PostStackError) as two_lines:
         await client.broadcasts.resend(broadcast, {"subject": "one\ntwo"})
+    with pytest.raises(PostStackError) as too_long:
+        await client.broadcasts.resend(broadcast, {"subject": "x" * 999})
     emu.simulate(emu.sent[0].id, "opened")
     with pytest.raises(PostStackError) as nobody:
         await client.broadcasts.resend(broadcast)
 
-    refusals = [caught.value.status_code for caught in (draft, unknown_target, two_lines, nobody)]
-    assert refusals == [409, 422, 422, 422]
+    refusals = [caught.value.status_code for caught in (draft, unknown_target, two_lines, too_long, nobody)]
+    assert refusals == [409, 422, 422, 422, 422]
     assert len((await client.broadcasts.list())["data"]) == 1

@@ -48,6 +48,7 @@ async def test_each_recipient_counts_once(client: AsyncPostStack, emu: EmulatorS
         emu.simulate(first.id, "opened")
         emu.simulate(first.id, "clicked")
     emu.simulate(second.id, "opened")
+    emu.simulate(emu.sent[2].id, "opened", prefetch=True)
 
     shown = (await client.broadcasts.get(broadcast))["broadcast"]
     answer = await client.broadcasts.performance(broadcast)

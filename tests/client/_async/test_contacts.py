@@ -157,3 +157,83 @@ async def test_an_unknown_segment_is_no_filter(client: AsyncPostStack) -> None:
     await contact_with(client)
 
     assert (await client.contacts.list({"segment_id": "seg_unknown"}))["meta"]["total"] == 1
+
+
+async def test_an_import_skips_who_is_there_and_says_what_is_wrong(client: AsyncPostStack) -> None:
+    await contact_with(client, "ada@example.com", first_name="Ada")
+
+    result = await client.contacts.import_(
+        {
+            "contacts": [
+                {"email": "ADA@example.com", "first_name": "Changed"},
+                {"email": "grace@example.com", "last_name": "Hopper", "properties": {"city": "New York"}},
+                {"email": "Grace@example.com"},
+                {"email": "nobody", "properties": {}},
+                {"email": "long@example.com", "properties": {"note": "x" * 4_097}},
+            ]
+        }
+    )
+
+    assert (result["imported"], result["skipped"]) == (1, 2)
+    assert [error.split(": ")[0] for error in result["errors"]] == ["nobody", "long@example.com"]
+    assert (await client.contacts.get_by_email("ada@example.com"))["contact"]["firstName"] == "Ada"
+    grace = (await client.contacts.get_by_email("grace@example.com"))["contact"]
+    assert (grace["lastName"], grace["properties"]) == ("Hopper", {"city": "New York"})
+
+
+async def test_an_import_reads_values_as_their_properties_are(client: AsyncPostStack) -> None:
+    for name, kind in (("size", "number"), ("vip", "boolean"), ("born", "date")):
+        definition: Any = {"name": name, "label": name, "type": kind}
+        await client.contact_properties.create(definition)
+
+    result = await client.contacts.import_(
+        {
+            "contacts": [
+                {"email": "a@example.com", "properties": {"size": "-4.50", "vip": "True", "born": "2000-02-29"}},
+                {"email": "b@example.com", "properties": {"size": "42"}},
+                {"email": "c@example.com", "properties": {"size": "many"}},
+                {"email": "d@example.com", "properties": {"size": "1_000"}},
+                {"email": "e@example.com", "properties": {"size": "9" * 400}},
+                {"email": "f@example.com", "properties": {"vip": "yes"}},
+                {"email": "g@example.com", "properties": {"born": "2001-02-29"}},
+            ]
+        }
+    )
+
+    assert result["imported"] == 2
+    assert [error.split(": ")[0] for error in result["errors"]] == [f"{letter}@example.com" for letter in "cdefg"]
+    assert (await client.contacts.get_by_email("a@example.com"))["contact"]["properties"] == {
+        "size": -4.5,
+        "vip": True,
+        "born": "2000-02-29",
+    }
+    assert (await client.contacts.get_by_email("b@example.com"))["contact"]["properties"] == {"size": 42}
+
+
+async def test_an_import_takes_ten_thousand_rows_and_lists_a_hundred_errors(client: AsyncPostStack) -> None:
+    good = [{"email": "ada@example.com"}] * 9_850
+    bad = [{"email": f"bad {number}"} for number in range(150)]
+    rows: Any = good + bad
+
+    result = await client.contacts.import_({"contacts": rows})
+
+    assert (result["imported"], result["skipped"], len(result["errors"])) == (1, 9_849, 100)
+    for wrong in ([], [*rows, *rows[:1]]):
+        with pytest.raises(PostStackError) as caught:
+            await client.contacts.import_({"contacts": wrong})
+        assert caught.value.status_code == 422
+
+
+async def test_lists_and_exports_take_the_members_of_a_segment(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    inside = await contact_with(client, "in@example.com")
+    await contact_with(client, "out@example.com")
+    segment = (await client.segments.create({"name": "Some"}))["segment"]["publicId"]
+    await client.segments.add_contacts(segment, {"contact_ids": [inside["publicId"]]})
+
+    listed = await client.contacts.list({"segment_id": segment})
+    exported = (await client.contacts.export_csv(segment_id=segment)).splitlines()
+    await client.contacts.delete(inside["publicId"])
+
+    assert [contact["email"] for contact in listed["data"]] == ["in@example.com"]
+    assert [row.split(",")[0] for row in exported] == ["email", "in@example.com"]
+    assert (await client.segments.members(segment))["data"] == []

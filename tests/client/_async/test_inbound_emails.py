@@ -58,8 +58,26 @@ async def test_each_recipient_on_our_domains_gets_a_record(client: AsyncPostStac
             (first + 1, "sales@SHOP.test"),
             (first, "support@shop.test"),
         ]
-        with pytest.raises(ValueError, match="no recipient on a domain of this emulator"):
+        with pytest.raises(ValueError, match="no recipient on a domain that receives"):
             received(emu, to="else@where.test")
+
+
+async def test_a_domain_that_was_added_receives_once_it_says_so(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    domain = (await client.domains.create({"name": "shop.test"}))["domain"]["id"]
+    with pytest.raises(ValueError, match="inbound_enabled"):
+        received(emu)
+    await client.domains.update(domain, {"inbound_enabled": True})
+    with pytest.raises(ValueError, match="verified"):
+        received(emu)
+    await client.domains.verify(domain)
+    emu.clock.advance(1)
+    number = received(emu, to=["boss@else.test", "support@SHOP.test"])
+
+    email = (await client.inbound_emails.get(number))["inboundEmail"]
+    assert (email["toAddress"], email["domainId"]) == ("support@SHOP.test", domain)
+    await client.domains.delete(domain)
+    with pytest.raises(ValueError, match="no recipient"):
+        received(emu)
 
 
 async def test_an_envelope_outweighs_the_headers(client: AsyncPostStack, emu: EmulatorSession) -> None:

@@ -45,10 +45,11 @@ async def test_a_segment_is_filled_by_hand(client: AsyncPostStack) -> None:
 
     added = await client.segments.add_contacts(created["publicId"], {"contact_ids": [eve, ada, ada, "con_none"]})
     again = await client.segments.add_contacts(created["publicId"], {"contact_ids": [ada, bob]})
+    in_vain = await client.segments.add_contacts(created["publicId"], {"contact_ids": [bob]})
     await client.segments.remove_contact(created["publicId"], ada)
 
     assert (created["name"], created["rules"], created["contactCount"]) == ("Customers", None, 0)
-    assert (added["added"], again["added"]) == (2, 1)
+    assert (added["added"], again["added"], in_vain["added"]) == (2, 1, 0)
     assert await names(client, created["publicId"]) == ["eve", "bob"]
 
 
@@ -125,13 +126,15 @@ async def test_rules_and_hands_do_not_choose_together(client: AsyncPostStack) ->
 
 
 async def test_rules_leave_what_was_chosen_by_hand_for_later(client: AsyncPostStack) -> None:
-    bob, found = await contact(client, "bob"), await segment(client)
+    bob, eve = await contact(client, "bob"), await contact(client, "eve")
+    found = await segment(client)
     await contact(client, "ada")
-    await client.segments.add_contacts(found, {"contact_ids": [bob]})
+    await client.segments.add_contacts(found, {"contact_ids": [bob, eve]})
 
     with_rules = await client.segments.update(found, {"rules": rules(NAMED_A)})
     renamed = await client.segments.update(found, {"name": "Other"})
     chosen = await names(client, found)
+    await client.contacts.delete(eve)
     by_hand = await client.segments.update(found, {"rules": None})
 
     assert with_rules["segment"]["rules"] == renamed["segment"]["rules"] == rules(NAMED_A)

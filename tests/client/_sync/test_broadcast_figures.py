@@ -49,6 +49,7 @@ def test_each_recipient_counts_once(client: PostStack, emu: EmulatorSession) -> 
         emu.simulate(first.id, "opened")
         emu.simulate(first.id, "clicked")
     emu.simulate(second.id, "opened")
+    emu.simulate(emu.sent[2].id, "opened", prefetch=True)
 
     shown = (client.broadcasts.get(broadcast))["broadcast"]
     answer = client.broadcasts.performance(broadcast)

@@ -46,10 +46,11 @@ def test_a_segment_is_filled_by_hand(client: PostStack) -> None:
 
     added = client.segments.add_contacts(created["publicId"], {"contact_ids": [eve, ada, ada, "con_none"]})
     again = client.segments.add_contacts(created["publicId"], {"contact_ids": [ada, bob]})
+    in_vain = client.segments.add_contacts(created["publicId"], {"contact_ids": [bob]})
     client.segments.remove_contact(created["publicId"], ada)
 
     assert (created["name"], created["rules"], created["contactCount"]) == ("Customers", None, 0)
-    assert (added["added"], again["added"]) == (2, 1)
+    assert (added["added"], again["added"], in_vain["added"]) == (2, 1, 0)
     assert names(client, created["publicId"]) == ["eve", "bob"]
 
 
@@ -126,13 +127,15 @@ def test_rules_and_hands_do_not_choose_together(client: PostStack) -> None:
 
 
 def test_rules_leave_what_was_chosen_by_hand_for_later(client: PostStack) -> None:
-    bob, found = contact(client, "bob"), segment(client)
+    bob, eve = contact(client, "bob"), contact(client, "eve")
+    found = segment(client)
     contact(client, "ada")
-    client.segments.add_contacts(found, {"contact_ids": [bob]})
+    client.segments.add_contacts(found, {"contact_ids": [bob, eve]})
 
     with_rules = client.segments.update(found, {"rules": rules(NAMED_A)})
     renamed = client.segments.update(found, {"name": "Other"})
     chosen = names(client, found)
+    client.contacts.delete(eve)
     by_hand = client.segments.update(found, {"rules": None})
 
     assert with_rules["segment"]["rules"] == renamed["segment"]["rules"] == rules(NAMED_A)

@@ -1,0 +1,197 @@
+"""Fields of contacts that a team defines for itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from poststack import AsyncPostStack, PostStackError
+from poststack.types.contact_properties import ContactProperty
+
+pytestmark = pytest.mark.anyio
+
+
+async def defined(client: AsyncPostStack, name: str = "size", kind: str = "text", **fields: Any) -> ContactProperty:
+    content: Any = {"name": name, "label": name.title(), "type": kind, **fields}
+    return (await client.contact_properties.create(content))["property"]
+
+
+async def test_properties_are_listed_in_the_order_of_their_making(client: AsyncPostStack) -> None:
+    size = await defined(client, "size", "select", options=["S", "L"], required=True)
+    city = await defined(client, "city")
+
+    assert (await client.contact_properties.list())["properties"] == [size, city]
+    assert (size["label"], size["type"], size.get("options"), size["required"]) == ("Size", "select", ["S", "L"], True)
+    assert (city.get("options"), city["required"]) == (None, False)
+
+
+async def test_a_name_is_there_once(client: AsyncPostStack) -> None:
+    await defined(client, "size")
+
+    with pytest.raises(PostStackError) as caught:
+        await defined(client, "size", "number")
+
+    assert (caught.value.status_code, caught.value.error) == (409, "Contact property already exists")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"type": "string"}, 422),
+        ({"name": "email"}, 422),
+        ({"name": "x" * 101}, 422),
+        ({"label": ""}, 400),
+        ({"type": "select"}, 422),
+        ({"type": "select", "options": []}, 422),
+        ({"type": "select", "options": ["a", "a"]}, 422),
+        ({"type": "select", "options": [""]}, 422),
+        ({"type": "select", "options": [str(number) for number in range(101)]}, 422),
+        ({"type": "select", "options": "a"}, 400),
+        ({"type": "number", "options": ["1"]}, 422),
+        ({"required": "yes"}, 400),
+    ],
+)
+async def test_definitions_that_make_no_sense_are_refused(
+    client: AsyncPostStack, fields: dict[str, Any], status: int
+) -> None:
+    content: Any = {"name": "size", "label": "Size", "type": "text", **fields}
+
+    with pytest.raises(PostStackError) as caught:
+        await client.contact_properties.create(content)
+
+    assert caught.value.status_code == status
+    assert (await client.contact_properties.list())["properties"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        ("text", ["", "x" * 4_096], [7, True, "x" * 4_097, ["a"]]),
+        ("number", [0, -4.5, 10**15], ["42", True, 10**15 + 1, {"a": 1}]),
+        ("boolean", [True, False], ["true", 1]),
+        ("date", ["2026-01-02", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05+02:00"], ["soon", "2026-02-30", 20260102]),
+        ("select", ["S", "L"], ["M", "s", 7]),
+    ],
+)
+async def test_values_are_held_to_the_type(
+    client: AsyncPostStack, kind: str, right: list[Any], wrong: list[Any]
+) -> None:
+    options: dict[str, Any] = {"options": ["S", "L"]} if kind == "select" else {}
+    await defined(client, "size", kind, **options)
+    contact = (await client.contacts.create({"email": "ada@example.com"}))["contact"]["publicId"]
+
+    for value in right:
+        changed = await client.contacts.update(contact, {"properties": {"size": value}})
+        assert changed["contact"]["properties"] == {"size": value}
+    for value in wrong:
+        with pytest.raises(PostStackError) as created:
+            await client.contacts.create({"email": "grace@example.com", "properties": {"size": value}})
+        with pytest.raises(PostStackError) as updated:
+            await client.contacts.update(contact, {"properties": {"size": value}})
+        assert created.value.status_code == updated.value.status_code == 422
+        assert "`properties.size`" in created.value.error
+    assert (await client.contacts.get(contact))["contact"]["properties"] == {"size": right[-1]}
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, "x" * 4_097, 10**16])
+async def test_names_that_are_not_defined_take_texts_numbers_and_booleans(client: AsyncPostStack, value: Any) -> None:
+    with pytest.raises(PostStackError) as caught:
+        await client.contacts.create({"email": "ada@example.com", "properties": {"other": value}})
+
+    assert caught.value.status_code == 422
+    assert (await client.contacts.list())["meta"]["total"] == 0
+
+
+@pytest.mark.parametrize("name", ["email", "created_at", "", "x" * 101])
+async def test_names_of_fields_are_no_names_of_properties(client: AsyncPostStack, name: str) -> None:
+    with pytest.raises(PostStackError) as caught:
+        await client.contacts.create({"email": "ada@example.com", "properties": {name: "x"}})
+
+    assert caught.value.status_code == 422
+
+
+async def test_a_contact_does_not_hold_endless_properties(client: AsyncPostStack) -> None:
+    contact = (await client.contacts.create({"email": "ada@example.com"}))["contact"]["publicId"]
+    for number in range(3):
+        await client.contacts.update(contact, {"properties": {f"note {number}": "x" * 4_096}})
+
+    with pytest.raises(PostStackError) as caught:
+        await client.contacts.update(contact, {"properties": {"note 3": "x" * 4_096}})
+
+    assert caught.value.status_code == 422
+
+
+async def test_a_required_property_cannot_be_left_out_or_taken_away(client: AsyncPostStack) -> None:
+    old = (await client.contacts.create({"email": "old@example.com"}))["contact"]["publicId"]
+    await defined(client, "size", "number", required=True)
+    complete = await client.contacts.create({"email": "ada@example.com", "properties": {"size": 42}})
+    contact = complete["contact"]["publicId"]
+
+    imported = await client.contacts.import_({"contacts": [{"email": "grace@example.com"}]})
+    with pytest.raises(PostStackError) as created:
+        await client.contacts.create({"email": "grace@example.com"})
+    with pytest.raises(PostStackError) as cleared:
+        await client.contacts.update(contact, {"properties": {"size": None}})
+    renamed = await client.contacts.update(old, {"first_name": "Old", "properties": {"city": "Rome"}})
+
+    assert imported["errors"] == ["grace@example.com: `properties.size` is required."]
+    assert created.value.status_code == cleared.value.status_code == 422
+    assert renamed["contact"]["properties"] == {"city": "Rome"}
+
+
+async def test_a_change_leaves_name_and_type(client: AsyncPostStack) -> None:
+    size = await defined(client, "size", "select", options=["S"])
+
+    changed = (
+        await client.contact_properties.update(
+            size["id"], {"label": "Shoe size", "options": ["S", "M"], "required": True}
+        )
+    )["property"]
+
+    assert changed == {**size, "label": "Shoe size", "options": ["S", "M"], "required": True}
+    for options in (list[str](), ["a", "a"]):
+        with pytest.raises(PostStackError) as caught:
+            await client.contact_properties.update(size["id"], {"options": options})
+        assert caught.value.status_code == 422
+    assert (await client.contact_properties.list())["properties"] == [changed]
+
+
+async def test_usage_counts_the_contacts_of_each_option(client: AsyncPostStack) -> None:
+    size = await defined(client, "size", "select", options=["S", "M", "L"])
+    for number, value in enumerate(["S", "L", "L"]):
+        await client.contacts.create({"email": f"{number}@example.com", "properties": {"size": value}})
+    await client.contacts.create({"email": "none@example.com"})
+
+    before = await client.contact_properties.option_usage(size["id"])
+    await client.contact_properties.update(size["id"], {"options": ["S", "M"]})
+    after = await client.contact_properties.option_usage(size["id"])
+
+    assert before["usage"] == {"S": 1, "M": 0, "L": 2}
+    assert after["usage"] == {"S": 1, "M": 0}
+    assert (await client.contacts.get_by_email("1@example.com"))["contact"]["properties"] == {"size": "L"}
+    assert (await client.contact_properties.option_usage((await defined(client, "city"))["id"]))["usage"] == {}
+
+
+async def test_a_deleted_property_takes_its_values_along(client: AsyncPostStack) -> None:
+    size = await defined(client, "size", "number")
+    created = await client.contacts.create({"email": "ada@example.com", "properties": {"size": 42, "city": "Rome"}})
+
+    await client.contact_properties.delete(size["id"])
+
+    contact = (await client.contacts.get(created["contact"]["publicId"]))["contact"]
+    assert contact["properties"] == {"city": "Rome"}
+    assert (await client.contact_properties.list())["properties"] == []
+    assert "size" not in (await client.contacts.export_csv())
+    with pytest.raises(PostStackError) as caught:
+        await client.contact_properties.delete(size["id"])
+    assert caught.value.status_code == 404
+
+
+async def test_an_export_begins_with_the_defined_properties(client: AsyncPostStack) -> None:
+    await defined(client, "size", "number")
+    await client.contacts.create({"email": "ada@example.com", "properties": {"city": "Rome"}})
+
+    header = (await client.contacts.export_csv()).splitlines()[0]
+
+    assert header == "email,first_name,last_name,unsubscribed,created_at,size,city"
