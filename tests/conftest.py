@@ -12,11 +12,22 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.collecting import collect_tests, keep_collected_tests
+from tests.interrupting import heed_signals
 from tests.measuring import pytest_collection, pytest_configure, pytest_runtest_protocol, pytest_sessionfinish
 
-__all__ = ["pytest_collection", "pytest_configure", "pytest_runtest_protocol", "pytest_sessionfinish"]
+__all__ = [
+    "collect_tests",
+    "keep_collected_tests",
+    "pytest_collection",
+    "pytest_configure",
+    "pytest_runtest_protocol",
+    "pytest_sessionfinish",
+]
 
 ROOT = Path(__file__).parents[1]
+
+heed_signals()
 
 # How quick an example is decides nothing: the machine may be busy.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,7 +1,11 @@
-"""What coverage watches: everything in the processes of the tests, and the programs of those tests that ask for it.
+"""What coverage watches: the processes of the tests, and the programs of those tests that ask for it.
 
-On Pythons before 3.14, watching makes code a half slower, and doubles what starting a program takes; most of the
-programs that tests start are killed, so that nothing would be known of them, or do what other tests do in process.
+On Pythons before 3.14, watching doubles the processor time of code and of starting a program. So nothing is watched of
+
+* programs: most are killed, so that nothing would be known of them, or do what other tests do in process;
+* tests that are `slow`: they wait for programs;
+* tests whose examples Hypothesis makes up: which come is chance, and what is covered would be, too;
+* tests that are `repetitive` or `unmeasured`: what they run, smaller tests run as well.
 """
 
 from __future__ import annotations
@@ -38,22 +42,28 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Heed the two markers, for fixtures as well."""
+    """Heed what is said of the test, for its fixtures as well."""
     if item.get_closest_marker("programs_measured"):
         with pytest.MonkeyPatch.context() as environment:
             for name, value in _TOLD_TO_PROGRAMS.items():
                 environment.setenv(name, value)
             return (yield)
-    if item.get_closest_marker("repetitive"):
-        with _resting():
-            return (yield)
-    return (yield)
+    if _is_measured(item):
+        return (yield)
+    with _resting():
+        return (yield)
 
 
 def pytest_sessionfinish() -> None:
     """Write what was covered now: xdist gives its workers ten seconds to end, too few on a busy machine."""
     if measuring := Coverage.current():
         measuring.save()
+
+
+def _is_measured(item: pytest.Item) -> bool:
+    if any(item.get_closest_marker(name) for name in ("slow", "repetitive", "unmeasured")):
+        return False
+    return not getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
 
 
 def _leave_programs_alone() -> None:

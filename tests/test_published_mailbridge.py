@@ -21,8 +21,6 @@ from tests.scripted import AnsweringTransport
 PUBLISHED = ["mailbridge[async]==2.1.1"]
 PROGRAM = Path(__file__).with_name("mailbridge_surface.py")
 
-pytestmark = pytest.mark.timeout(300)
-
 Surface = dict[str, dict[str, list[list[str]]]]
 
 

@@ -44,7 +44,7 @@ OURS = {
 }
 
 # Ours is called in a program of its own, where every method of every group is.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.programs_measured]
+pytestmark = pytest.mark.programs_measured
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 FOLDERS = {"poststack/_async": "poststack/_sync", "tests/client/_async": "tests/client/_sync"}
@@ -58,27 +60,33 @@ def translated(source: str, used: set[str]) -> str:
     return source
 
 
-def formatted(source: str, path: Path) -> str:
-    """Return the source as ruff sorts and formats it."""
-    for command in (["check", "--select", "I", "--fix", "--quiet"], ["format", "--quiet"]):
-        run = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"]
-        source = subprocess.run(run, input=source, capture_output=True, text=True, check=True, encoding="utf-8").stdout
-    return source
+def formatted(sources: dict[Path, str], root: Path) -> dict[Path, str]:
+    """Return the sources, by their paths below the root, as ruff sorts and formats them with the root's settings."""
+    with tempfile.TemporaryDirectory(prefix="unasync-") as name:
+        folder = Path(name)
+        shutil.copy(root / "pyproject.toml", folder)
+        for path, source in sources.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(source, "utf-8")
+        for command in (["check", "--select", "I", "--fix"], ["format"]):
+            run = [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache", "."]
+            subprocess.run(run, cwd=folder, check=True)
+        return {path: (folder / path).read_text("utf-8") for path in sources}
 
 
 def twins(root: Path) -> dict[Path, str]:
     """Return what every generated file should contain."""
     used: set[str] = set()
-    wanted: dict[Path, str] = {}
+    sources: dict[Path, str] = {}
     for source_folder, twin_folder in FOLDERS.items():
         for source in sorted((root / source_folder).glob("*.py")):
-            path = root / twin_folder / source.name
-            text = HEADER.format(source=f"{source_folder}/{source.name}") + translated(source.read_text("utf-8"), used)
-            wanted[path] = formatted(text, path)
+            header = HEADER.format(source=f"{source_folder}/{source.name}")
+            sources[Path(twin_folder) / source.name] = header + translated(source.read_text("utf-8"), used)
     unused = [pattern for pattern, _ in RULES if pattern not in used]
     if unused:
         sys.exit(f"unasync: these rules change nothing, remove them: {unused}")
-    return wanted
+    return {root / path: text for path, text in formatted(sources, root).items()}
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ from poststack import PostStack, PostStackConnectionError
 from poststack.emulator.serving import listen
 from poststack.events import SIGNATURE_HEADER, verify
 from poststack.types import SendEmail
+from tests.patience import PATIENCE
 
 EMAIL: SendEmail = {"from": "a@example.com", "to": ["b@example.com"], "subject": "Hi", "text": "Hello"}
 
@@ -90,7 +91,7 @@ def _starts_empty(request: pytest.FixtureRequest) -> None:
 
 def eventually(condition: Callable[[], bool]) -> None:
     """Wait for what another process does; the limit is only there to end a failing test."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.02)

@@ -33,16 +33,15 @@ from example_projects.demo.flask import SUBJECT, Site, Visitor
 from example_projects.demo.programs import ROOT
 from tests.examples import northlight
 from tests.examples.northlight import worker
+from tests.patience import PATIENCE
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(240),
     pytest.mark.skipif(os.name != "posix", reason="gunicorn and RQ's worker fork"),
 ]
 
 site = northlight.site
 
-PATIENCE = 60.0
 """Seconds, generous enough for a machine that is busy with something else."""
 ABANDONED_AFTER = 70
 """Seconds. RQ takes a job for abandoned about 65 seconds after its worker was last heard of."""
@@ -138,7 +137,7 @@ def test_a_worker_killed_after_the_api_has_accepted_sends_one_email(site: Site, 
         else:
             os.killpg(process.pid, signal.SIGKILL)
             os.kill(job, signal.SIGKILL)
-            assert process.wait(15) == -signal.SIGKILL
+            assert process.wait(PATIENCE) == -signal.SIGKILL
             let_pass(ABANDONED_AFTER, site)
             running.enter_context(worker(site))
         until(lambda: 'data-state="delivered"' in visitor.page("/mail"))

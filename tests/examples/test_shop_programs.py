@@ -32,7 +32,7 @@ pytest.importorskip("django")
 pytest.importorskip("celery")
 pytest.importorskip("starlette")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 UNREACHABLE = "We cannot reach you at"
 

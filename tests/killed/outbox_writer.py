@@ -6,6 +6,7 @@ Every sixth transaction is rolled back. Prints the number of each that has commi
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 
 import django
 
@@ -14,8 +15,8 @@ class RolledBackError(Exception):
     """Something that goes wrong after an e-mail was handed over."""
 
 
-def main(first: int, last: int) -> None:
-    django.setup()
+def committed(first: int, last: int) -> Generator[int]:
+    """Yield the number of each that has committed, once it has. Django must be set up."""
     from django.core.mail import EmailMessage
     from django.db import transaction
 
@@ -29,8 +30,10 @@ def main(first: int, last: int) -> None:
                     raise RolledBackError
         except RolledBackError:
             continue
-        print(number, flush=True)
+        yield number
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    django.setup()
+    for committed_number in committed(int(sys.argv[1]), int(sys.argv[2])):
+        print(committed_number, flush=True)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.killed.test_outbox import PATIENCE, Project, databases
+from tests.killed.test_outbox import PAUSE, Project, databases
+from tests.patience import PATIENCE
 from tests.providers.fakes.base import Fault
 from tests.providers.fakes.sendgrid import FakeSendGrid
 
@@ -26,7 +27,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("django") is None, reason="Django is not installed."),
     pytest.mark.skipif(os.name != "posix", reason="kills processes"),
-    pytest.mark.timeout(300),
 ]
 
 EMAILS = 60
@@ -42,9 +42,11 @@ def fake() -> Generator[FakeSendGrid]:
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def project(request: pytest.FixtureRequest, tmp_path: Path, fake: FakeSendGrid) -> Iterator[Project]:
-    with databases(request.param, tmp_path) as settings, Project(settings, "http://127.0.0.1:9") as project:
-        project.environment["POSTSTACK_PROVIDER"] = "sendgrid"
-        project.environment["POSTSTACK_PROVIDER_OPTIONS"] = json.dumps(fake.settings())
+    provider = {"POSTSTACK_PROVIDER": "sendgrid", "POSTSTACK_PROVIDER_OPTIONS": json.dumps(fake.settings())}
+    with (
+        databases(request.param, tmp_path) as settings,
+        Project(settings, "http://127.0.0.1:9", **provider) as project,
+    ):
         yield project
 
 
@@ -52,7 +54,7 @@ def wait_until_empty(project: Project) -> None:
     ends_at = time.monotonic() + PATIENCE
     while project.query(WAITING):
         assert time.monotonic() < ends_at, "it is not being emptied"
-        time.sleep(0.05)
+        time.sleep(PAUSE)
 
 
 def test_an_email_whose_acceptance_nobody_heard_of_is_not_sent_again(project: Project, fake: FakeSendGrid) -> None:
@@ -93,7 +95,7 @@ def test_whoever_is_killed_nothing_is_sent_twice(
     def keep_killing() -> None:
         while not stop.is_set():
             process: subprocess.Popen[str] = project.drainer()
-            stop.wait(chance.uniform(0.2, 1.5))
+            stop.wait(chance.uniform(0.2, 3.0))
             process.kill()
             process.communicate()
             kills["all"] += 1
@@ -103,7 +105,7 @@ def test_whoever_is_killed_nothing_is_sent_twice(
         thread.start()
     ends_at = time.monotonic() + PATIENCE
     while project.query(WAITING) > EMAILS // 10 and time.monotonic() < ends_at:
-        time.sleep(0.02)
+        time.sleep(PAUSE)
     stop.set()
     for thread in threads:
         thread.join()

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from poststack import PostStack
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from poststack.types import Email
 
 pytestmark = pytest.mark.slow
+
 
 PLAIN = """
 import sys
@@ -49,6 +51,7 @@ settings.configure(
 django.setup()
 from django.core.mail import EmailMessage
 from django.core.management import call_command
+from tests.patience import PATIENCE
 from poststack_django.backends import EmailBackend
 call_command("migrate", verbosity=0)
 message = EmailMessage("Receipt", "Thank you.", "shop@example.com", [sys.argv[1]])
@@ -70,7 +73,7 @@ def accepted(url: str, recipient: str) -> list[Email]:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends_at, "it did not happen"
         time.sleep(0.02)
@@ -97,7 +100,7 @@ def test_a_killed_sender_that_tries_again_sends_nothing_twice(emulator_url: str)
     kill_once_accepted(start(PLAIN, emulator_url, recipient), emulator_url, recipient)
 
     with start(PLAIN, emulator_url, recipient) as again:
-        out, _ = again.communicate(timeout=60)
+        out, _ = again.communicate(timeout=PATIENCE)
 
     [email] = accepted(emulator_url, recipient)
     assert out.split() == [email["publicId"], "True"]
@@ -122,7 +125,7 @@ def test_a_killed_django_process_leaves_its_row_with_the_key_and_finds_the_id_ag
     left_behind = rows()
 
     with start(DJANGO, emulator_url, recipient, str(database)) as again:
-        out, _ = again.communicate(timeout=60)
+        out, _ = again.communicate(timeout=PATIENCE)
 
     [email] = accepted(emulator_url, recipient)
     assert left_behind == [(f"receipt-{recipient}", None, "pending")]

@@ -19,6 +19,7 @@ from poststack.mailbridge import (
     MailBridge,
     SqliteKeyStore,
 )
+from tests.patience import PATIENCE
 from tests.providers.fakes.sendgrid import FakeSendGrid
 
 SENDER = "shop@example.org"
@@ -103,7 +104,7 @@ def test_forked_children_share_the_keys_and_no_connection(fake: FakeSendGrid, tm
         for child in children:
             child.start()
         for child in children:
-            child.join(30)
+            child.join(PATIENCE)
         assert [child.exitcode for child in children] == [0, 0, 0]
         assert mailer.send("parent-2@example.net", "Hi", "<p>Hi</p>").success
     recipients = [one.to[0][1] for one in fake.delivered]

@@ -14,7 +14,7 @@ from poststack.providers import Capabilities
 from tests.providers.contract import FAKES, SENDER, mailer_for
 from tests.providers.fakes.base import Fault, answers
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("name", FAKES)]
+pytestmark = pytest.mark.parametrize("name", FAKES)
 
 MARKS = ["Ada Lovelace", 'Lovelace, "Ada"', "Jürgen Öß", "山田 太郎", "O'Brien (sales)", "a@b; c"]
 
@@ -220,6 +220,7 @@ def test_nobody_there_is_certain_not_to_have_sent(name: str) -> None:
     assert (caught.value.kind, caught.value.transient) == ("unavailable", True)
 
 
+@pytest.mark.unmeasured
 def test_cancelling_a_bulk_leaves_nothing_under_way(name: str) -> None:
     async def main() -> int:
         with FAKES[name]() as fake:

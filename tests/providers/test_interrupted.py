@@ -14,6 +14,7 @@ import pytest
 from poststack.mailbridge import AsyncMailBridge, EmailMessageDto, MailBridge, MemoryKeyStore, SqliteKeyStore
 from poststack.providers._each import acall_each, call_each
 from poststack.transports.base import Clock, HttpRequest, HttpResponse, SystemClock
+from tests.patience import PATIENCE
 from tests.providers.fakes.sendgrid import FakeSendGrid
 
 ACCEPTED: Final = HttpResponse(202, {"x-message-id": "id1"})
@@ -126,7 +127,7 @@ def test_an_interruption_waits_for_what_is_under_way_and_begins_no_more() -> Non
     def work(item: int) -> None:
         begun.append(item)
         if item == 0:
-            assert second_began.wait(10)
+            assert second_began.wait(PATIENCE)
             raise KeyboardInterrupt
         second_began.set()
         time.sleep(0.05)

@@ -114,6 +114,7 @@ def test_nothing_is_sent_as_the_word_none(mailer: MailBridge, fake: FakeMailgun)
     assert set(form_of(fake)) == {"from", "to", "template"}
 
 
+@pytest.mark.unmeasured
 def test_the_same_mail_to_many_is_one_request_and_nobody_sees_the_others(mailer: MailBridge, fake: FakeMailgun) -> None:
     files = [("a.csv", b"1,2", "text/csv")]
     messages = [

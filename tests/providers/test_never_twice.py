@@ -23,8 +23,6 @@ from poststack.mailbridge import (
 )
 from tests.providers.world import DEADLY, NOT_TAKEN, SETTINGS, TAKEN, Killed, World, WorldKeyStore, WorldTransport
 
-pytestmark = pytest.mark.timeout(300)
-
 FLAVOURS: Final = ("threads", "asyncio", "trio")
 
 

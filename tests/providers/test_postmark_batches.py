@@ -174,6 +174,7 @@ def test_a_refused_connection_is_certainly_not_taken() -> None:
     assert [response.kind for response in result.responses] == ["unavailable"] * 2
 
 
+@pytest.mark.unmeasured
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 async def test_slow_batches_use_as_many_connections_as_may_be_under_way(fake: FakePostmark) -> None:

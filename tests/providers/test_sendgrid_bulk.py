@@ -89,6 +89,7 @@ def test_a_request_has_at_most_1000_recipients(mailer: MailBridge, fake: FakeSen
     assert sorted(len(json.loads(request.body)["personalizations"]) for request in fake.requests) == [1, 3, 3]
 
 
+@pytest.mark.unmeasured
 def test_a_request_has_at_most_30_megabytes_as_they_travel(mailer: MailBridge, fake: FakeSendGrid) -> None:
     # Each quote takes two bytes in JSON, which no count of characters tells.
     emails = [
@@ -157,6 +158,7 @@ def test_connections_are_used_again(fake: FakeSendGrid, total: int, concurrency:
     assert fake.connections <= concurrency
 
 
+@pytest.mark.unmeasured
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 async def test_many_slow_requests_share_few_connections_and_none_times_out(fake: FakeSendGrid) -> None:

@@ -18,6 +18,7 @@ import pytest
 import trio
 
 from poststack.mailbridge import AsyncMailBridge, ConfigurationError, EmailMessageDto, MailBridge
+from tests.patience import PATIENCE
 from tests.providers.fakes.smtp import Event, FakeSmtp
 from tests.providers.smtp_senders import SENDERS, Send, kinds, mails, settings
 
@@ -33,6 +34,7 @@ def send(request: pytest.FixtureRequest) -> Send:
     return cast("Send", request.param)
 
 
+@pytest.mark.unmeasured
 def test_defect_25_a_bulk_keeps_its_connections(fake: FakeSmtp, send: Send) -> None:
     assert kinds(send(fake, mails(60), mails(60))) == [None] * 120
     assert fake.connections <= 4
@@ -189,7 +191,7 @@ def test_a_forked_child_opens_connections_of_its_own(fake: FakeSmtp) -> None:
     assert mailer.send_bulk(mails(1)).failed == 0
     child = multiprocessing.get_context("fork").Process(target=_send_in_child, args=(mailer,))
     child.start()
-    child.join(30)
+    child.join(PATIENCE)
     assert child.exitcode == 0
     assert mailer.send_bulk(mails(1)).failed == 0
     mailer.close()
@@ -241,7 +243,7 @@ def test_without_aiosmtplib_only_the_asynchronous_client_is_refused(
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + 20
+    ends_at = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends_at, "it did not happen"
         time.sleep(0.005)

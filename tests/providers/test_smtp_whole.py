@@ -15,8 +15,6 @@ from tests.providers.contract import arrived, told
 from tests.providers.fakes.smtp import FakeSmtp
 from tests.providers.test_whole_or_not_at_all import emails
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 def served() -> Generator[tuple[MailBridge, FakeSmtp]]:

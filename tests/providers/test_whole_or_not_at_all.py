@@ -15,8 +15,6 @@ from poststack.mailbridge import EmailMessageDto, InvalidMessageError, MailBridg
 from tests.providers.contract import FAKES, arrived, mailer_for, told
 from tests.providers.fakes.base import FakeProvider
 
-pytestmark = pytest.mark.timeout(180)
-
 SHOWN = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn", "Co"))
 WORDS = st.text(SHOWN, min_size=1, max_size=12)
 LINE = WORDS.map(str.strip).filter(bool)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.sending_many.desk import ROOT, Desk, emails, lines, recipients
 
 pytestmark = [
@@ -29,7 +30,7 @@ WRONG = 40
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Wait for it, or for the process to end; the limit only ends what would never end."""
-    ends_at = time.monotonic() + 60
+    ends_at = time.monotonic() + PATIENCE
     while process.poll() is None and not condition():
         assert time.monotonic() < ends_at, "it did not happen"
         time.sleep(0.01)
@@ -86,7 +87,7 @@ def test_one_signal_ends_it_in_order_and_nothing_is_sent_once_more(desk: Desk, n
     with desk.running("news.jsonl") as process:
         until(lambda: desk.api.emulator.store.total >= 300, process)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 128 + number
     assert "Waiting for the calls under way" in err
@@ -111,7 +112,7 @@ def test_a_second_signal_ends_it_at_once(desk: Desk) -> None:
         assert process.stderr is not None
         assert "Waiting for the calls under way" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130
     assert "give the same command again" in err
@@ -189,7 +190,7 @@ def test_a_terminal_that_is_closed_ends_it_in_order(desk: Desk, with_rich: bool)
             until(lambda: desk.requests > 0, process)
             os.close(master)
             process.send_signal(signal.SIGHUP)
-            assert process.wait(60) == 128 + signal.SIGHUP
+            assert process.wait(PATIENCE) == 128 + signal.SIGHUP
         finally:
             process.kill()
 
@@ -216,7 +217,7 @@ def test_nohup_keeps_a_closed_terminal_away(desk: Desk) -> None:
             assert process.stderr is not None
             assert "Waiting for the calls under way" in process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 130
+            assert process.wait(PATIENCE) == 130
         finally:
             process.kill()
 

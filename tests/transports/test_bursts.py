@@ -11,6 +11,7 @@ import pytest
 
 from poststack.transports.base import HttpRequest
 from poststack.transports.turnstile import PER_TURN, Turnstile
+from tests.patience import PATIENCE
 from tests.servers import ACCEPTED, Visitor, answering, serving
 from tests.transports.conversations import ON_ASYNCIO
 from tests.turns import Turns
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.transports.conversations import Flavour
-
-pytestmark = pytest.mark.timeout(60)
 
 BURST = 6 * PER_TURN
 
@@ -53,9 +52,9 @@ class Together:
 
     def __call__(self, visitor: Visitor) -> None:
         if visitor.request():
-            self._asked.wait(20)
+            self._asked.wait(PATIENCE)
             visitor.send(ACCEPTED)
-            self.answered.wait(20)
+            self.answered.wait(PATIENCE)
             answering()(visitor)
 
 
@@ -96,7 +95,7 @@ def test_calls_that_are_answered_together_go_on_over_several_turns(flavour: Flav
         calls = asyncio.gather(*[call() for _ in range(BURST)])
         while not together.all_asked.is_set():
             await asyncio.sleep(0)
-        together.answered.wait(20)  # Holds this loop up until all answers are there.
+        together.answered.wait(PATIENCE)  # Holds this loop up until all answers are there.
         await calls
         await transport.aclose()
         return turns.events

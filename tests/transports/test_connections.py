@@ -14,6 +14,7 @@ import trio
 
 from poststack import PostStackConnectionError, PostStackTimeoutError
 from poststack.transports.base import HttpRequest, TransportTimeoutError
+from tests.patience import PATIENCE
 from tests.servers import ACCEPTED, Server, Visitor, answering, serving
 from tests.transports.conversations import (
     ASYNCHRONOUS,
@@ -32,12 +33,10 @@ if TYPE_CHECKING:
 
     from tests.transports.conversations import Flavour
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what another thread or process is about to bring about."""
-    ends_at = time.monotonic() + 20
+    ends_at = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends_at, "it did not happen"
         time.sleep(0.005)
@@ -57,7 +56,7 @@ class Gate:
             with self._lock:
                 self.waiting += 1
                 self.most_waiting = max(self.most_waiting, self.waiting)
-            self.opened.wait(20)
+            self.opened.wait(PATIENCE)
             with self._lock:
                 self.waiting -= 1
             if not visitor.send(ACCEPTED):

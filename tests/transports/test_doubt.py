@@ -15,8 +15,6 @@ from tests.transports.conversations import EMAIL, FLAVOURS, KEY, NoWaiting, outc
 if TYPE_CHECKING:
     from tests.transports.conversations import Flavour
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def surely_nothing_sent(error: Any, text: str) -> None:
     assert isinstance(error, PostStackConnectionError)

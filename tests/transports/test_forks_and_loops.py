@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from tests.servers import Server, answering, serving
 from tests.transports.conversations import EMAIL, ON_ASYNCIO, ON_TRIO, SYNCHRONOUS
 
@@ -24,12 +25,10 @@ if TYPE_CHECKING:
 
     from tests.transports.conversations import Flavour
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what another thread or process is about to bring about."""
-    ends_at = time.monotonic() + 20
+    ends_at = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends_at, "it did not happen"
         time.sleep(0.005)
@@ -163,7 +162,7 @@ def test_a_child_forked_while_threads_are_sending_can_send(flavour: Flavour) -> 
                 for process in children:
                     process.start()
                 for process in children:
-                    process.join(30)
+                    process.join(PATIENCE)
             finally:
                 stop.set()
             for future in busy:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.transports.conversations import Flavour
 
 pytestmark = [
-    pytest.mark.timeout(60),
     pytest.mark.parametrize("flavour", FLAVOURS),
     pytest.mark.skipif(find_spec("uvicorn") is None, reason="the emulator is not installed"),
 ]

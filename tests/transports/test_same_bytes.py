@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.transports.conversations import Flavour
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("flavour", FLAVOURS)]
+pytestmark = pytest.mark.parametrize("flavour", FLAVOURS)
 
 HEADERS = {"Accept": "*/*", "x-Odd-CASE": "a  b", "Authorization": f"Bearer {KEY}", "Empty": ""}
 WRITTEN = "Accept: */*\r\nx-Odd-CASE: a  b\r\nAuthorization: Bearer {key}\r\nEmpty: \r\n".replace("{key}", KEY)

@@ -62,6 +62,7 @@ def test_no_report_of_a_failed_call_contains_the_key(
     assert KEY not in repr(vars(caught.value))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_no_report_of_an_email_that_could_not_be_written_contains_the_key(flavour: Flavour) -> None:
     with serving(lambda visitor: visitor.stay_silent()) as server, pytest.raises(PostStackError) as caught:

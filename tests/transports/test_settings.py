@@ -16,7 +16,7 @@ from tests.transports.test_ways_to_the_server import proxy_to
 if TYPE_CHECKING:
     from tests.transports.conversations import Flavour
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("flavour", FLAVOURS)]
+pytestmark = pytest.mark.parametrize("flavour", FLAVOURS)
 
 PASSWORD = "hidden"
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from tests.transports.conversations import Flavour
 
-pytestmark = pytest.mark.timeout(60)
-
 AUTHORITY = trustme.CA()
 
 
@@ -270,6 +268,7 @@ def test_a_deadline_holds_behind_a_proxy(flavour: Flavour, monkeypatch: pytest.M
 
 
 # trio remarks that httpcore's own generators, abandoned here, are left to the garbage collector.
+@pytest.mark.unmeasured
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_body_without_end_stops_at_the_limit_behind_a_proxy(

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from poststack.transports.base import HttpRequest, TransportError, TransportTimeoutError
+from tests.patience import PATIENCE
 from tests.servers import ACCEPTED, Visitor, serving
 from tests.transports.conversations import FLAVOURS, ask
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.transports.conversations import Flavour
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("flavour", FLAVOURS)]
+pytestmark = pytest.mark.parametrize("flavour", FLAVOURS)
 
 
 def failure(flavour: Flavour, request: HttpRequest, **options: Any) -> TransportError:
@@ -67,7 +68,7 @@ def test_no_connection_free(flavour: Flavour) -> None:
     def busy(visitor: Visitor) -> None:
         visitor.request()
         taken.set()
-        release.wait(30)
+        release.wait(PATIENCE)
         visitor.send(ACCEPTED)
 
     with serving(busy) as server:
@@ -82,7 +83,7 @@ def second_failure(flavour: Flavour, url: str, taken: threading.Event, release: 
         transport = flavour.transport(max_connections=1)
         first = threading.Thread(target=transport.send, args=(post(url),))
         first.start()
-        taken.wait(30)
+        taken.wait(PATIENCE)
         with pytest.raises(TransportError) as caught:
             transport.send(post(url, 0.1))
         release.set()

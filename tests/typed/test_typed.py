@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -28,40 +29,57 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def lines_refused_by_mypy(path: Path) -> set[int]:
-    output = run(sys.executable, "-m", "mypy", "--enable-error-code=unused-coroutine", "--no-pretty", str(path))
-    return {int(number) for number in re.findall(rf"{path.name}:(\d+): error", output)}
+Refused = dict[str, set[int]]
+"""The lines that a checker refuses, by the name of the file."""
 
 
-def lines_refused_by_pyright(path: Path, folder: Path) -> set[int]:
+@pytest.fixture(scope="module")
+def by_mypy() -> Refused:
+    files = [str(path) for path in (REFUSED, *ACCEPTED)]
+    output = run(sys.executable, "-m", "mypy", "--enable-error-code=unused-coroutine", "--no-pretty", *files)
+    assert re.search(rf"checked {len(files)} source files|Found \d+ errors", output), output
+    found: Refused = defaultdict(set)
+    for name, number in re.findall(r"([^/\n]+\.py):(\d+): error", output):
+        found[name].add(int(number))
+    return found
+
+
+@pytest.fixture(scope="module")
+def by_pyright(tmp_path_factory: pytest.TempPathFactory) -> Refused:
     # A project file of its own: the repository's excludes the lines that must fail.
-    shutil.copy(path, folder)
+    folder = tmp_path_factory.mktemp("typed")
+    for path in (REFUSED, *ACCEPTED):
+        shutil.copy(path, folder)
     config = {"include": ["."], "typeCheckingMode": "strict", "extraPaths": [str(ROOT)], "pythonVersion": "3.10"}
     (folder / "pyrightconfig.json").write_text(json.dumps(config))
-    output = run(
-        sys.executable, "-m", "pyright", "--outputjson", "--project", str(folder), "--pythonpath", sys.executable
+    output = json.loads(
+        run(sys.executable, "-m", "pyright", "--outputjson", "--project", str(folder), "--pythonpath", sys.executable)
     )
-    found = json.loads(output)["generalDiagnostics"]
-    return {one["range"]["start"]["line"] + 1 for one in found if one["severity"] == "error"}
+    assert output["summary"]["filesAnalyzed"] == 1 + len(ACCEPTED)
+    found: Refused = defaultdict(set)
+    for one in output["generalDiagnostics"]:
+        if one["severity"] == "error":
+            found[Path(one["file"]).name].add(one["range"]["start"]["line"] + 1)
+    return found
 
 
-def test_mypy_refuses_exactly_the_lines_that_are_wrong() -> None:
-    assert lines_refused_by_mypy(REFUSED) == lines_marked_refused()
+def test_mypy_refuses_exactly_the_lines_that_are_wrong(by_mypy: Refused) -> None:
+    assert by_mypy[REFUSED.name] == lines_marked_refused()
 
 
-def test_pyright_refuses_exactly_the_lines_that_are_wrong(tmp_path: Path) -> None:
+def test_pyright_refuses_exactly_the_lines_that_are_wrong(by_pyright: Refused) -> None:
     # Strict mode also complains of what follows from a wrong line, so nothing may be missing; more is no surprise.
-    assert lines_marked_refused() <= lines_refused_by_pyright(REFUSED, tmp_path)
+    assert lines_marked_refused() <= by_pyright[REFUSED.name]
 
 
 @pytest.mark.parametrize("accepted", ACCEPTED, ids=lambda path: path.stem)
-def test_mypy_infers_the_exact_types_of_all_calls(accepted: Path) -> None:
-    assert lines_refused_by_mypy(accepted) == set()
+def test_mypy_infers_the_exact_types_of_all_calls(accepted: Path, by_mypy: Refused) -> None:
+    assert by_mypy[accepted.name] == set()
 
 
 @pytest.mark.parametrize("accepted", ACCEPTED, ids=lambda path: path.stem)
-def test_pyright_infers_the_exact_types_of_all_calls(accepted: Path, tmp_path: Path) -> None:
-    assert lines_refused_by_pyright(accepted, tmp_path) == set()
+def test_pyright_infers_the_exact_types_of_all_calls(accepted: Path, by_pyright: Refused) -> None:
+    assert by_pyright[accepted.name] == set()
 
 
 def test_every_public_name_has_a_complete_type(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

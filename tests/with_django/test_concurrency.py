@@ -135,6 +135,7 @@ def test_an_address_is_suppressed_once_by_many_events_at_once(database: str, set
     assert Suppression.objects.count() == ROUNDS
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_any_history_spread_over_processes_ends_in_what_it_adds_up_to(database: str, seed: int) -> None:
     random = Random(seed)  # The order within each thread; that among them is nobody's.

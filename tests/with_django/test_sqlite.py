@@ -82,6 +82,7 @@ def test_emails_that_leave_together_are_all_stored() -> None:
     assert SentEmail.objects.count() == len(outgoing)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(8))
 def test_any_history_spread_over_processes_ends_in_what_it_adds_up_to(seed: int) -> None:
     random = Random(seed)

@@ -130,6 +130,7 @@ def test_a_repetition_does_not_suppress_who_was_taken_off_the_list(kind: str, re
     assert listed() == {}
 
 
+@pytest.mark.repetitive
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_order_and_no_repetition_changes_who_is_suppressed(data: st.DataObject) -> None:

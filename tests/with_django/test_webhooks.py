@@ -247,6 +247,7 @@ def test_a_repeated_event_makes_up_for_a_delivery_that_died_halfway(email: SentE
 KINDS = ["sent", "deferred", "delivered", "opened", "bounced", "complained", "failed", "queued", "unheard_of"]
 
 
+@pytest.mark.repetitive
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_order_and_repetition_of_a_history_ends_the_same(api: RecordingApi, data: st.DataObject) -> None:

@@ -21,7 +21,6 @@ from tests.with_flask.gunicorn_application import connected
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name != "posix", reason="gunicorn forks"),
-    pytest.mark.timeout(180),
 ]
 
 REQUESTS = 400

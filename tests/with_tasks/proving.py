@@ -21,11 +21,10 @@ from typing import Any, Literal
 import httpx
 import pytest
 
+from tests.patience import PATIENCE
 from tests.servers import Server, Visitor, serving
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
-"""Seconds, generous enough for a machine that is busy with something else."""
 
 EMAIL: dict[str, Any] = {"from": "shop@example.com", "to": ["ada@example.org"], "subject": "Hi", "text": "Hello"}
 

@@ -347,6 +347,7 @@ async def test_defaults_of_the_call_count_beside_those_of_a_bulk() -> None:
     assert transport.bodies[0]["from"] == {"email": "news@example.org"}
 
 
+@pytest.mark.unmeasured
 async def test_a_bulk_takes_from_a_generator_no_more_than_a_part_at_a_time() -> None:
     taken: list[int] = []
 

@@ -20,10 +20,10 @@ from poststack import BulkResult, PostStack
 from poststack.transports.base import HttpRequest, HttpResponse, SystemClock
 from poststack.transports.httpcore import HttpcoreTransport
 from tests.client.bulk.world import URL, World, WorldTransport
+from tests.patience import PATIENCE
 from tests.scripted import FakeClock
 from tests.servers import Server, Visitor, serving
 
-pytestmark = pytest.mark.timeout(60)
 COUNT = 3_000
 
 
@@ -39,7 +39,7 @@ def threads() -> set[threading.Thread]:
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what another thread or process is about to bring about."""
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends_at, "it did not happen"
         time.sleep(0.002)
@@ -92,7 +92,6 @@ class StandIn(HttpcoreTransport):
         self.clock = self.Clock()
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize("rate_limit", [None, 0.01])
 @pytest.mark.parametrize("transport", [HttpcoreTransport, StandIn])
@@ -251,7 +250,7 @@ def test_ctrl_c_ends_a_program_that_sends(emulator_url: str, concurrency: str) -
             for _ in range(3):
                 assert process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            out, errors = process.communicate(timeout=30)
+            out, errors = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
     assert (out.split("\n")[-2], errors, process.returncode) == ("interrupted 0", "", 0)

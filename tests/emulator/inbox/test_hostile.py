@@ -39,6 +39,7 @@ def assert_inert(page: httpx.Response) -> None:
     assert page.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_hostile_fields_are_inert_on_every_page(site: Site, script: str) -> None:
     site.emulator.add_webhook("http://127.0.0.1:9/?" + urlencode({"q": script}), ["*"], site.now)

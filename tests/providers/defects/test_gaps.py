@@ -377,6 +377,7 @@ def test_52_providers_come_and_go_while_others_are_looked_up() -> None:
         MailBridge("acme0")
 
 
+@pytest.mark.unmeasured
 def test_53_of_the_files_of_a_bulk_a_few_are_in_memory_at_a_time() -> None:
     # Each is put together whole, since every provider but a mail server wants it inside JSON or a form.
     taken = 0

@@ -191,6 +191,7 @@ def test_36_making_a_mailer_for_ses_asks_for_no_keys_yet() -> None:
     assert (asked, len(fake.delivered)) == ([1], 1)
 
 
+@pytest.mark.unmeasured
 def test_36_a_file_over_10_megabytes_travels_through_ses(sender: Sender) -> None:
     # As it travels, in base64.
     content = os.urandom(1024) * 8_000

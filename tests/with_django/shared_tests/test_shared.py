@@ -22,7 +22,6 @@ HERE = "tests.with_django.shared_tests"
 NUMBER_OF_TESTS = {(5, 2): 18, (6, 0): 20, (6, 1): 11}
 
 pytestmark = [
-    pytest.mark.timeout(300),
     pytest.mark.skipif(
         django.VERSION >= (6, 1) and not hasattr(email.errors, "HeaderWriteError"),
         reason="Django 6.1's own tests need a newer patch release of this Python",

@@ -10,6 +10,7 @@ import pytest
 from poststack.testing import EmulatorSession
 from poststack_tasks import JobError
 from poststack_tasks.celery import process_event, send_batch, send_email
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 MAIL: SendEmail = {"from": "shop@example.com", "to": ["ada@example.com"], "subject": "Hi", "text": "Secret body"}
 BAD: Any = {**MAIL, "to": []}
-PATIENCE = 60
 
 made: dict[str, Callable[[], Any]] = {
     "s": lambda: send_email.s(BAD),

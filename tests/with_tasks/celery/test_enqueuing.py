@@ -12,6 +12,7 @@ from poststack import PostStackError
 from poststack.testing import EmulatorSession
 from poststack_tasks import JobError
 from poststack_tasks.celery import process_event, send_batch, send_email
+from tests.patience import PATIENCE
 from tests.with_tasks.celery.conftest import current, made
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def test_called_directly_it_sends_and_raises_what_the_client_raises(app: Any, em
 
 
 def test_a_chain_passes_the_payload_on(worker: Any, emu: EmulatorSession) -> None:
-    answer = (worker.tasks["tests.written"].s("Ada") | send_email.s()).apply_async().get(timeout=30)
+    answer = (worker.tasks["tests.written"].s("Ada") | send_email.s()).apply_async().get(timeout=PATIENCE)
 
     assert answer["id"] == emu.sent[0].id
     assert emu.sent[0].subject == "Hi Ada"

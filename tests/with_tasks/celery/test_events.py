@@ -12,6 +12,7 @@ from poststack.receiving import EventHandlers
 from poststack.testing import EmulatorSession, webhook_call
 from poststack_tasks import event_job, events, on_event
 from poststack_tasks.celery import process_event
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +35,8 @@ def test_each_handler_deals_with_an_event_once(worker: Any, emu: EmulatorSession
         heard.append(f"moody {event.email_id}")
 
     event = parse_event(webhook_call("email.bounced", secret="whsec", email_id="em_1").body)
-    process_event.delay(event_job(event)).get(timeout=30)
-    process_event.delay(event_job(event)).get(timeout=30)
+    process_event.delay(event_job(event)).get(timeout=PATIENCE)
+    process_event.delay(event_job(event)).get(timeout=PATIENCE)
 
     assert heard == ["steady em_1", "moody em_1"]
     assert poststack_tasks.counts()["celery"]["sent"] >= 2

@@ -19,6 +19,7 @@ import pytest
 from example_projects.demo.programs import DemoError
 from example_projects.demo.redis_server import redis_server
 from poststack.cli import main
+from tests.patience import PATIENCE
 from tests.services import is_missing
 from tests.with_tasks.celery.project import BROKER, QUEUE, made
 from tests.with_tasks.rq.stand import ROOT, Api, Process, wait_until
@@ -64,7 +65,7 @@ class Project:
         environment = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, *arguments]
         return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     def failed(self) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from poststack import PostStackConnectionError, PostStackError
 from poststack.testing import EmulatorSession
 from poststack_tasks import BatchNotAllSentError, JobExpiredError
 from poststack_tasks.celery import send_batch, send_email
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from poststack.types import SendEmail
@@ -23,7 +24,6 @@ MAIL: SendEmail = {
     "subject": "Secret subject",
     "text": "Secret body",
 }
-PATIENCE = 30
 
 
 def test_an_email_is_sent_under_a_key_made_of_the_jobs_id(worker: Any, emu: EmulatorSession) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.with_tasks.proving import EMAIL, Api, Worker, Workers, wait_for
 
 pytestmark = [
@@ -110,7 +111,7 @@ def test_what_a_killed_worker_left_is_enqueued_again_on_request(project: Project
 
     # The backend leaves it running for ever …
     second = project.worker("--batch")
-    assert second.process.wait(60) == 0
+    assert second.process.wait(PATIENCE) == 0
     assert project.statuses() == ["RUNNING"]
     assert len(api.attempts) == 1
 
@@ -118,7 +119,7 @@ def test_what_a_killed_worker_left_is_enqueued_again_on_request(project: Project
     assert project.do("mail.enqueue_abandoned()") == 0
     assert project.do("from datetime import timedelta; mail.enqueue_abandoned(timedelta(0))") == 1
     third = project.worker("--batch")
-    assert third.process.wait(60) == 0, third.log
+    assert third.process.wait(PATIENCE) == 0, third.log
 
     assert project.statuses() == ["SUCCESSFUL"]
     assert project.tasks()[0]["return_value"].get("replayed", False) is (point == "after")
@@ -130,7 +131,7 @@ def test_a_refusal_fails_the_task_without_an_address(project: Project, api: Api)
     api.fail(status=422, error="ada@example.org is not wanted", code="unprocessable_entity")
     project.enqueue(f"{EMAIL!r}, idempotency_key='welcome/42'")
     worker = project.worker("--batch")
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(PATIENCE) == 0
 
     [task] = project.tasks()
     assert task["status"] == "FAILED"
@@ -165,7 +166,7 @@ def test_a_lost_answer_doubles_nothing(project: Project, api: Api) -> None:
 
 def test_an_expired_task_is_not_sent(project: Project, api: Api) -> None:
     project.enqueue(f"{EMAIL!r}, expires=-1")
-    assert project.worker("--batch").process.wait(60) == 0
+    assert project.worker("--batch").process.wait(PATIENCE) == 0
 
     [task] = project.tasks()
     assert task["exception_class_path"] == "poststack_tasks.errors.JobExpiredError"
@@ -198,7 +199,7 @@ print(json.dumps(refused))
 def test_a_task_may_be_enqueued_from_a_coroutine(project: Project, api: Api) -> None:
     program = f"import asyncio; str(asyncio.run(mail.send_email.aenqueue({EMAIL!r})).id)"
     task_id = project.do(program)
-    assert project.worker("--batch").process.wait(60) == 0
+    assert project.worker("--batch").process.wait(PATIENCE) == 0
 
     assert api.keys == {f"django-{task_id}"}
 

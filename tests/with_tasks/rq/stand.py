@@ -15,9 +15,9 @@ from typing import IO, Any, Final, TypeVar
 
 import httpx
 
+from tests.patience import PATIENCE
+
 ROOT: Final = Path(__file__).parents[3]
-PATIENCE: Final = 60.0
-"""Seconds. No pass mark: what takes so long on any machine has failed."""
 
 T = TypeVar("T")
 

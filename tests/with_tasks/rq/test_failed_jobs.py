@@ -15,6 +15,7 @@ import pytest
 
 from poststack.cli import main
 from poststack_tasks.rq import enqueue, send_email
+from tests.patience import PATIENCE
 from tests.with_tasks.rq.stand import ROOT, Api
 from tests.with_tasks.rq.test_sending import EMAIL, ended
 
@@ -117,7 +118,7 @@ def test_a_reader_that_has_gone_is_no_failure_of_the_broker(
     command = [sys.executable, "-m", "poststack", "tasks", *action, "--rq", redis_url, "--queue", served.name]
     try:
         done = subprocess.run(
-            command, cwd=ROOT, stdout=writes, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            command, cwd=ROOT, stdout=writes, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
         )
     finally:
         os.close(writes)

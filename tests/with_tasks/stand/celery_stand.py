@@ -11,10 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.with_tasks.stand import celery_app, holding
 from tests.with_tasks.stand.api import Api, running_api
 from tests.with_tasks.stand.brokers import Broker, Files, rabbit, rabbit_node, valkey
-from tests.with_tasks.stand.processes import PATIENCE, Process, wait_until
+from tests.with_tasks.stand.processes import Process, wait_until
 
 __all__ = ["CeleryStand", "celery_stand"]
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
-__all__ = ["PATIENCE", "ROOT", "Process", "StandError", "wait_until"]
+from tests.patience import PATIENCE
+
+__all__ = ["ROOT", "Process", "StandError", "wait_until"]
 
 ROOT: Final = Path(__file__).parents[3]
-PATIENCE: Final = 60.0
-"""Seconds. No pass mark: what takes so long on any machine has failed."""
 
 T = TypeVar("T")
 

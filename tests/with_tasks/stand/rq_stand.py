@@ -11,11 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from tests.patience import PATIENCE
 from tests.with_tasks.stand import holding
 from tests.with_tasks.stand.api import Api, running_api
 from tests.with_tasks.stand.brokers import Valkey, valkey
 from tests.with_tasks.stand.celery_stand import email_to
-from tests.with_tasks.stand.processes import PATIENCE, Process, wait_until
+from tests.with_tasks.stand.processes import Process, wait_until
 
 __all__ = ["RQ_WORKER", "SHORT_TTLS", "RqStand", "rq_stand"]
 
