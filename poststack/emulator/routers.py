@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poststack.emulator import control, control_domains, control_inbound, control_workflows
+from poststack.emulator import control, control_domains, control_inbound, control_mailboxes, control_workflows
 from poststack.emulator.api import (
     api_keys,
     broadcast_figures,
@@ -53,4 +53,12 @@ API = Router(
         *not_simulated.ROUTES,
     )
 )
-CONTROL = Router((*control.ROUTES, *control_domains.ROUTES, *control_inbound.ROUTES, *control_workflows.ROUTES))
+CONTROL = Router(
+    (
+        *control.ROUTES,
+        *control_domains.ROUTES,
+        *control_inbound.ROUTES,
+        *control_mailboxes.ROUTES,
+        *control_workflows.ROUTES,
+    )
+)
