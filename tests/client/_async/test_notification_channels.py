@@ -50,8 +50,8 @@ def listen(emu: EmulatorSession, status: int = 200, url: str = LOCAL) -> list[An
 
 
 async def told(client: AsyncPostStack, channel: str) -> list[str]:
-    deliveries = [entry async for entry in client.notification_channels.iterate_deliveries(channel)]
-    return [entry["eventType"] for entry in reversed(deliveries)]
+    types = [entry["eventType"] async for entry in client.notification_channels.iterate_deliveries(channel)]
+    return types[::-1]
 
 
 async def test_a_channel_is_made_without_showing_its_secrets(client: AsyncPostStack) -> None:

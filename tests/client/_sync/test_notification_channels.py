@@ -51,8 +51,8 @@ def listen(emu: EmulatorSession, status: int = 200, url: str = LOCAL) -> list[An
 
 
 def told(client: PostStack, channel: str) -> list[str]:
-    deliveries = [entry for entry in client.notification_channels.iterate_deliveries(channel)]
-    return [entry["eventType"] for entry in reversed(deliveries)]
+    types = [entry["eventType"] for entry in client.notification_channels.iterate_deliveries(channel)]
+    return types[::-1]
 
 
 def test_a_channel_is_made_without_showing_its_secrets(client: PostStack) -> None:
