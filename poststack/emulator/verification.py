@@ -125,13 +125,17 @@ class Domains:
             self._deliveries.announce("domain." + domain.status, data, now)
 
     def _add_those_of_settings(self, now: float) -> None:
-        for text in self._settings.domains or ():
-            name = domain_name(text) or text.lower()
+        names = [domain_name(text) or text.lower() for text in self._settings.domains or ()]
+        for domain in self._store.domains.all():
+            if domain.of_settings and domain.name not in names:
+                # An earlier run had other settings.
+                self._store.domains.remove(domain)
+        for name in names:
             domain = self._store.domains.find("name", name)
             if domain is None:
                 domain = self.new(name, now)
                 domain.inbound_enabled = True
-            domain.unpublished = []
+            domain.unpublished, domain.of_settings = [], True
             domain.seen = [record["purpose"] for record in dns_records(domain) if record["purpose"] != "dkim_rotation"]
             domain.status, domain.verified_at = "verified", domain.verified_at or now
             self.keep(domain)

@@ -81,6 +81,22 @@ def test_a_domain_of_the_settings_that_waited_is_verified_after_a_restart(tmp_pa
     again.emulator.close()
 
 
+def test_domains_of_earlier_settings_are_gone(tmp_path: Path) -> None:
+    app = App(Settings(domains=("old.example", "kept.example")), SqliteJournal(tmp_path / "data"))
+    added(app, "own.example")
+    app.emulator.close()
+    again = App(Settings(domains=("kept.example",)), SqliteJournal(tmp_path / "data"))
+    names = [found["name"] for found in again.get("/domains").json["domains"]]
+    refused = again.send(**{"from": "a@old.example"})
+    again.emulator.close()
+    anyone = App(journal=SqliteJournal(tmp_path / "data"))
+
+    assert names == ["kept.example", "own.example"]
+    assert refused.error == (422, "unprocessable_entity")
+    assert anyone.send(**{"from": "a@old.example"}).status == 202
+    anyone.emulator.close()
+
+
 def test_asking_again_does_not_put_a_verification_off(app: App) -> None:
     number = added(app)
     for _ in range(4):

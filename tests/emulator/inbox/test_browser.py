@@ -309,6 +309,10 @@ def test_every_page_fits_its_screen(chromium: Browser, served: Served, scheme: s
     try:
         views = ("html", "text", "headers", "source", "raw", "files")
         message_pages = [f"/inbox/mail/{email_id}?view={view}" for view in views]
+        long_mail = {"from": f"{'long' * 15}@example.com", "to": f"{'long' * 15}@example.com", "subject": "Long" * 200}
+        (received,) = served.emulator.receive({**long_mail, "text": "Unbreakable" * 100, "html": "<p>x"}, 0.0)
+        message_pages += [f"/inbox/received/{received.number}?view={view}" for view in ("html", "text", "headers")]
+        message_pages += ["/inbox/received", "/inbox/received/new"]
         for path in ("/inbox/", "/inbox/?q=nothing", "/inbox/webhooks", "/inbox/faults", "/inbox/no", *message_pages):
             page = visit.open(path)
             page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
