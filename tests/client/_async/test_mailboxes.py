@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from poststack import AsyncPostStack, PostStackError, attachments
 from poststack.testing import EmulatorSession
-from poststack.types import SetMailboxFilter
+from poststack.types import CreateMailbox, SetMailboxFilter
 
 pytestmark = pytest.mark.anyio
 
@@ -44,11 +44,14 @@ def received(emu: EmulatorSession, to: str = "support@shop.test", **changes: Any
 
 
 def rule(**changes: Any) -> SetMailboxFilter:
-    content: Any = {
-        **{"name": "r", "field": "from", "operator": "contains", "value": "customer", "action": "discard"},
-        **changes,
+    content: SetMailboxFilter = {
+        "name": "r",
+        "field": "from",
+        "operator": "contains",
+        "value": "customer",
+        "action": "discard",
     }
-    return content
+    return cast("SetMailboxFilter", {**content, **changes})
 
 
 async def unread(client: AsyncPostStack) -> list[int | None]:
@@ -58,11 +61,9 @@ async def unread(client: AsyncPostStack) -> list[int | None]:
 async def test_a_mailbox_is_made_on_a_domain(client: AsyncPostStack, emu: EmulatorSession) -> None:
     domain = (await client.domains.create({"name": "shop.test"}))["domain"]
     plain = await client.mailboxes.create({"domainId": domain["id"], "localPart": "Info", "password": PASSWORD})
+    given: CreateMailbox = {"domainId": domain["publicId"], "localPart": "b", "password": PASSWORD}
     other = await client.mailboxes.create(
-        {
-            **{"domainId": domain["publicId"], "localPart": "b", "password": PASSWORD, "displayName": "Shop"},
-            **{"quotaBytes": 5_000, "webhookEnabled": False},
-        }
+        {**given, "displayName": "Shop", "quotaBytes": 5_000, "webhookEnabled": False}
     )
     found = await client.mailboxes.get(plain["mailbox"]["publicId"])
 
@@ -325,10 +326,8 @@ async def test_a_suspended_or_full_mailbox_takes_nothing(
 
 
 async def test_mail_is_relayed_as_it_came(client: AsyncPostStack, emu: EmulatorSession) -> None:
-    await made(
-        *(client, await added_domain(client, emu)),
-        **{"forwardTo": "a@b.test,c@d.test", "displayName": "Shop", "signatureText": "The shop"},
-    )
+    domain = await added_domain(client, emu)
+    await made(client, domain, forwardTo="a@b.test,c@d.test", displayName="Shop", signatureText="The shop")
     received(emu, text="{{signature}}", html="<p>Hi</p>", attachments=[attachments.from_bytes(b"%PDF", "a.pdf")])
     emu.clock.advance(1)
     first, second = emu.sent
@@ -342,10 +341,8 @@ async def test_mail_is_relayed_as_it_came(client: AsyncPostStack, emu: EmulatorS
 
 
 async def test_mail_is_wrapped_as_a_forward(client: AsyncPostStack, emu: EmulatorSession) -> None:
-    await made(
-        *(client, await added_domain(client, emu)),
-        **{"forwardTo": "a@b.test", "forwardMode": "wrapped", "forwardKeepCopy": False},
-    )
+    domain = await added_domain(client, emu)
+    await made(client, domain, forwardTo="a@b.test", forwardMode="wrapped", forwardKeepCopy=False)
     received(emu)
     [email] = emu.sent
 
@@ -391,7 +388,12 @@ async def test_webhooks_hear_of_mail_for_a_mailbox_unless_it_says_no(
     client: AsyncPostStack, emu: EmulatorSession, enabled: bool, told: int
 ) -> None:
     calls: list[bytes] = []
-    emu.on_webhook(lambda body, headers: calls.append(body) or 200, events=["email.inbound"])
+
+    def receive(body: bytes, headers: dict[str, str]) -> int:
+        calls.append(body)
+        return 200
+
+    emu.on_webhook(receive, events=["email.inbound"])
     await made(client, await added_domain(client, emu), webhookEnabled=enabled)
     received(emu)
 

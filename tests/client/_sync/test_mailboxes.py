@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from poststack import PostStack, PostStackError, attachments
 from poststack.testing import EmulatorSession
-from poststack.types import SetMailboxFilter
+from poststack.types import CreateMailbox, SetMailboxFilter
 
 pytestmark = pytest.mark.anyio
 
@@ -45,11 +45,14 @@ def received(emu: EmulatorSession, to: str = "support@shop.test", **changes: Any
 
 
 def rule(**changes: Any) -> SetMailboxFilter:
-    content: Any = {
-        **{"name": "r", "field": "from", "operator": "contains", "value": "customer", "action": "discard"},
-        **changes,
+    content: SetMailboxFilter = {
+        "name": "r",
+        "field": "from",
+        "operator": "contains",
+        "value": "customer",
+        "action": "discard",
     }
-    return content
+    return cast("SetMailboxFilter", {**content, **changes})
 
 
 def unread(client: PostStack) -> list[int | None]:
@@ -59,12 +62,8 @@ def unread(client: PostStack) -> list[int | None]:
 def test_a_mailbox_is_made_on_a_domain(client: PostStack, emu: EmulatorSession) -> None:
     domain = (client.domains.create({"name": "shop.test"}))["domain"]
     plain = client.mailboxes.create({"domainId": domain["id"], "localPart": "Info", "password": PASSWORD})
-    other = client.mailboxes.create(
-        {
-            **{"domainId": domain["publicId"], "localPart": "b", "password": PASSWORD, "displayName": "Shop"},
-            **{"quotaBytes": 5_000, "webhookEnabled": False},
-        }
-    )
+    given: CreateMailbox = {"domainId": domain["publicId"], "localPart": "b", "password": PASSWORD}
+    other = client.mailboxes.create({**given, "displayName": "Shop", "quotaBytes": 5_000, "webhookEnabled": False})
     found = client.mailboxes.get(plain["mailbox"]["publicId"])
 
     assert found == plain
@@ -316,10 +315,8 @@ def test_a_suspended_or_full_mailbox_takes_nothing(client: PostStack, emu: Emula
 
 
 def test_mail_is_relayed_as_it_came(client: PostStack, emu: EmulatorSession) -> None:
-    made(
-        *(client, added_domain(client, emu)),
-        **{"forwardTo": "a@b.test,c@d.test", "displayName": "Shop", "signatureText": "The shop"},
-    )
+    domain = added_domain(client, emu)
+    made(client, domain, forwardTo="a@b.test,c@d.test", displayName="Shop", signatureText="The shop")
     received(emu, text="{{signature}}", html="<p>Hi</p>", attachments=[attachments.from_bytes(b"%PDF", "a.pdf")])
     emu.clock.advance(1)
     first, second = emu.sent
@@ -333,10 +330,8 @@ def test_mail_is_relayed_as_it_came(client: PostStack, emu: EmulatorSession) -> 
 
 
 def test_mail_is_wrapped_as_a_forward(client: PostStack, emu: EmulatorSession) -> None:
-    made(
-        *(client, added_domain(client, emu)),
-        **{"forwardTo": "a@b.test", "forwardMode": "wrapped", "forwardKeepCopy": False},
-    )
+    domain = added_domain(client, emu)
+    made(client, domain, forwardTo="a@b.test", forwardMode="wrapped", forwardKeepCopy=False)
     received(emu)
     [email] = emu.sent
 
@@ -382,7 +377,12 @@ def test_webhooks_hear_of_mail_for_a_mailbox_unless_it_says_no(
     client: PostStack, emu: EmulatorSession, enabled: bool, told: int
 ) -> None:
     calls: list[bytes] = []
-    emu.on_webhook(lambda body, headers: calls.append(body) or 200, events=["email.inbound"])
+
+    def receive(body: bytes, headers: dict[str, str]) -> int:
+        calls.append(body)
+        return 200
+
+    emu.on_webhook(receive, events=["email.inbound"])
     made(client, added_domain(client, emu), webhookEnabled=enabled)
     received(emu)
 
