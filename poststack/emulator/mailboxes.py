@@ -24,6 +24,8 @@ __all__ = [
     "Share",
     "address_key",
     "mailbox_at",
+    "remove_mailbox",
+    "remove_mailboxes_of",
 ]
 
 DEFAULT_QUOTA = 1024 * 1024 * 1024
@@ -116,6 +118,27 @@ def mailbox_at(store: Store, address: str) -> Mailbox | None:
         if (alias := store.mailbox_aliases.find("address", name)) is not None:
             return store.mailboxes.get(alias.mailbox)
     return None
+
+
+def remove_mailbox(store: Store, mailbox: Mailbox) -> None:
+    """Forget a mailbox with its aliases and shares. What it received stays with the other received mail."""
+    for alias in store.mailbox_aliases.all():
+        if alias.mailbox == mailbox.number:
+            store.mailbox_aliases.remove(alias)
+    for share in store.mailbox_shares.all():
+        if mailbox.number in {share.mailbox, share.shared_with}:
+            store.mailbox_shares.remove(share)
+    store.mailboxes.remove(mailbox)
+
+
+def remove_mailboxes_of(store: Store, domain: int) -> None:
+    """Forget what is on the domain with this number: its mailboxes, and aliases of mailboxes elsewhere."""
+    for mailbox in store.mailboxes.all():
+        if mailbox.domain == domain:
+            remove_mailbox(store, mailbox)
+    for alias in store.mailbox_aliases.all():
+        if alias.domain == domain:
+            store.mailbox_aliases.remove(alias)
 
 
 def _mailbox_from(*, filters: Sequence[Mapping[str, Any]] = (), **content: Any) -> Mailbox:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from poststack.emulator.mailboxes import Mailbox
     from poststack.emulator.store import Store
 
-__all__ = ["contents_of", "remove_mailbox", "remove_mailboxes_of", "take_in", "unread_counts"]
+__all__ = ["contents_of", "take_in", "unread_counts"]
 
 _logger = logging.getLogger("poststack.emulator")
 
@@ -57,27 +57,6 @@ def contents_of(store: Store, mailbox: Mailbox) -> list[InboundEmail]:
 def unread_counts(store: Store) -> Counter[int | None]:
     """Return how much unread mail is in the inboxes, by the numbers of mailboxes."""
     return Counter(email.mailbox for email in store.inbound_emails.all() if email.unread and email.folder == INBOX)
-
-
-def remove_mailbox(store: Store, mailbox: Mailbox) -> None:
-    """Forget a mailbox with its aliases and shares. What it received stays with the other received mail."""
-    for alias in store.mailbox_aliases.all():
-        if alias.mailbox == mailbox.number:
-            store.mailbox_aliases.remove(alias)
-    for share in store.mailbox_shares.all():
-        if mailbox.number in {share.mailbox, share.shared_with}:
-            store.mailbox_shares.remove(share)
-    store.mailboxes.remove(mailbox)
-
-
-def remove_mailboxes_of(store: Store, domain: int) -> None:
-    """Forget what is on the domain with this number: its mailboxes, and aliases of mailboxes elsewhere."""
-    for mailbox in store.mailboxes.all():
-        if mailbox.domain == domain:
-            remove_mailbox(store, mailbox)
-    for alias in store.mailbox_aliases.all():
-        if alias.domain == domain:
-            store.mailbox_aliases.remove(alias)
 
 
 def _forward(backend: Backend, mailbox: Mailbox, email: InboundEmail, files: Sequence[InboundFile], now: float) -> bool:

@@ -9,6 +9,7 @@ from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.domains import PURPOSES, Domain, RemovedDomain, dns_records, new_dkim_key
 from poststack.emulator.ids import IdSource
+from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 
@@ -126,10 +127,11 @@ class Domains:
 
     def _add_those_of_settings(self, now: float) -> None:
         names = [domain_name(text) or text.lower() for text in self._settings.domains or ()]
-        for domain in self._store.domains.all():
-            if domain.of_settings and domain.name not in names:
+        for earlier in self._store.domains.all():
+            if earlier.of_settings and earlier.name not in names:
                 # An earlier run had other settings.
-                self._store.domains.remove(domain)
+                remove_mailboxes_of(self._store, earlier.number)
+                self._store.domains.remove(earlier)
         for name in names:
             domain = self._store.domains.find("name", name)
             if domain is None:

@@ -72,6 +72,16 @@ def test_a_restart_keeps_mailboxes_and_channels(tmp_path: Path) -> None:
     assert PASSWORD.encode() not in file.read_bytes()
 
 
+def test_mailboxes_go_with_a_domain_of_earlier_settings(tmp_path: Path) -> None:
+    app = App(OURS, SqliteJournal(tmp_path / "data.sqlite"))
+    made(app)
+    app.emulator.close()
+    again = App(Settings(domains=("other.test",)), SqliteJournal(tmp_path / "data.sqlite"))
+
+    assert again.get("/mailboxes").json["data"] == []
+    again.emulator.close()
+
+
 def test_passwords_and_secrets_are_nowhere_to_be_read(caplog: pytest.LogCaptureFixture) -> None:
     app = App(OURS)
     with caplog.at_level(logging.DEBUG):
@@ -206,14 +216,13 @@ FIELDS = (
     *("forwardMode", "forwardKeepCopy", "signatureHtml", "signatureText", "rules", "sharedWithMailboxId", "access"),
     *("destinationMailboxId", "type", "name", "events", "config", "mailboxId", "enabled", "unread"),
 )
-RULES = st.lists(
-    st.fixed_dictionaries(
-        {name: JSON | st.sampled_from(["from", "is", "stop", "x"]) for name in ("name", "field", "operator", "value")},
-        optional={"action": JSON | st.just("stop"), "actionArg": JSON, "enabled": JSON},
-    ),
-    max_size=3,
-)
-OBJECTS = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON | RULES))
+WORDS: st.SearchStrategy[Any] = JSON | st.sampled_from(["from", "is", "stop", "x"])
+RULE: dict[str, st.SearchStrategy[Any]] = dict.fromkeys(["name", "field", "operator", "value", "action"], WORDS)
+MORE: dict[str, st.SearchStrategy[Any]] = {"actionArg": JSON, "enabled": JSON}
+RULES: st.SearchStrategy[Any] = st.lists(st.fixed_dictionaries(RULE, optional=MORE), max_size=3)
+CONTENT: dict[str, st.SearchStrategy[Any]] = dict.fromkeys(FIELDS, JSON | RULES)
+NOTHING: dict[str, st.SearchStrategy[Any]] = {}
+OBJECTS: st.SearchStrategy[Any] = st.fixed_dictionaries(NOTHING, optional=CONTENT)
 PATHS = st.sampled_from(
     [
         ("POST", "/mailboxes"),

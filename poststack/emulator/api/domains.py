@@ -16,7 +16,7 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
 from poststack.emulator.dkim import DnsUnreadableError, RotationError
 from poststack.emulator.domains import Domain, dkim_record, dns_records
-from poststack.emulator.mailroom import remove_mailboxes_of
+from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.model import iso
 from poststack.emulator.placement import placement
 from poststack.emulator.store import Store
