@@ -127,11 +127,11 @@ class Domains:
 
     def _add_those_of_settings(self, now: float) -> None:
         names = [domain_name(text) or text.lower() for text in self._settings.domains or ()]
-        for earlier in self._store.domains.all():
-            if earlier.of_settings and earlier.name not in names:
+        for known in self._store.domains.all():
+            if known.of_settings and known.name not in names:
                 # An earlier run had other settings.
-                remove_mailboxes_of(self._store, earlier.number)
-                self._store.domains.remove(earlier)
+                remove_mailboxes_of(self._store, known.number)
+                self._store.domains.remove(known)
         for name in names:
             domain = self._store.domains.find("name", name)
             if domain is None:

@@ -181,6 +181,7 @@ async def test_a_key_for_a_domain_answers_and_broadcasts_from_there_only(
 ) -> None:
     number = await verified(client, emu, "shop.example")
     admin = using(emu, await made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    await client.domains.update(number, {"inbound_enabled": True})
     mail = emu.receive(from_="ada@example.com", to="help@shop.example", subject="Help", text="Please")
     segment = (await admin.segments.create({"name": "All"}))["segment"]["publicId"]
 

@@ -172,6 +172,7 @@ def test_a_key_for_a_domain_previews_from_there_only_and_makes_no_key_for_others
 def test_a_key_for_a_domain_answers_and_broadcasts_from_there_only(client: PostStack, emu: EmulatorSession) -> None:
     number = verified(client, emu, "shop.example")
     admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    client.domains.update(number, {"inbound_enabled": True})
     mail = emu.receive(from_="ada@example.com", to="help@shop.example", subject="Help", text="Please")
     segment = (admin.segments.create({"name": "All"}))["segment"]["publicId"]
 
