@@ -14,31 +14,6 @@ __all__ = ["ROUTES"]
 _PATHS = """
 POST /domains/{id}/ip
 DELETE /domains/{id}/ip
-POST /mailboxes
-GET /mailboxes
-GET /mailboxes/{id}
-PATCH /mailboxes/{id}
-DELETE /mailboxes/{id}
-POST /mailboxes/{id}/password
-POST /mailboxes/aliases
-GET /mailboxes/aliases
-DELETE /mailboxes/aliases/{id}
-GET /mailboxes/{id}/filters
-PUT /mailboxes/{id}/filters
-GET /webmail/{id}/signature
-PUT /webmail/{id}/signature
-GET /mailboxes/unread-summary
-GET /mailboxes/{id}/shares
-POST /mailboxes/{id}/shares
-DELETE /mailboxes/{id}/shares/{target}
-GET /notification-channels
-POST /notification-channels
-GET /notification-channels/{id}
-PUT /notification-channels/{id}
-DELETE /notification-channels/{id}
-GET /notification-channels/{id}/deliveries
-POST /notification-channels/{id}/test
-POST /notification-channels/{id}/deliveries/{delivery}/replay
 """
 
 
