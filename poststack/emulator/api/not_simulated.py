@@ -11,15 +11,14 @@ from poststack.emulator.backend import Backend
 
 __all__ = ["ROUTES"]
 
-_PATHS = """
-POST /domains/{id}/ip
-DELETE /domains/{id}/ip
-"""
+_NO_ADDRESSES = "The emulator has no dedicated IP addresses to assign, so nothing was done. Try it at the service."
 
 
-def _refuse(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    path = "/".join(call.segments[:1])
-    raise RefusalError(501, f"The emulator does not simulate {call.method} /{path}…; nothing was done.")
+def _no_addresses(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
+    raise RefusalError(501, _NO_ADDRESSES)
 
 
-ROUTES = tuple(Route(method, path, _refuse) for method, path in map(str.split, _PATHS.strip().splitlines()))
+ROUTES = (
+    Route("POST", "/domains/{id}/ip", _no_addresses),
+    Route("DELETE", "/domains/{id}/ip", _no_addresses),
+)
