@@ -18,7 +18,7 @@ from poststack.emulator.agenda import Agenda
 from poststack.emulator.channels import CHANNEL_DELIVERIES, CHANNELS, Channel, ChannelDelivery
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
-from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
+from poststack.emulator.model import Delivery, Email, Message, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
 from poststack.emulator.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.tables import Kind, Table
@@ -182,6 +182,19 @@ class Store:
             self._journal.added(email)
         self.save(email)
         self._trim()
+
+    def replace_message(self, email: Email, message: Message) -> None:
+        """Keep an e-mail with another message of the same size, such as one without some of its recipients."""
+        for address in _addresses(email):
+            self._to_address[address].pop(email.number)
+            if not self._to_address[address]:
+                del self._to_address[address]
+        email.message = message
+        for address in _addresses(email):
+            self._to_address.setdefault(address, {})[email.number] = None
+        if self._journal is not None:
+            self._journal.added(email)
+        self.save(email)
 
     def remove_email(self, email: Email) -> None:
         """Forget an e-mail with everything that belongs to it."""

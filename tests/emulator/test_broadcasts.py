@@ -169,6 +169,9 @@ def test_a_key_for_one_domain_sends_no_broadcasts_from_another() -> None:
         ("POST", f"/broadcasts/{broadcast}/send", None),
         ("POST", f"/broadcasts/{broadcast}/test", {"email": "me@example.com"}),
         ("PATCH", f"/broadcasts/{broadcast}", {"subject": "Other"}),
+        ("POST", f"/broadcasts/{broadcast}/cancel", None),
+        ("POST", f"/broadcasts/{broadcast}/resend", None),
+        ("POST", f"/broadcasts/{broadcast}/end-ab-test", None),
     ):
         assert app.call(method, path, content).error == (403, "forbidden")
     own = created(app, segment, **{"from": "a@example.org"})

@@ -215,3 +215,23 @@ def test_whatever_is_asked_is_answered_and_every_answer_fits_the_state(steps: li
             assert purposes.count("dkim") == 1
             assert purposes.count("dkim_rotation") <= 1
     assert app.now >= START
+
+
+@pytest.mark.parametrize("name", ["1.2.3.4", "shop.123", "255.255.255.255"])
+def test_an_ip_address_is_no_domain(app: App, name: str) -> None:
+    assert app.post("/domains", {"name": name}).error == (422, "unprocessable_entity")
+    assert app.post("/domains", {"name": f"{name}.example"}).status == 201
+
+
+@pytest.mark.parametrize("field", ["domains", "api_keys"])
+def test_a_text_in_place_of_a_tuple_of_settings_is_refused(field: str) -> None:
+    one: Any = {field: "example.com"}
+
+    with pytest.raises(ValueError, match=rf"{field} is a tuple, also for a single one: {field}=\("):
+        Settings(**one)
+
+
+@pytest.mark.parametrize("sender", ["", "nonsense", "a@b@c", "a b@example.com"])
+def test_the_sender_of_workflows_is_an_address(sender: str) -> None:
+    with pytest.raises(ValueError, match="workflow_sender"):
+        Settings(workflow_sender=sender)

@@ -11,7 +11,6 @@ import json
 import mimetypes
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,6 +48,27 @@ _MAX_HEADERS = 200
 _MAX_TAGS = 100
 _MAX_TAG = 256
 _MAX_SUBJECT = 998
+# An e-mail has each of these once (RFC 5322 §3.6, RFC 2045 §3): a second one would contradict it.
+_FIELD_OF_HEADER: Mapping[str, str] = {
+    "from": "from",
+    "to": "to",
+    "cc": "cc",
+    "bcc": "bcc",
+    "reply-to": "reply_to",
+    "subject": "subject",
+}
+_STRUCTURAL_HEADERS = frozenset(
+    {
+        "content-disposition",
+        "content-id",
+        "content-transfer-encoding",
+        "content-type",
+        "dkim-signature",
+        "mime-version",
+        "received",
+        "return-path",
+    }
+)
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,200}")
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 
@@ -80,7 +100,7 @@ def compose(
         subject=subject,
         html=html,
         text=text,
-        headers=headers_of(payload),
+        headers=_own_headers(payload),
         tags=_tags(payload),
         attachments=attachments,
         template_id=None if template is None else template.id,
@@ -103,18 +123,7 @@ def without_suppressed(backend: Backend, message: Message) -> Message:
     suppressed = [address.address for address in message.recipients if backend.store.suppression(address.address)]
     if not suppressed:
         return message
-    gone = set(suppressed)
-
-    def kept(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
-        return tuple(address for address in addresses if address.address not in gone)
-
-    left = replace(
-        message,
-        to=kept(message.to),
-        cc=kept(message.cc),
-        bcc=kept(message.bcc),
-        suppressed=tuple(suppressed),
-    )
+    left = message.without(suppressed)
     if not left.recipients:
         raise unprocessable(
             "All recipients are suppressed. DELETE /suppressions/{email} lets an address receive mail again."
@@ -197,6 +206,16 @@ def headers_of(payload: Mapping[str, Any]) -> dict[str, str]:
         if not _HEADER_NAME.fullmatch(name):
             raise unprocessable("`headers` holds a name that is not a header name.")
         one_line(value, "headers")
+    return headers
+
+
+def _own_headers(payload: Mapping[str, Any]) -> dict[str, str]:
+    headers = headers_of(payload)
+    for name in headers:
+        if name.lower() in _FIELD_OF_HEADER:
+            raise unprocessable(f"`headers` holds {name}. Use `{_FIELD_OF_HEADER[name.lower()]}`.")
+        if name.lower() in _STRUCTURAL_HEADERS:
+            raise unprocessable(f"`headers` holds {name}, which PostStack writes itself. Leave it out.")
     return headers
 
 
