@@ -9,6 +9,7 @@ from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.domains import PURPOSES, Domain, RemovedDomain, dns_records, new_dkim_key
 from poststack.emulator.ids import IdSource
+from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 
@@ -129,6 +130,7 @@ class Domains:
         for known in self._store.domains.all():
             if known.of_settings and known.name not in names:
                 # An earlier run had other settings.
+                remove_mailboxes_of(self._store, known.number)
                 self._store.domains.remove(known)
         for name in names:
             domain = self._store.domains.find("name", name)
