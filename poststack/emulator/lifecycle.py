@@ -54,6 +54,8 @@ class Lifecycle:
         fingerprint: str,
         broadcast_id: str | None = None,
         broadcast_recipient: int | None = None,
+        reply_to_inbound: int | None = None,
+        forward_of_inbound: int | None = None,
     ) -> Email:
         """Take an e-mail in: it is kept, its fate is planned, and it is announced as queued."""
         email = Email(
@@ -69,6 +71,8 @@ class Lifecycle:
             fingerprint=fingerprint,
             broadcast_id=broadcast_id,
             broadcast_recipient=broadcast_recipient,
+            reply_to_inbound=reply_to_inbound,
+            forward_of_inbound=forward_of_inbound,
         )
         self._store.add_email(email)
         self._record(email, "queued", now)

@@ -200,7 +200,8 @@ class Email:
     """One accepted e-mail.
 
     `id` is the public `em_…` id, `number` the internal integer that no endpoint takes. One of a broadcast has its
-    `br_…` id, and the number of the `BroadcastRecipient` it was sent to, which a test of it has not.
+    `br_…` id, and the number of the `BroadcastRecipient` it was sent to, which a test of it has not. One that the API
+    was asked to send in reply to a received mail, or to pass that mail on, has the number of the mail.
     """
 
     number: int
@@ -220,6 +221,8 @@ class Email:
     fingerprint: str = field(default="", repr=False)
     broadcast_id: str | None = None
     broadcast_recipient: int | None = None
+    reply_to_inbound: int | None = None
+    forward_of_inbound: int | None = None
 
     @property
     def scheduled(self) -> bool:

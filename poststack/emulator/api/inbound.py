@@ -160,7 +160,7 @@ def _reply(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
         "headers": thread_headers(original),
     }
     message = replace(compose(backend, payload, call.caller), to=answered, payload=content)
-    return _accepted(backend, call, message)
+    return _accepted(backend, call, message, reply_to=email)
 
 
 def _forward(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
@@ -177,10 +177,17 @@ def _forward(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
     }
     files = tuple(file.attachment for file in files_of(backend.store, email))
     message = compose(backend, payload, call.caller, max_recipients=_MAX_FORWARDED)
-    return _accepted(backend, call, replace(message, attachments=files, payload=content))
+    return _accepted(backend, call, replace(message, attachments=files, payload=content), forward_of=email)
 
 
-def _accepted(backend: Backend, call: Call, message: Message) -> Reply:
+def _accepted(
+    backend: Backend,
+    call: Call,
+    message: Message,
+    *,
+    reply_to: InboundEmail | None = None,
+    forward_of: InboundEmail | None = None,
+) -> Reply:
     """Send it, each time anew: these endpoints honour no idempotency key."""
     bodies = len(message.html or "") + len(message.text or "")
     size = len(canonical(message.payload)) + bodies + sum(file.size for file in message.attachments)
@@ -192,6 +199,8 @@ def _accepted(backend: Backend, call: Call, message: Message) -> Reply:
         scheduled_at=None,
         idempotency_key=None,
         fingerprint="",
+        reply_to_inbound=None if reply_to is None else reply_to.number,
+        forward_of_inbound=None if forward_of is None else forward_of.number,
     )
     return Reply(202, {"id": email.id})
 
