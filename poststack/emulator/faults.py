@@ -89,8 +89,8 @@ class Faults:
             raise ValueError("Choose one of status, reset and lost_answer.")
         if status is None and not reset and not lost_answer and delay == 0:
             raise ValueError("Say what goes wrong: a status, reset, lost_answer or a delay.")
-        if status is not None and not 200 <= status <= 599:
-            raise ValueError("status must be from 200 to 599.")
+        if status is not None and not 400 <= status <= 599:
+            raise ValueError("status must be that of an error, from 400 to 599.")
         if times is not None and times < 1:
             raise ValueError("times must be at least 1, or None for every request.")
         if not all(0 <= seconds < float("inf") for seconds in (delay, retry_after or 0.0)):
