@@ -79,6 +79,8 @@ class Broadcasting:
             "html": content.html,
             "text": content.text,
             "unsubscribe": True,
+            # Broadcasts go to many; a mailbox signs what it sends to somebody.
+            "signature": "none",
         }
         given = {name: value for name, value in payload.items() if value is not None}
         return compose(self._backend, given, caller)

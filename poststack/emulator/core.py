@@ -16,15 +16,14 @@ from typing import Any
 
 from poststack.emulator import control, control_inbound, reception
 from poststack.emulator.api import webhooks
-from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
+from poststack.emulator.api.answers import RefusalError, Reply, encoded, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
-from poststack.emulator.api.known_inputs import takes_of
-from poststack.emulator.api.routes import Route
+from poststack.emulator.api.checked_routes import handled
+from poststack.emulator.api.notification_channels import test_json
 from poststack.emulator.backend import Backend
 from poststack.emulator.deliveries import WebhookCall
-from poststack.emulator.domains import PURPOSES
-from poststack.emulator.faults import Fault
+from poststack.emulator.faults import Fault, refusal_of
 from poststack.emulator.ids import IdSource, random_ids
 from poststack.emulator.inbound import InboundEmail
 from poststack.emulator.lifecycle import NotPossibleError
@@ -44,12 +43,15 @@ _logger = logging.getLogger("poststack.emulator")
 class Answer:
     """What the client sees: a response, or with `None` a dropped connection, `delay` seconds late.
 
-    `advance` is by how many seconds the shell is to move its clock ahead, because a control request said so.
+    `advance` is by how many seconds the shell is to move its clock ahead, because a control request said so. With the
+    number of a `pending` delivery the shell is to wait until `Emulator.outcome` has a response to show in place of this
+    one.
     """
 
     response: HttpResponse | None
     delay: float = 0.0
     advance: float = 0.0
+    pending: int | None = None
 
 
 class Emulator:
@@ -89,16 +91,28 @@ class Emulator:
             self._backend.traffic.requests += 1
             fault = self._backend.faults.take(request.method, call.path, call.headers.get("idempotency-key"))
         if fault is None:
-            return Answer(self.handle(request, now))
+            response, pending = self._handled(request, now)
+            return Answer(response, pending=pending)
         if fault.kind == "reset":
             return Answer(None, fault.delay)
         if fault.kind == "answer" and fault.status is not None:
-            return Answer(self._failed(fault, fault.status), fault.delay)
-        response = self.handle(request, now)
-        return Answer(None if fault.kind == "lost_answer" else response, fault.delay)
+            return Answer(self.refuse(refusal_of(fault, fault.status)), fault.delay)
+        response, pending = self._handled(request, now)
+        return Answer(None, fault.delay) if fault.kind == "lost_answer" else Answer(response, fault.delay, 0.0, pending)
 
     def handle(self, request: HttpRequest, now: float) -> HttpResponse:
         """Answer one request as the API does, whatever the request is; faults are not looked at."""
+        return self._handled(request, now)[0]
+
+    def outcome(self, answer: Answer) -> HttpResponse | None:
+        """Return the response for an answer with a `pending` delivery; `None` while that was not tried."""
+        with self._lock:
+            delivery = self.store.channel_deliveries.get(answer.pending or 0)
+            if delivery is None or answer.response is None:
+                return answer.response
+            return answer.response._replace(body=encoded(test_json(delivery))) if delivery.attempts else None
+
+    def _handled(self, request: HttpRequest, now: float) -> tuple[HttpResponse, int | None]:
         headers = {"X-Request-Id": self._request_id()}
         try:
             call = Call.read(request, now)
@@ -113,7 +127,7 @@ class Emulator:
             # The last line of defence: a bug must not end the emulator for everybody else.
             _logger.exception("A request failed inside the emulator")
             reply = RefusalError(500, "The emulator failed on this request; its log says why.").reply
-        return reply.response(headers)
+        return reply.response(headers), reply.pending
 
     def too_large(self) -> RefusalError:
         """Return the refusal of a body above the limit, for shells that need not read all of it to know."""
@@ -132,17 +146,20 @@ class Emulator:
         """Let happen what is due, and return the webhook calls to make; each must be given to `record`."""
         with self._changing():
             self._backend.run(now)
-            return self._backend.deliveries.due(now)
+            return [*self._backend.deliveries.due(now), *self._backend.notifications.due(now)]
 
     def record(self, delivery_id: int, attempt: Attempt, now: float) -> None:
         """Keep what came of a webhook call."""
         with self._changing():
+            # Each of them ignores what is not its own.
             self._backend.deliveries.record(delivery_id, attempt, now)
+            self._backend.notifications.record(delivery_id, attempt, now)
 
     def abandon(self, calls: Sequence[WebhookCall]) -> None:
         """Give back webhook calls that were not made."""
         with self._changing():
             self._backend.deliveries.abandon(calls)
+            self._backend.notifications.abandon(calls)
 
     def simulate(
         self,
@@ -169,8 +186,6 @@ class Emulator:
 
     def set_dns(self, domain_id: int, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
         """Change what the DNS of a domain has. Raises `KeyError` for an unknown id, `ValueError` for no purposes."""
-        if isinstance(unpublished, str) or not {*unpublished} <= {*PURPOSES}:
-            raise ValueError(f"unpublished must be a list of purposes of records: {', '.join(PURPOSES)}.")
         with self._changing():
             domain = self.store.domains.get(domain_id)
             if domain is None:
@@ -351,7 +366,7 @@ class Emulator:
             headers.update(self._limiter.count(key, call.now))
             route.admit(caller)
             call = dataclasses.replace(call, caller=caller)
-        return self._handled(route, call, arguments, strict=self.settings.strict)
+        return handled(self._backend, route, call, arguments, strict=self.settings.strict)
 
     def _control(self, call: Call) -> Reply:
         found = CONTROL.find(call)
@@ -359,24 +374,7 @@ class Emulator:
             raise not_found("Route")
         route, arguments = found
         # These routes are the emulator's own: nothing is sent to them that is new in the API.
-        return self._handled(route, call, arguments, strict=True)
-
-    def _handled(self, route: Route, call: Call, arguments: Mapping[str, str], *, strict: bool) -> Reply:
-        takes, name, check = takes_of(route), f"{route.method} {route.path}", self._backend.input_check
-        if takes is not None:
-            check.query(name, takes, call.query, strict=strict)
-            call = dataclasses.replace(call, check=lambda content: check.body(name, takes, content, strict=strict))
-        return route.handler(self._backend, call, arguments)
-
-    def _failed(self, fault: Fault, status: int) -> HttpResponse:
-        headers = {"X-Request-Id": self._request_id()}
-        if fault.retry_after is not None:
-            # Never with an exponent, which no client understands.
-            headers["Retry-After"] = f"{fault.retry_after:f}".rstrip("0").rstrip(".")
-        code = fault.code or CODES.get(status, "internal_error" if status >= 500 else "error")
-        return Reply(status, {"error": fault.error or "A fault was set for this request.", "code": code}).response(
-            headers
-        )
+        return handled(self._backend, route, call, arguments, strict=True)
 
     def _known(self, email_id: str) -> Email:
         email = self.store.email(email_id)

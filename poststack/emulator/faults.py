@@ -7,7 +7,9 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Fault", "FaultKind", "Faults"]
+from poststack.emulator.api.answers import CODES, RefusalError
+
+__all__ = ["Fault", "FaultKind", "Faults", "refusal_of"]
 
 FaultKind = Literal["answer", "reset", "lost_answer"]
 _MAX_FAULTS = 1_000
@@ -136,3 +138,13 @@ class Faults:
                         self.remove(fault.id)
                 return fault
         return None
+
+
+def refusal_of(fault: Fault, status: int) -> RefusalError:
+    """Return the error that a fault answers with."""
+    headers: dict[str, str] = {}
+    if fault.retry_after is not None:
+        # Never with an exponent, which no client understands.
+        headers["Retry-After"] = f"{fault.retry_after:f}".rstrip("0").rstrip(".")
+    code = fault.code or CODES.get(status, "internal_error" if status >= 500 else "error")
+    return RefusalError(status, fault.error or "A fault was set for this request.", code, headers)

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, workflows
+from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, mailboxes, workflows
 from poststack.emulator.agenda import Agenda
+from poststack.emulator.channels import CHANNEL_DELIVERIES, CHANNELS, Channel, ChannelDelivery
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
@@ -123,6 +124,11 @@ class Store:
         self.api_keys: Table[api_keys.ApiKey] = self._table(api_keys.API_KEYS)
         self.inbound_emails: Table[inbound.InboundEmail] = self._table(inbound.INBOUND_EMAILS)
         self.inbound_files: Table[inbound.InboundFile] = self._table(inbound.INBOUND_FILES)
+        self.mailboxes: Table[mailboxes.Mailbox] = self._table(mailboxes.MAILBOXES)
+        self.mailbox_aliases: Table[mailboxes.Alias] = self._table(mailboxes.ALIASES)
+        self.mailbox_shares: Table[mailboxes.Share] = self._table(mailboxes.SHARES)
+        self.channels: Table[Channel] = self._table(CHANNELS)
+        self.channel_deliveries: Table[ChannelDelivery] = self._table(CHANNEL_DELIVERIES)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())

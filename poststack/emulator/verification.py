@@ -9,6 +9,7 @@ from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.domains import PURPOSES, Domain, RemovedDomain, dns_records, new_dkim_key
 from poststack.emulator.ids import IdSource
+from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 
@@ -77,7 +78,12 @@ class Domains:
             self._store.domains.save(domain)
 
     def set_dns(self, domain: Domain, unpublished: Sequence[str], now: float, *, readable: bool) -> None:
-        """Change what the DNS has. It is looked at again only for a new DKIM key, unless somebody asks."""
+        """Change what the DNS has. It is looked at again only for a new DKIM key, unless somebody asks.
+
+        Raises `ValueError` for what is no list of purposes.
+        """
+        if isinstance(unpublished, str) or not {*unpublished} <= {*PURPOSES}:
+            raise ValueError(f"`unpublished` must be a list of purposes of records: {', '.join(PURPOSES)}.")
         domain.unpublished, domain.dns_readable = list(unpublished), readable
         if domain.rotation.state == "pending_dns":
             domain.rotation.look_at = now + self._settings.verification_delay
@@ -129,6 +135,7 @@ class Domains:
         for known in self._store.domains.all():
             if known.of_settings and known.name not in names:
                 # An earlier run had other settings.
+                remove_mailboxes_of(self._store, known.number)
                 self._store.domains.remove(known)
         for name in names:
             domain = self._store.domains.find("name", name)

@@ -16,6 +16,7 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
 from poststack.emulator.dkim import DnsUnreadableError, RotationError
 from poststack.emulator.domains import Domain, dkim_record, dns_records
+from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.model import iso
 from poststack.emulator.placement import placement
 from poststack.emulator.store import Store
@@ -217,7 +218,9 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 
 def _delete(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    backend.domains.remove(find_domain(backend, arguments))
+    domain = find_domain(backend, arguments)
+    remove_mailboxes_of(backend.store, domain.number)
+    backend.domains.remove(domain)
     return Reply(200, {"success": True})
 
 
