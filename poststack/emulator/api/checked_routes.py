@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from poststack.emulator.api.answers import Reply
 from poststack.emulator.api.call import Call
@@ -20,5 +21,8 @@ def handled(backend: Backend, route: Route, call: Call, arguments: Mapping[str, 
     if takes is None:
         return route.handler(backend, call, arguments)
     check.query(name, takes, call.query, strict=strict)
-    watched = replace(call, check=lambda content: check.body(name, takes, content, strict=strict))
-    return route.handler(backend, watched, arguments)
+
+    def check_body(content: Mapping[str, Any]) -> None:
+        check.body(name, takes, content, strict=strict)
+
+    return route.handler(backend, replace(call, check=check_body), arguments)
