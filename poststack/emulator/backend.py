@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from poststack.emulator.api.input_check import InputCheck
 from poststack.emulator.broadcasting import Broadcasting
 from poststack.emulator.contacts import Contacts
 from poststack.emulator.deliveries import Deliveries
@@ -65,6 +66,7 @@ class Backend:
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
     time_travel: TimeTravel = field(default_factory=TimeTravel)
     traffic: Traffic = field(default_factory=Traffic)
+    input_check: InputCheck = field(default_factory=InputCheck)
 
     @classmethod
     def build(cls, settings: Settings, store: Store, ids: IdSource) -> Backend:

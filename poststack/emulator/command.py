@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
         help="requests a second that are answered for each key, the others with 429; 0 sets no limit")
     add("--workflow-sender", metavar="ADDRESS",
         help="from whom workflows send where a step has no `from`; without it each step needs one")
+    add("--strict", action="store_true",
+        help="refuse fields and query parameters that the API does not know, instead of warning of them")
     add("--allow-host", action="append", default=[], metavar="NAME",
         help="answer under this name, too (may be repeated); localhost and IP addresses always work")
     # fmt: on
@@ -88,6 +90,7 @@ def _emulator(options: argparse.Namespace) -> int:
             max_emails=options.max_emails,
             rate_limit=options.rate_limit,
             workflow_sender=options.workflow_sender,
+            strict=options.strict,
         )
         listener = listen(options.host, options.port)
         try:

@@ -48,11 +48,10 @@ def _health(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 
 def _search(backend: Backend, call: Call) -> EmailSearch:
-    unread = call.query.get("unread", "").lower()
     return replace(
         search_from(backend.store, call.query),
         text=call.query.get("q", ""),
-        unread=unread == "true" if unread in {"true", "false"} else None,
+        unread=call.flag("unread"),
     )
 
 
@@ -183,6 +182,10 @@ def _remove_fault(backend: Backend, call: Call, arguments: Mapping[str, str]) ->
     return Reply(200, {"success": True})
 
 
+def _warnings(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
+    return Reply(200, {"warnings": list(backend.input_check.warnings)})
+
+
 def _clock(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     return Reply(200, {"now": iso(call.now)})
 
@@ -206,6 +209,7 @@ def _reset(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     backend.domains.begin_again()
     backend.faults.clear()
     backend.traffic.requests = 0
+    backend.input_check.clear()
     return Reply(200, {"success": True})
 
 
@@ -221,6 +225,7 @@ ROUTES = (
     Route("POST", PREFIX + "/faults", _add_fault),
     Route("DELETE", PREFIX + "/faults", _clear_faults),
     Route("DELETE", PREFIX + "/faults/{id}", _remove_fault),
+    Route("GET", PREFIX + "/warnings", _warnings),
     Route("GET", PREFIX + "/clock", _clock),
     Route("POST", PREFIX + "/clock", _advance),
     Route("POST", PREFIX + "/reset", _reset),

@@ -19,10 +19,11 @@ __all__ = ["ROUTES"]
 def _set_dns(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     domain, content = find_domain(backend, arguments), call.json()
     unpublished, readable = texts(content, "unpublished"), boolean(content, "readable")
-    if not {*unpublished} <= {*PURPOSES}:
-        raise unprocessable(f"`unpublished` must name purposes of records: {', '.join(PURPOSES)}.")
+    try:
+        backend.domains.set_dns(domain, unpublished, call.now, readable=readable is not False)
+    except ValueError as error:
+        raise unprocessable(str(error)) from error
     missing = [purpose for purpose in PURPOSES if purpose in unpublished]
-    backend.domains.set_dns(domain, missing, call.now, readable=readable is not False)
     return Reply(200, {"domain": domain_json(domain), "unpublished": missing, "readable": domain.dns_readable})
 
 

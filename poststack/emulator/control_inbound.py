@@ -34,6 +34,8 @@ def take_in(
     """
     named: Mapping[str, Any] = {"recipients": list(recipients)}
     if isinstance(mail, bytes):
+        if not mail.strip():
+            raise unprocessable("The mail is empty.")
         read = read_mail(mail)
     else:
         read = _composed(mail, message_id=f"<{backend.ids(18)}@inbound.emulator.test>", now=now)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from poststack.emulator.api.answers import Reply
 from poststack.emulator.api.call import Call
+from poststack.emulator.api.fields import query_choice
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.api.workflows import run_json
@@ -14,6 +15,7 @@ from poststack.emulator.backend import Backend
 from poststack.emulator.control import PREFIX
 from poststack.emulator.model import iso
 from poststack.emulator.workflows import Run
+from poststack.types import WorkflowRunStatus
 
 __all__ = ["ROUTES"]
 
@@ -43,11 +45,11 @@ def _runs(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     if "contact_id" in call.query:
         contact = backend.store.contacts.find("id", call.query["contact_id"])
         numbers["contact"] = None if contact is None else contact.number
+    status = query_choice(call.query, "status", get_args(WorkflowRunStatus))
     found = [
         run
         for run in backend.store.workflow_runs.newest()
-        if all(getattr(run, name) == number for name, number in numbers.items())
-        and call.query.get("status", run.status) == run.status
+        if all(getattr(run, name) == number for name, number in numbers.items()) and status in {None, run.status}
     ]
     page = slice_page(found, *call.page())
     return Reply(200, {"data": [_run(backend, run) for run in page.items], "meta": page_json(page)})

@@ -16,13 +16,14 @@ from typing import Any
 
 from poststack.emulator import control, control_inbound, reception
 from poststack.emulator.api import webhooks
-from poststack.emulator.api.answers import CODES, RefusalError, Reply, encoded, not_found
+from poststack.emulator.api.answers import RefusalError, Reply, encoded, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
+from poststack.emulator.api.checked_routes import handled
 from poststack.emulator.api.notification_channels import test_json
 from poststack.emulator.backend import Backend
 from poststack.emulator.deliveries import WebhookCall
-from poststack.emulator.faults import Fault
+from poststack.emulator.faults import Fault, refusal_of
 from poststack.emulator.ids import IdSource, random_ids
 from poststack.emulator.inbound import InboundEmail
 from poststack.emulator.lifecycle import NotPossibleError
@@ -95,7 +96,7 @@ class Emulator:
         if fault.kind == "reset":
             return Answer(None, fault.delay)
         if fault.kind == "answer" and fault.status is not None:
-            return Answer(self._failed(fault, fault.status), fault.delay)
+            return Answer(self.refuse(refusal_of(fault, fault.status)), fault.delay)
         response, pending = self._handled(request, now)
         return Answer(None, fault.delay) if fault.kind == "lost_answer" else Answer(response, fault.delay, 0.0, pending)
 
@@ -184,11 +185,11 @@ class Emulator:
             return email
 
     def set_dns(self, domain_id: int, unpublished: Sequence[DnsPurpose], now: float, *, readable: bool) -> None:
-        """Change what the DNS of a domain has. Raises `KeyError` for an unknown id."""
+        """Change what the DNS of a domain has. Raises `KeyError` for an unknown id, `ValueError` for no purposes."""
         with self._changing():
             domain = self.store.domains.get(domain_id)
             if domain is None:
-                raise KeyError(domain_id)
+                raise KeyError(f"No domain has the id {domain_id!r}; it is a whole number, the `id` of a domain.")
             self._backend.run(now)
             self._backend.domains.set_dns(domain, unpublished, now, readable=readable)
 
@@ -253,16 +254,17 @@ class Emulator:
         with self._changing():
             delivery = self.store.delivery(delivery_id)
             if delivery is None:
-                raise KeyError(delivery_id)
+                raise KeyError(f"No webhook delivery has the id {delivery_id!r}; it is a whole number.")
             self._backend.deliveries.replay(delivery, now)
 
     def add_webhook(self, url: str, events: Sequence[str], now: float, *, secret: str | None = None) -> Webhook:
         """Register an endpoint, or with the same URL change its events and secret.
 
-        Raises `ValueError` for a bad URL.
+        Raises `ValueError` for a bad URL and for an event type that there is not.
         """
         with self._changing():
             try:
+                webhooks.report_events(self._backend, "A webhook", events, strict=True)
                 known = next((webhook for webhook in self.store.webhooks.all() if webhook.url == url), None)
                 if known is None:
                     return webhooks.add_webhook(self._backend, url, list(events), now, secret=secret)
@@ -311,6 +313,11 @@ class Emulator:
                 idempotency_key=idempotency_key,
             )
 
+    def warnings(self) -> list[str]:
+        """Return what requests had that the API does not know, each once per route, oldest first."""
+        with self._lock:
+            return list(self._backend.input_check.warnings)
+
     def faults(self) -> list[Fault]:
         """Return the faults that still wait for requests, oldest first."""
         with self._lock:
@@ -354,40 +361,31 @@ class Emulator:
         if found is None:
             raise not_found("Route")
         route, arguments = found
-        if route.public:
-            return route.handler(self._backend, call, arguments)
-        key, caller = authenticate(self._backend, call.headers.get("authorization"), call.now)
-        headers.update(self._limiter.count(key, call.now))
-        route.admit(caller)
-        return route.handler(self._backend, dataclasses.replace(call, caller=caller), arguments)
+        if not route.public:
+            key, caller = authenticate(self._backend, call.headers.get("authorization"), call.now)
+            headers.update(self._limiter.count(key, call.now))
+            route.admit(caller)
+            call = dataclasses.replace(call, caller=caller)
+        return handled(self._backend, route, call, arguments, strict=self.settings.strict)
 
     def _control(self, call: Call) -> Reply:
         found = CONTROL.find(call)
         if found is None:
             raise not_found("Route")
         route, arguments = found
-        return route.handler(self._backend, call, arguments)
-
-    def _failed(self, fault: Fault, status: int) -> HttpResponse:
-        headers = {"X-Request-Id": self._request_id()}
-        if fault.retry_after is not None:
-            # Never with an exponent, which no client understands.
-            headers["Retry-After"] = f"{fault.retry_after:f}".rstrip("0").rstrip(".")
-        code = fault.code or CODES.get(status, "internal_error" if status >= 500 else "error")
-        return Reply(status, {"error": fault.error or "A fault was set for this request.", "code": code}).response(
-            headers
-        )
+        # These routes are the emulator's own: nothing is sent to them that is new in the API.
+        return handled(self._backend, route, call, arguments, strict=True)
 
     def _known(self, email_id: str) -> Email:
         email = self.store.email(email_id)
         if email is None:
-            raise KeyError(email_id)
+            raise KeyError(f"No e-mail has the id {email_id!r}; ids of e-mails look like em_….")
         return email
 
     def _known_inbound(self, number: int) -> InboundEmail:
         email = self.store.inbound_emails.get(number)
         if email is None:
-            raise KeyError(number)
+            raise KeyError(f"No received mail has the id {number!r}; it is the whole number that `receive` returns.")
         return email
 
     def _request_id(self) -> str:

@@ -7,7 +7,9 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Fault", "FaultKind", "Faults"]
+from poststack.emulator.api.answers import CODES, RefusalError
+
+__all__ = ["Fault", "FaultKind", "Faults", "refusal_of"]
 
 FaultKind = Literal["answer", "reset", "lost_answer"]
 _MAX_FAULTS = 1_000
@@ -89,8 +91,8 @@ class Faults:
             raise ValueError("Choose one of status, reset and lost_answer.")
         if status is None and not reset and not lost_answer and delay == 0:
             raise ValueError("Say what goes wrong: a status, reset, lost_answer or a delay.")
-        if status is not None and not 200 <= status <= 599:
-            raise ValueError("status must be from 200 to 599.")
+        if status is not None and not 400 <= status <= 599:
+            raise ValueError("status must be that of an error, from 400 to 599.")
         if times is not None and times < 1:
             raise ValueError("times must be at least 1, or None for every request.")
         if not all(0 <= seconds < float("inf") for seconds in (delay, retry_after or 0.0)):
@@ -136,3 +138,13 @@ class Faults:
                         self.remove(fault.id)
                 return fault
         return None
+
+
+def refusal_of(fault: Fault, status: int) -> RefusalError:
+    """Return the error that a fault answers with."""
+    headers: dict[str, str] = {}
+    if fault.retry_after is not None:
+        # Never with an exponent, which no client understands.
+        headers["Retry-After"] = f"{fault.retry_after:f}".rstrip("0").rstrip(".")
+    code = fault.code or CODES.get(status, "internal_error" if status >= 500 else "error")
+    return RefusalError(status, fault.error or "A fault was set for this request.", code, headers)

@@ -67,6 +67,9 @@ class Settings:
     broadcast_interval: float = 0.1
     """From one batch of a broadcast to the next, at least 0.001; the first leaves so long after sending began."""
 
+    strict: bool = False
+    """Whether unknown fields, query parameters and webhook events are refused with 422, not only warned of."""
+
     def __post_init__(self) -> None:
         # A text is a sequence of its characters, each of which would be a key or a domain.
         for name in ("api_keys", "domains"):

@@ -78,7 +78,12 @@ class Domains:
             self._store.domains.save(domain)
 
     def set_dns(self, domain: Domain, unpublished: Sequence[str], now: float, *, readable: bool) -> None:
-        """Change what the DNS has. It is looked at again only for a new DKIM key, unless somebody asks."""
+        """Change what the DNS has. It is looked at again only for a new DKIM key, unless somebody asks.
+
+        Raises `ValueError` for what is no list of purposes.
+        """
+        if isinstance(unpublished, str) or not {*unpublished} <= {*PURPOSES}:
+            raise ValueError(f"`unpublished` must be a list of purposes of records: {', '.join(PURPOSES)}.")
         domain.unpublished, domain.dns_readable = list(unpublished), readable
         if domain.rotation.state == "pending_dns":
             domain.rotation.look_at = now + self._settings.verification_delay

@@ -77,6 +77,11 @@ class EmulatorSession:
         store = self.emulator.store
         return [RecordedRun.of(run, store) for run in store.workflow_runs.all()]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What requests had that the API does not know, such as a misspelt field: one text for each, oldest first."""
+        return self.emulator.warnings()
+
     def client(
         self,
         *,
@@ -128,7 +133,7 @@ class EmulatorSession:
         """Change which records the DNS of a domain has: all that it needs, but for the purposes in `unpublished`.
 
         What is `verified` changes when the client asks for verification and the clock advances. A DNS that is not
-        `readable` proves nothing. Raises `KeyError` for an unknown id.
+        `readable` proves nothing. Raises `KeyError` for an unknown id, `ValueError` for purposes that there are not.
         """
         self.emulator.set_dns(domain_id, unpublished, self.clock.time(), readable=readable)
 
@@ -151,7 +156,8 @@ class EmulatorSession:
 
         Give it as a message (bytes, text, or an `email.message.EmailMessage`), or describe it with the other arguments;
         attachments are those of `poststack.attachments`. It becomes one record for each recipient in To and Cc, or in
-        `recipients`, whatever the headers say; the id is the first one's. Raises `ValueError` for what is no mail.
+        `recipients`, whatever the headers say; the id is the first one's. Raises `ValueError` for what is no mail,
+        and for a message with a description beside it.
         """
         if message is None:
             described = {
@@ -166,6 +172,10 @@ class EmulatorSession:
                 "attachments": list(attachments),
             }
             mail: bytes | dict[str, Any] = described
+        elif any((from_, to, cc, reply_to, subject, text, html, headers, attachments)):
+            raise ValueError(
+                "Give receive() a message or describe one, not both; only `recipients` goes with a message."
+            )
         elif isinstance(message, Message):
             mail = message.as_bytes()
         else:
@@ -181,7 +191,7 @@ class EmulatorSession:
         """
         mailbox = mailbox_at(self.emulator.store, address)
         if mailbox is None:
-            raise KeyError(address)
+            raise KeyError("No mailbox has this address, nor an alias of one.")
         return [
             MailboxMessage(
                 email.number, email.message.subject or "", email.folder or INBOX, tuple(email.flags), email.unread
@@ -210,6 +220,7 @@ class EmulatorSession:
 
         After a lost answer the e-mail *is* accepted. Without `times` it goes on until `clear_faults()`. `share=0.2`
         hits a fifth of the requests, always the same ones with a `seed`; `idempotency_key` only those with such a key.
+        Raises `ValueError` for a fault that makes no sense, such as a `status` that is no error.
         """
         return self.emulator.fail(
             status,
@@ -243,6 +254,7 @@ class EmulatorSession:
 
         Calls happen while the clock advances and are signed with `secret`; an answer that is not 2xx is retried later.
         With `url`, also webhooks that were created through the API with that URL go to the function. Returns the URL.
+        Raises `ValueError` for an event type that there is not.
         """
         self._receivers += 1
         address = url or f"https://receiver-{self._receivers}.test/webhooks"

@@ -368,6 +368,15 @@ def test_requests_above_the_rate_limit_are_refused() -> None:
     assert answers[-1].headers["Retry-After"] == "1"
 
 
+def test_a_strict_emulator_refuses_misspelt_fields() -> None:
+    with running("--strict") as strict:
+        refused = strict.post("/contacts", {"email": "ada@example.com", "firstname": "Ada"})
+        assert strict.get("/contacts")["meta"]["total"] == 0
+
+    assert refused["code"] == "unprocessable_entity"
+    assert "Did you mean `first_name`?" in refused["error"]
+
+
 def test_listening_for_others_is_said_aloud() -> None:
     with running("--host", "0.0.0.0") as started:
         assert "WARNING" in started.output

@@ -107,7 +107,8 @@ def test_runs_are_shown_newest_first_with_all_that_is_known(app: App) -> None:
     assert waiting["dueAt"] == "2027-01-16T08:00:00.000Z"
     assert [run["id"] for run in runs(app)] == [3, 2, 1]
     assert [run["id"] for run in runs(app, f"?contact_id={ada}&status=completed")] == [2]
-    assert runs(app, "?workflow_id=wf_none") == runs(app, "?status=none") == []
+    assert runs(app, "?workflow_id=wf_none") == runs(app, "?status=failed") == []
+    assert app.get("/_emulator/workflow-runs?status=none").status == 422
     assert app.get("/_emulator/workflow-runs?per_page=2").json["meta"]["totalPages"] == 2
 
 

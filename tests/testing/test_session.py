@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -183,3 +184,40 @@ def test_sleeping_takes_no_time(poststack_emulator: EmulatorSession) -> None:
     poststack_emulator.transport.close()
 
     assert poststack_emulator.clock.monotonic() == 5
+
+
+@pytest.mark.parametrize("unpublished", ["dkim", ["dkin"]])
+def test_purposes_of_dns_records_are_a_list_of_those_there_are(unpublished: Any) -> None:
+    with emulator() as emu:
+        domain = emu.client().domains.create({"name": "example.com"})["domain"]["id"]
+
+        with pytest.raises(ValueError, match="must be a list of purposes of records: spf, dkim"):
+            emu.set_dns(domain, unpublished=unpublished)
+
+
+@pytest.mark.parametrize("status", [200, 302, 600])
+def test_only_errors_can_be_faults(status: int) -> None:
+    with emulator() as emu, pytest.raises(ValueError, match="from 400 to 599"):
+        emu.fail(status)
+
+
+def test_a_mail_is_a_message_or_described_and_never_empty() -> None:
+    with emulator() as emu:
+        with pytest.raises(ValueError, match="not both"):
+            emu.receive(b"From: a@example.com\r\nTo: in@example.com\r\n\r\nHi", subject="Hi")
+        for empty in (b"", "\r\n"):
+            with pytest.raises(ValueError, match="The mail is empty"):
+                emu.receive(empty, recipients=["in@example.com"])
+
+
+def test_an_unknown_id_says_which_kind_of_id_is_meant() -> None:
+    with emulator() as emu:
+        with pytest.raises(KeyError, match="look like em_"):
+            emu.simulate("1", "opened")
+        with pytest.raises(KeyError, match="the `id` of a domain"):
+            emu.set_dns(7)
+
+
+def test_a_webhook_that_waits_for_a_misspelt_event_is_refused() -> None:
+    with emulator() as emu, pytest.raises(ValueError, match=r"Did you mean `email\.delivered`"):
+        emu.on_webhook(lambda body, headers: 200, events=["email.delivred"])

@@ -27,6 +27,22 @@ CODES: Mapping[int, str] = {
     503: "service_unavailable",
 }
 
+_PREFIXES: Mapping[str, str] = {
+    "Broadcast": "br_",
+    "Contact": "con_",
+    "Email": "em_",
+    "Mailbox": "mb_",
+    "Notification channel": "nc_",
+    "Segment": "seg_",
+    "Signup form": "sf_",
+    "Template": "tpl_",
+    "Topic": "top_",
+    "Workflow": "wf_",
+}
+_NUMBERED = frozenset(
+    {"API key", "Alias", "Attachment", "Contact property", "Delivery", "Domain", "Inbound email", "Webhook"}
+)
+
 
 class RefusalError(Exception):
     """A request that is answered with an error.
@@ -84,9 +100,17 @@ def invalid(error: str) -> RefusalError:
     return RefusalError(400, error)
 
 
-def not_found(what: str) -> RefusalError:
-    """Return a 404 for this kind of thing."""
-    return RefusalError(404, f"{what} not found")
+def not_found(what: str, given: str | None = None) -> RefusalError:
+    """Return a 404 for this kind of thing; if the id that was given is of another kind, it says what ids look like."""
+    hint = "" if given is None else _hint(what, given)
+    return RefusalError(404, f"{what} not found{hint}")
+
+
+def _hint(what: str, given: str) -> str:
+    if what in _NUMBERED:
+        return "" if given.isascii() and given.isdigit() else ". It is named by its `id`, a whole number."
+    prefix = _PREFIXES.get(what, "")
+    return "" if given.startswith(prefix) else f". It is named by its `publicId`, which looks like {prefix}…."
 
 
 def conflict(error: str) -> RefusalError:

@@ -42,7 +42,7 @@ def _find(backend: Backend, call: Call, arguments: Mapping[str, str]) -> ApiKey:
     number = record_number(arguments["id"])
     key = None if number is None else backend.store.api_keys.get(number)
     if key is None:
-        raise not_found("API key")
+        raise not_found("API key", arguments["id"])
     if not _in_scope(call.caller, key):
         raise RefusalError(403, "A key for one domain only reaches the keys for the same domain.")
     return key

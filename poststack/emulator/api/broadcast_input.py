@@ -71,7 +71,7 @@ def _check(
 def _segment(backend: Backend, segment_id: str) -> int:
     segment = backend.store.segments.find("id", segment_id)
     if segment is None:
-        raise not_found("Segment")
+        raise not_found("Segment", segment_id)
     return segment.number
 
 
@@ -80,7 +80,7 @@ def _topic(backend: Backend, topic_id: str | None) -> int | None:
         return None
     topic = backend.store.topics.find("id", topic_id)
     if topic is None:
-        raise not_found("Topic")
+        raise not_found("Topic", topic_id)
     return topic.number
 
 

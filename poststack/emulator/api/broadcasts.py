@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from poststack.emulator import membership
 from poststack.emulator.api.addresses import parse_address
@@ -12,7 +12,7 @@ from poststack.emulator.api.broadcast_input import read_draft
 from poststack.emulator.api.broadcast_json import broadcast_json, draft_json
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.compose import without_suppressed
-from poststack.emulator.api.fields import one_line, optional_text, required_text
+from poststack.emulator.api.fields import one_line, optional_text, query_choice, required_text
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.segments import add_segment
 from poststack.emulator.api.senders import check_scope
@@ -23,6 +23,7 @@ from poststack.emulator.broadcasting import Broadcasting
 from poststack.emulator.broadcasts import Broadcast, BroadcastRecipient
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.personal import personal
+from poststack.types import BroadcastStatus
 
 __all__ = ["ROUTES", "find_broadcast", "without_response"]
 
@@ -36,7 +37,7 @@ def find_broadcast(backend: Backend, arguments: Mapping[str, str]) -> Broadcast:
     """Return the broadcast that the path names by its public id, or raise a 404."""
     broadcast = backend.store.broadcasts.find("id", arguments["id"])
     if broadcast is None:
-        raise not_found("Broadcast")
+        raise not_found("Broadcast", arguments["id"])
     return broadcast
 
 
@@ -87,11 +88,12 @@ def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    search, status = call.query.get("search", "").casefold(), call.query.get("status", "")
+    search = call.query.get("search", "").casefold()
+    status = query_choice(call.query, "status", get_args(BroadcastStatus))
     found = [
         broadcast
         for broadcast in backend.store.broadcasts.newest()
-        if search in f"{broadcast.subject}\n{broadcast.name or ''}".casefold() and status in {"", broadcast.status}
+        if search in f"{broadcast.subject}\n{broadcast.name or ''}".casefold() and status in {None, broadcast.status}
     ]
     page = slice_page(found, *call.page())
     return Reply(200, {"data": [broadcast_json(backend, entry) for entry in page.items], "meta": page_json(page)})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from poststack.emulator.api.answers import invalid
+from poststack.emulator.api.answers import invalid, unprocessable
 from poststack.transports.base import HttpRequest
 from poststack.types import ApiKeyPermission
 
@@ -17,6 +17,7 @@ __all__ = ["Call", "Caller"]
 
 _MAX_DEPTH = 64
 _MAX_QUERY_FIELDS = 100
+_MAX_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Caller:
 class Call:
     """A request. `path` is as it came, `segments` are decoded; header names are lower-case.
 
-    `caller` is known once the request is authenticated.
+    `caller` is known once the request is authenticated, and `check` sees the body when it is read.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Call:
     body: bytes = field(repr=False)
     now: float
     caller: Caller = field(default_factory=Caller)
+    check: Callable[[Mapping[str, Any]], None] | None = field(default=None, repr=False)
 
     @property
     def test_mode(self) -> bool:
@@ -68,7 +70,7 @@ class Call:
     def json(self) -> dict[str, Any]:
         """Return the body as a JSON object.
 
-        Raises a 400 for anything else, and for numbers JSON does not have.
+        Raises a 400 for anything else, and for numbers JSON does not have; what `check` raises.
         """
         try:
             content: Any = json.loads(self.body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
@@ -80,7 +82,10 @@ class Call:
             raise invalid("The body is not valid JSON in UTF-8.") from error
         if not isinstance(content, dict):
             raise invalid("The body must be a JSON object.")
-        return cast("dict[str, Any]", content)
+        found = cast("dict[str, Any]", content)
+        if self.check is not None:
+            self.check(found)
+        return found
 
     def optional_json(self) -> dict[str, Any]:
         """Return the body as a JSON object, `{}` when there is none."""
@@ -91,8 +96,11 @@ class Call:
         return max(1, self.integer("page", 1)), min(100, max(1, self.integer("per_page", per_page)))
 
     def flag(self, name: str) -> bool | None:
-        """Return whether the query says `true` or `false`; `None` for anything else."""
-        return {"true": True, "false": False}.get(self.query.get(name, "").lower())
+        """Return whether the query says `true` or `false`, `None` when it says nothing. Raises a 422 for a third."""
+        value = self.query.get(name, "").lower()
+        if value not in {"", "true", "false"}:
+            raise unprocessable(f"`{name}` must be true or false.")
+        return value == "true" if value else None
 
     def limit(self, default: int, most: int) -> int:
         """Return how many items are wanted: what `limit` says, at most so many; the default unless given."""
@@ -103,9 +111,11 @@ class Call:
         text = self.query.get(name, "")
         if not text:
             return default
-        # Longer numbers are no page of anything, and Python refuses to read those with thousands of digits.
-        if len(text) > 18 or not text.isascii() or not text.lstrip("+-").isdigit():
+        if not text.isascii() or not text.lstrip("+-").isdigit():
             raise invalid(f"`{name}` must be a whole number.")
+        # Longer numbers are no page of anything, and Python refuses to read those with thousands of digits.
+        if len(text) > _MAX_DIGITS:
+            raise invalid(f"`{name}` is at most {10**_MAX_DIGITS - 1:,}.")
         try:
             return int(text)
         except ValueError as error:

@@ -42,7 +42,7 @@ def find_contact(backend: Backend, contact_id: str) -> Contact:
     """Return the contact with this `con_…` id, or raise a 404."""
     contact = backend.store.contacts.find("id", contact_id)
     if contact is None:
-        raise not_found("Contact")
+        raise not_found("Contact", contact_id)
     return contact
 
 

@@ -45,7 +45,7 @@ def _find(backend: Backend, arguments: Mapping[str, str]) -> ContactProperty:
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
     found = backend.store.contact_properties.get(number)
     if found is None:
-        raise not_found("Contact property")
+        raise not_found("Contact property", text)
     return found
 
 

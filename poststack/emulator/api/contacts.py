@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from poststack.emulator import membership
-from poststack.emulator.api.answers import Reply, conflict, not_found, unprocessable
+from poststack.emulator.api.answers import Reply, conflict, not_found
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.contact_input import (
     contact_address,
@@ -18,7 +18,7 @@ from poststack.emulator.api.contact_input import (
     without_missing,
 )
 from poststack.emulator.api.contact_wire import contact_json, contacts_csv
-from poststack.emulator.api.fields import boolean
+from poststack.emulator.api.fields import boolean, query_choice
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.audience import Contact
@@ -27,8 +27,6 @@ from poststack.emulator.engagement import engagement
 from poststack.types.contacts import Engagement
 
 __all__ = ["ROUTES"]
-
-_ENGAGEMENTS: tuple[str, ...] = get_args(Engagement)
 
 
 def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
@@ -47,9 +45,7 @@ def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     segment = backend.store.segments.find("id", call.query.get("segment_id", ""))
-    chosen = call.query.get("engagement_segment")
-    if chosen and chosen not in _ENGAGEMENTS:
-        raise unprocessable(f"`engagement_segment` must be one of {', '.join(_ENGAGEMENTS)}.")
+    chosen = query_choice(call.query, "engagement_segment", get_args(Engagement))
     search, unsubscribed = call.query.get("search", "").casefold(), call.flag("unsubscribed")
     contacts = backend.store.contacts.newest()
     if segment is not None:
@@ -111,7 +107,7 @@ def _export(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     if "segment_id" in call.query:
         segment = backend.store.segments.find("id", call.query["segment_id"])
         if segment is None:
-            raise not_found("Segment")
+            raise not_found("Segment", call.query["segment_id"])
         contacts = membership.members(backend.store, segment, call.now)
     defined = [entry.name for entry in backend.store.contact_properties.all()]
     return Reply(200, contacts_csv(contacts, defined).encode(), {"Content-Type": "text/csv; charset=utf-8"})

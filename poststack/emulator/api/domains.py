@@ -65,7 +65,7 @@ def find_domain(backend: Backend, arguments: Mapping[str, str]) -> Domain:
     number = record_number(arguments["id"])
     domain = None if number is None else backend.store.domains.get(number)
     if domain is None:
-        raise not_found("Domain")
+        raise not_found("Domain", arguments["id"])
     return domain
 
 
@@ -243,7 +243,7 @@ def _start_rotation(backend: Backend, call: Call, arguments: Mapping[str, str]) 
 
 def _activate_rotation(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     domain = _changeable(backend, call, arguments)
-    force = call.query.get("force", "").lower() == "true"
+    force = call.flag("force") is True
     return _rotated(domain, lambda: backend.domains.activate_rotation(domain, call.now, force=force))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from poststack.emulator.api.answers import RefusalError, Reply, conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.content import insights, spam_report
-from poststack.emulator.api.fields import moment, record_number, required_text
+from poststack.emulator.api.fields import moment, query_choice, record_number, required_text
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.senders import check_scope
 from poststack.emulator.api.sending import send
@@ -19,6 +19,7 @@ from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Email
 from poststack.emulator.search import EmailSearch
 from poststack.emulator.store import Store
+from poststack.types import EmailStatus
 
 __all__ = ["ROUTES", "find_email", "search_from"]
 
@@ -31,7 +32,7 @@ def search_from(store: Store, query: Mapping[str, str]) -> EmailSearch:
     given = {name: value for name, value in query.items() if value}
     since, until = given.get("date_from"), given.get("date_to")
     return EmailSearch(
-        status=given.get("status"),
+        status=query_choice(query, "status", get_args(EmailStatus)),
         domain=_domain(store, given["domain_id"]) if "domain_id" in given else None,
         to=given.get("to"),
         from_=given.get("from"),
@@ -58,7 +59,7 @@ def find_email(backend: Backend, arguments: Mapping[str, str]) -> Email:
     """Return the e-mail that the path names by its `em_…` id, or raise a 404."""
     email = backend.store.email(arguments["id"])
     if email is None:
-        raise not_found("Email")
+        raise not_found("Email", arguments["id"])
     return email
 
 

@@ -6,7 +6,7 @@ A missing field or a wrong type is a 400, see `poststack-api` on 400 and 422.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ __all__ = [
     "object_of",
     "one_line",
     "optional_text",
+    "query_choice",
     "record_number",
     "required_text",
     "short_text",
@@ -105,6 +106,14 @@ def number(source: Mapping[str, Any], name: str) -> float | None:
         return float(value)
     except OverflowError as error:
         raise invalid(f"`{name}` is too large.") from error
+
+
+def query_choice(query: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
+    """Return the word of a query, `None` when it is missing or empty. Raises a 422 for none of the choices."""
+    value = query.get(name) or None
+    if value is not None and value not in choices:
+        raise unprocessable(f"`{name}` must be one of {', '.join(choices)}.")
+    return value
 
 
 def record_number(text: str) -> int | None:

@@ -66,7 +66,7 @@ def find_inbound(backend: Backend, arguments: Mapping[str, str]) -> InboundEmail
     """Return the mail that the path names by its number, or raise a 404."""
     email = backend.store.inbound_emails.get(_number(arguments["id"]))
     if email is None:
-        raise not_found("Inbound email")
+        raise not_found("Inbound email", arguments["id"])
     return email
 
 
@@ -109,7 +109,7 @@ def _download(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Rep
     email = find_inbound(backend, arguments)
     file = backend.store.inbound_files.get(_number(arguments["attachment"]))
     if file is None or file.email != email.number:
-        raise not_found("Attachment")
+        raise not_found("Attachment", arguments["attachment"])
     return Reply(200, file.attachment.content, download_headers(file.attachment))
 
 

@@ -73,7 +73,7 @@ def find_mailbox(backend: Backend, mailbox_id: str) -> Mailbox:
     """Return the mailbox with this `mb_…` id, or raise a 404."""
     mailbox = backend.store.mailboxes.find("id", mailbox_id)
     if mailbox is None:
-        raise not_found("Mailbox")
+        raise not_found("Mailbox", mailbox_id)
     return mailbox
 
 
@@ -214,7 +214,7 @@ def _delete_alias(backend: Backend, call: Call, arguments: Mapping[str, str]) ->
     number = record_number(arguments["id"])
     alias = None if number is None else backend.store.mailbox_aliases.get(number)
     if alias is None:
-        raise not_found("Alias")
+        raise not_found("Alias", arguments["id"])
     _check_scope(call, alias.domain)
     backend.store.mailbox_aliases.remove(alias)
     return Reply(200, {"success": True})

@@ -25,7 +25,7 @@ from poststack.emulator.api.fields import (
 )
 from poststack.emulator.api.mailbox_input import one_of
 from poststack.emulator.api.routes import Route
-from poststack.emulator.api.webhooks import checked_events
+from poststack.emulator.api.webhooks import checked_events, report_events
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.backend import Backend
 from poststack.emulator.channels import Channel, ChannelDelivery, is_this_machine
@@ -111,7 +111,7 @@ def _summary(config: Mapping[str, str]) -> dict[str, str]:
 def _find(backend: Backend, arguments: Mapping[str, str]) -> Channel:
     channel = backend.store.channels.find("id", arguments["id"])
     if channel is None:
-        raise not_found("Notification channel")
+        raise not_found("Notification channel", arguments["id"])
     return channel
 
 
@@ -165,6 +165,7 @@ def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     content = call.json()
     kind: NotificationChannelType = one_of(content, "type", _TYPES)
     name = _name(content)
+    report_events(backend, "POST /notification-channels", texts(content, "events"), strict=backend.settings.strict)
     events, config = checked_events(texts(content, "events")), _config(kind, object_of(content, "config"))
     domain, mailbox = _domain(backend, content), _mailbox(backend, content)
     if len(backend.store.channels) >= _MAX_CHANNELS:
@@ -195,6 +196,8 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
         raise unprocessable("The `type` of a channel cannot change. Make another channel.")
     name = _name(content) if "name" in content else channel.name
     events = checked_events(texts(content, "events")) if "events" in content else channel.events
+    if "events" in content:
+        report_events(backend, "PUT /notification-channels/{id}", events, strict=backend.settings.strict)
     domain = _domain(backend, content) if "domainId" in content else channel.domain
     mailbox = _mailbox(backend, content) if "mailboxId" in content else channel.mailbox
     config = _config(channel.type, {**channel.config, **object_of(content, "config")})
@@ -231,7 +234,7 @@ def _replay(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     channel, number = _find(backend, arguments), record_number(arguments["delivery"])
     delivery = None if number is None else backend.store.channel_deliveries.get(number)
     if delivery is None or delivery.channel != channel.number:
-        raise not_found("Delivery")
+        raise not_found("Delivery", arguments["delivery"])
     if _enabled(channel).url is None:
         raise RefusalError(501, NOT_MADE)
     backend.notifications.replay(delivery, call.now)

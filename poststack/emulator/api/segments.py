@@ -51,7 +51,7 @@ def add_segment(backend: Backend, name: str, now: float, *, rules: SegmentRules 
 def _find(backend: Backend, arguments: Mapping[str, str]) -> Segment:
     segment = backend.store.segments.find("id", arguments["id"])
     if segment is None:
-        raise not_found("Segment")
+        raise not_found("Segment", arguments["id"])
     return segment
 
 
@@ -156,7 +156,7 @@ def _remove_contact(backend: Backend, call: Call, arguments: Mapping[str, str]) 
     segment = _find_by_hand(backend, arguments)
     contact = backend.store.contacts.find("id", arguments["contact"])
     if contact is None or not membership.remove(backend.store, segment, contact, call.now):
-        raise not_found("Contact")
+        raise not_found("Contact", arguments["contact"])
     return Reply(200, {"success": True})
 
 

@@ -31,7 +31,7 @@ _MAX_MESSAGE = 2_000
 def _find(backend: Backend, arguments: Mapping[str, str]) -> SignupForm:
     form = backend.store.signup_forms.find("id", arguments["id"])
     if form is None:
-        raise not_found("Signup form")
+        raise not_found("Signup form", arguments["id"])
     return form
 
 
@@ -116,7 +116,7 @@ def _settings(backend: Backend, content: Mapping[str, Any]) -> dict[str, Any]:
 def _segment_number(backend: Backend, segment_id: str) -> int:
     segment = backend.store.segments.find("id", segment_id)
     if segment is None:
-        raise not_found("Segment")
+        raise not_found("Segment", segment_id)
     if segment.rules is not None:
         raise unprocessable("`segment_id` names a segment with rules, to which nobody can be added.")
     return segment.number

@@ -28,7 +28,7 @@ def find_topic(backend: Backend, topic_id: str) -> Topic:
     """Return the topic with this `top_…` id, or raise a 404."""
     topic = backend.store.topics.find("id", topic_id)
     if topic is None:
-        raise not_found("Topic")
+        raise not_found("Topic", topic_id)
     return topic
 
 

@@ -66,7 +66,7 @@ _PRESETS = (
 def _find(backend: Backend, arguments: Mapping[str, str]) -> Template:
     template = backend.store.templates.find("id", arguments["id"])
     if template is None:
-        raise not_found("Template")
+        raise not_found("Template", arguments["id"])
     return template
 
 
@@ -121,12 +121,11 @@ def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    search, published = call.query.get("search", "").casefold(), call.query.get("published", "").lower()
+    search, published = call.query.get("search", "").casefold(), call.flag("published")
     found = [
         template
         for template in backend.store.templates.newest()
-        if search in f"{template.name}\n{template.subject}".casefold()
-        and (published not in {"true", "false"} or template.published == (published == "true"))
+        if search in f"{template.name}\n{template.subject}".casefold() and published in {None, template.published}
     ]
     page = slice_page(found, *call.page())
     return Reply(200, {"data": [template_json(entry) for entry in page.items], "meta": page_json(page)})

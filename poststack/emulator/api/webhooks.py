@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poststack.emulator.api.answers import Reply, conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.fields import boolean, integer, optional_text, required_text, texts, web_address
+from poststack.emulator.api.input_check import UnknownInput
+from poststack.emulator.api.known_inputs import WEBHOOK_EVENTS
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import delivery_json, page_json, slice_page, webhook_json
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import Delivery, Webhook, iso
 
-__all__ = ["ROUTES", "add_webhook", "checked_events"]
+__all__ = ["ROUTES", "add_webhook", "checked_events", "report_events"]
 
 _MAX_WEBHOOKS = 100
 _MAX_EVENTS = 100
@@ -64,11 +66,17 @@ def checked_events(events: list[str]) -> list[str]:
     return list(dict.fromkeys(events))
 
 
+def report_events(backend: Backend, route: str, events: Sequence[str], *, strict: bool) -> None:
+    """Warn of event types that no source names. Raises a 422 for the first one when `strict`."""
+    unknown = [UnknownInput("event type", event, WEBHOOK_EVENTS) for event in events if event not in WEBHOOK_EVENTS]
+    backend.input_check.report(route, unknown, strict=strict)
+
+
 def _find(backend: Backend, arguments: Mapping[str, str]) -> Webhook:
     number = arguments["id"]
     webhook = backend.store.webhooks.get(int(number)) if _is_id(number) else None
     if webhook is None:
-        raise not_found("Webhook")
+        raise not_found("Webhook", number)
     return webhook
 
 
@@ -80,6 +88,7 @@ def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     content = call.json()
     url, events = required_text(content, "url"), texts(content, "events")
     description = _description(content)
+    report_events(backend, "POST /webhooks", events, strict=backend.settings.strict)
     webhook = add_webhook(backend, url, events, call.now, description=description)
     return Reply(201, {"webhook": webhook_json(webhook, call.now), "signingSecret": webhook.secret})
 
@@ -115,6 +124,8 @@ def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     events = checked_events(texts(content, "events")) if "events" in content else webhook.events
     description = _description(content) if "description" in content else webhook.description
     enabled = boolean(content, "enabled")
+    named = events if "events" in content else []
+    report_events(backend, "PATCH /webhooks/{id}", named, strict=backend.settings.strict)
     webhook.url, webhook.events, webhook.description = url, events, description
     if enabled is True and not webhook.active:
         webhook.consecutive_failures = 0
@@ -160,7 +171,7 @@ def _replay(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
     webhook, number = _find(backend, arguments), arguments["delivery"]
     delivery = backend.store.delivery(int(number)) if _is_id(number) else None
     if delivery is None or delivery.webhook_id != webhook.id:
-        raise not_found("Delivery")
+        raise not_found("Delivery", number)
     _enabled(webhook)
     backend.deliveries.replay(delivery, call.now)
     return Reply(200, {"success": True})

@@ -83,7 +83,7 @@ def run_json(run: Run) -> dict[str, Any]:
 def _find(backend: Backend, arguments: Mapping[str, str]) -> Workflow:
     workflow = backend.store.workflows.find("id", arguments["id"])
     if workflow is None:
-        raise not_found("Workflow")
+        raise not_found("Workflow", arguments["id"])
     return workflow
 
 
@@ -309,7 +309,7 @@ def _may_begin(backend: Backend, workflow: Workflow, caller: Caller) -> bool:
 def _contact(backend: Backend, contact_id: str | None, email: str = "") -> Contact:
     contact = backend.store.contacts.find("id", contact_id) if contact_id else backend.contacts.find(email)
     if contact is None:
-        raise not_found("Contact")
+        raise not_found("Contact", contact_id)
     return contact
 
 

@@ -41,7 +41,7 @@ def test_every_kind_is_described(site: Site, form: dict[str, str], said: str) ->
 @pytest.mark.parametrize(
     ("form", "reason"),
     [
-        ({"status": "9"}, "status must be from 200 to 599."),
+        ({"status": "9"}, "status must be that of an error, from 400 to 599."),
         ({"status": "x"}, "status must be a whole number."),
         ({"status": ""}, "Say what goes wrong"),
         ({"status": "500", "times": "0"}, "times must be at least 1"),
