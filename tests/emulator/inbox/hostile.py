@@ -95,6 +95,7 @@ def hostile_email(script: str, number: int = 1) -> Email:
         f"em_hostile{number}",
         message,
         1_700_000_000.0,
+        sent_at=1_700_000_000.0,
         recipients=[Recipient(script, "delivered")],
         events=[event],
         idempotency_key=f"single: {script}",
