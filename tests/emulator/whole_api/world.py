@@ -1,0 +1,289 @@
+"""One emulator with a data file, everything that happens to it, and what must hold whatever happens."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import string
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, cast
+
+from poststack import PostStack, PostStackError
+from poststack.emulator.api.answers import CODES
+from poststack.emulator.core import Emulator, NotPossibleError
+from poststack.emulator.model import Email, EventType, iso
+from poststack.emulator.settings import Settings
+from poststack.testing import EmulatorSession
+from tests.client.workflow_graphs import chain, mail, node
+from tests.conforming import checked
+from tests.emulator.whole_api import looking
+from tests.emulator.whole_api.arguments import FAILING, GROUPS, PASSWORD, PEOPLE, RECEIVING, SHOP, Known
+from tests.emulator.whole_api.methods import Call
+from tests.emulator.whole_api.watching import Kept, Log, Secrets, WatchedJournal, WatchedTransport, unlike
+
+__all__ = ["SETTINGS", "World"]
+
+START: Final = 1_800_000_000.0
+SETTINGS: Final = Settings(max_emails=40, broadcast_batch=3, broadcast_interval=1.0, delivery_delay=0.5, retry_delays=(5.0, 60.0))
+REFUSALS: Final = frozenset({400, 401, 403, 404, 409, 413, 422, 501})
+KEY: Final = "sk_test_emulator"
+ADDRESS: Final = "https://api.poststack.test"
+KINDS: Final = (*GROUPS.values(), "delivery", "inbound_file")
+GONE: Final = 3
+
+
+class World:
+    """Give it things to do; it raises `AssertionError` when something must not have come of them."""
+
+    def __init__(self) -> None:
+        self.secrets: Secrets = Secrets()
+        self.known: Known = Known()
+        self.reached: set[str] = set()
+        self.keys: list[str] = [KEY]
+        self._folder = tempfile.TemporaryDirectory()
+        self._log = Log(self.secrets)
+        logging.getLogger("poststack").addHandler(self._log)
+        self._random = random.Random(0)
+        self._open(START)
+        self._kept: Kept = {}
+        self._written: set[str] = set()
+        self._declined: set[tuple[str | None, str]] = set()
+        self.settle()
+
+    # What can be done
+
+    def populate(self) -> None:
+        """Let there be one of each kind, so that also short stories are about something."""
+        client = self._client(KEY)
+        self.call(Call("domains.create", ({"name": SHOP},)))
+        self.call(Call("domains.verify", (1,)))
+        self.wait(2)
+        self.call(Call("domains.update", (1, {"inbound_enabled": True, "catch_all": True})))
+        for name, kind in (("size", "text"), ("colour", "select"), ("age", "number")):
+            options = {"options": ["S", "M", "L"]} if kind == "select" else {}
+            self.call(Call("contact_properties.create", ({"name": name, "label": name, "type": kind, **options},)))
+        for person in PEOPLE[:5]:
+            self.call(Call("contacts.create", ({"email": person, "first_name": "Ada"},)))
+        topic = client.subscription_topics.create({"name": "News"})["topic"]["publicId"]
+        by_hand = client.segments.create({"name": "Picked"})["segment"]["publicId"]
+        client.segments.create({"name": "Rules", "rules": {"operator": "and", "conditions": [{"field": "email", "comparator": "contains", "value": "a"}]}})
+        contacts = [contact["publicId"] for contact in client.contacts.list()["data"]]
+        client.segments.add_contacts(by_hand, {"contact_ids": contacts})
+        client.signup_forms.create({"name": "Join", "segment_id": by_hand, "topic_id": topic, "fields": [{"name": "email", "type": "email", "label": "E-mail", "required": True}]})
+        template = client.templates.create({"name": "t", "subject": "Hi {{name}}", "html": "<p>{{name}}</p>"})["template"]["publicId"]
+        client.templates.publish(template)
+        self.call(Call("webhooks.create", ({"url": RECEIVING, "events": ["*"]},)))
+        self.call(Call("webhooks.create", ({"url": FAILING, "events": ["email.delivered"]},)))
+        client.broadcasts.create({"segment_id": by_hand, "from": f"news@{SHOP}", "subject": "News", "text": "{{email}}", "topic_id": topic})
+        workflow = client.workflows.create({"name": "Welcome", "trigger_type": "contact.created"})["workflow"]["publicId"]
+        client.workflows.put_graph(workflow, chain(mail("m1"), node("w1", "wait", delay="1m"), mail("m2", template_id=template)))
+        client.workflows.activate(workflow)
+        self.call(Call("emails.send", ({"from": f"shop@{SHOP}", "to": [PEOPLE[0]], "subject": "Hi", "text": "Hello"},)))
+        self.call(Call("api_keys.create", ({"name": "worker", "permission": "sending_access", "mode": "test"},)))
+        self.receive(PEOPLE[0], attached=True)
+        self.settle()
+
+    def call(self, call: Call, key: str = KEY) -> Any:
+        """Make a call, and hold what comes of it to everything that must hold."""
+        self.session.clock.advance(0)
+        self.settle()
+        try:
+            answer = call.make(self._client(key))
+        except (TypeError, ValueError):
+            # The client itself refuses what cannot be meant; nothing was sent.
+            answer = None
+        self.secrets.check(repr(answer), f"the answer of {call.method}")
+        if isinstance(answer, PostStackError):
+            self._refused(call, answer)
+        elif answer is not None:
+            self.reached.add(call.method)
+            self._learn(answer)
+            if PASSWORD in repr(call):
+                self.secrets.known.add(PASSWORD)
+        self.settle()
+        return answer
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.session.clock.advance(seconds)
+        self.settle()
+
+    def simulate(self, number: int, event: EventType) -> None:
+        """Let something happen to one of the e-mails."""
+        emails = self.session.emulator.store.accepted()
+        if emails:
+            with suppress(NotPossibleError):
+                self.session.simulate(emails[number % len(emails)].id, event)
+        self.settle()
+
+    def receive(self, sender: str, *, attached: bool = False, recipient: str = f"support+7@{SHOP}") -> None:
+        """Let a mail come in."""
+        files: list[Any] = [{"filename": "a.txt", "content": "YQ=="}] if attached else []
+        with suppress(ValueError):
+            self.session.receive(from_=sender, to=recipient, subject="Re: Hi", text="Yes\n> No?", attachments=files)
+        self.settle()
+
+    def set_dns(self, number: int, *, readable: bool, missing: bool) -> None:
+        """Change what the DNS of one of the domains has."""
+        domains = self.session.emulator.store.domains.all()
+        if domains:
+            unpublished: Any = ["dkim"] if missing else []
+            self.session.set_dns(domains[number % len(domains)].number, unpublished=unpublished, readable=readable)
+        self.settle()
+
+    def tidy(self, number: int) -> None:
+        """Delete an e-mail, or a received one, as in the inbox."""
+        emulator = self.session.emulator
+        if number % 2 and (emails := emulator.store.accepted()):
+            emulator.delete_email(emails[number % len(emails)].id)
+        elif inbound := emulator.store.inbound_emails.all():
+            emulator.delete_inbound(inbound[number % len(inbound)].number)
+        self.settle()
+
+    def restart(self) -> None:
+        """Stop, and go on with what the data file holds: every answer is as before."""
+        before, now = self.look(), self.session.clock.time()
+        self.session.emulator.close()
+        self._open(now)
+        assert self._journal.live() == self._kept
+        after = self.look()
+        assert not (other := [name for name in before if before[name] != after.get(name)]), [
+            (name, before[name], after.get(name)) for name in other
+        ]
+
+    def look(self) -> Mapping[Call, object]:
+        """Read everything there is: lists, pages and single answers agree, what is gone is gone, nothing changes."""
+        self.session.clock.advance(0)
+        self.settle()
+        client = self._client(KEY)
+        for kind, gone in self.known.gone.items():
+            for number, public in gone[-GONE:]:
+                for call in looking.at(kind, number, public):
+                    answer = call.make(client)
+                    assert isinstance(answer, PostStackError) and answer.status_code == 404, (call, answer)
+        looking.compare_lists(client)
+        found = looking.everything(client, self.known)
+        for call, answer in found.items():
+            self.secrets.check(repr(answer), repr(call))
+            self.reached.add(call.method)
+        assert not unlike(self._kept, self._journal.live())
+        return found
+
+    def close(self) -> None:
+        """Let everything come to its end, look once more, and stop."""
+        try:
+            self.wait(100_000)
+            self.look()
+            self.session.emulator.close()
+        finally:
+            logging.getLogger("poststack").removeHandler(self._log)
+            self._folder.cleanup()
+
+    # What must hold
+
+    def settle(self) -> None:
+        """Look at what is kept, after something happened."""
+        assert not self._log.failures, self._log.failures
+        store = self.session.emulator.store
+        kept = self._journal.live()
+        assert kept == self._journal.saved, unlike(self._journal.saved, kept)
+        assert store.total <= SETTINGS.max_emails
+        self._look_for_unwanted()
+        self._kept = kept
+        self._know()
+
+    def _refused(self, call: Call, error: PostStackError) -> None:
+        assert error.status_code in REFUSALS, (call, error)
+        assert error.code == CODES[error.status_code], (call, error.code)
+        assert error.request_id, call
+        assert error.error, call
+        assert not (changes := unlike(self._kept, self._journal.live())), (call, error, changes)
+
+    def _look_for_unwanted(self) -> None:
+        """Nobody gets a broadcast, or an e-mail of a workflow, who had declined before this and still does."""
+        store = self.session.emulator.store
+        declined: set[tuple[str | None, str]] = {(None, entry.email.lower()) for entry in store.suppressions.all()}
+        declined |= {(None, contact.email.lower()) for contact in store.contacts.all() if contact.unsubscribed}
+        for choice in store.topic_choices.all():
+            contact = store.contacts.get(choice.contact)
+            if contact is not None and not choice.subscribed:
+                declined.add((str(choice.topic), contact.email.lower()))
+        both = declined & self._declined
+        for email, topic in self._addressed():
+            assert (None, email.message.to[0].address.lower()) not in both, email.id
+            assert (topic, email.message.to[0].address.lower()) not in both, email.id
+        self._written.update(email.id for email in store.accepted())
+        self._declined = declined
+
+    def _addressed(self) -> Iterator[tuple[Email, str | None]]:
+        store = self.session.emulator.store
+        by_workflow = {email_id for run in store.workflow_runs.all() for email_id in run.email_ids}
+        for email in store.accepted():
+            if email.id in self._written:
+                continue
+            if email.broadcast_recipient is not None:
+                broadcast = store.broadcasts.find("id", email.broadcast_id or "")
+                yield email, None if broadcast is None else str(broadcast.topic)
+            elif email.id in by_workflow:
+                yield email, None
+
+    def _learn(self, answer: object) -> None:
+        if isinstance(answer, dict):
+            content = cast("dict[str, Any]", answer)
+            if "signingSecret" in content:
+                self.secrets.known.add(content["signingSecret"])
+            if "key" in content:
+                self.secrets.known.add(content["key"])
+                self.keys.append(content["key"])
+
+    def _know(self) -> None:
+        store, known = self.session.emulator.store, self.known
+        there = {kind: _ids(store, kind) for kind in KINDS}
+        for kind, before in known.there.items():
+            known.gone.setdefault(kind, []).extend(entry for entry in before if entry not in there[kind])
+        known.there = there
+        known.properties = {entry.name: entry.type for entry in store.contact_properties.all()}
+        known.now = self.session.clock.time()
+
+    # How it is made
+
+    def _client(self, key: str) -> PostStack:
+        # Without retries: what is refused is looked at, once.
+        return checked(PostStack(key, ADDRESS, max_retries=0, transport=self.session.transport))
+
+    def _open(self, now: float) -> None:
+        self._journal = WatchedJournal(str(Path(self._folder.name) / "data"))
+        self.session: EmulatorSession = EmulatorSession()
+        self.session.emulator = Emulator(SETTINGS, journal=self._journal, ids=self._id)
+        transport = WatchedTransport(self.session.emulator, now)
+        transport.secrets = self.secrets
+        transport.receive(RECEIVING, self._hook)
+        transport.receive(FAILING, lambda body, headers: 500)
+        self.session.transport, self.session.clock = transport, transport.clock
+
+    def _id(self, length: int) -> str:
+        return "".join(self._random.choices(string.ascii_letters + string.digits, k=length))
+
+    def _hook(self, body: bytes, headers: Mapping[str, str]) -> int:
+        self.secrets.check(body.decode(), "a webhook call")
+        json.loads(body)
+        return 200
+
+
+def _ids(store: Any, kind: str) -> list[tuple[int, str]]:
+    if kind == "email":
+        return [(email.number, email.id) for email in store.accepted()]
+    if kind == "delivery":
+        webhooks = store.webhooks.all()
+        return [(entry.id, str(entry.id)) for webhook in webhooks for entry in store.deliveries_of_webhook(webhook.id)]
+    table = getattr(store, {"contact_property": "contact_properties", "mailbox": "mailboxes"}.get(kind, kind + "s"), None)
+    records: Sequence[Any] = table.all() if table is not None else ()
+    return [(record.id, str(record.id)) if kind == "webhook" else (record.number, getattr(record, "id", str(record.number))) for record in records]
+
+
+def _moment(seconds: float) -> str:
+    return iso(seconds)
