@@ -3,103 +3,98 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from poststack.emulator.model import EventType
 from tests.emulator.whole_api.arguments import PEOPLE, SHOP, calls
+from tests.emulator.whole_api.looking import READING
 from tests.emulator.whole_api.methods import METHODS
 from tests.emulator.whole_api.world import World
 
 IS_EXHAUSTIVE: Final = os.environ.get("POSTSTACK_EXHAUSTIVE") == "1"
-EXAMPLES: Final = 3_000 if IS_EXHAUSTIVE else 20
-GROUPS: Final = sorted({name.split(".")[0] for name in METHODS})
-HAPPENING: Final[tuple[EventType, ...]] = ("opened", "clicked", "bounced", "complained", "unsubscribed", "delivered", "failed", "deferred")
+STORIES: Final = 3_000 if IS_EXHAUSTIVE else 25
+STEPS: Final = 60
+CHANGING: Final = [name for name in METHODS if name not in READING]
+GROUPS: Final = sorted({name.split(".")[0] for name in CHANGING})
+SECONDS: Final = (0, 0.3, 1, 2, 6, 61, 1_900, 5_000, 90_000, 3_000_000)
+HAPPENING: Final[tuple[EventType, ...]] = (
+    "opened",
+    "clicked",
+    "bounced",
+    "complained",
+    "unsubscribed",
+    "delivered",
+    "failed",
+    "deferred",
+)
 
-pytestmark = pytest.mark.timeout(7_200 if IS_EXHAUSTIVE else 300)
+pytestmark = pytest.mark.timeout(14_400 if IS_EXHAUSTIVE else 600)
 reached: set[str] = set()
+not_simulated: set[str] = set()
 
 
-class WholeApi(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = World()
-        self.focus: list[str] = METHODS
+def tell_story(data: st.DataObject) -> None:
+    """Tell one story: mostly of a few groups of the API, so that they meet, and now and then of all of them."""
+    world = World()
+    try:
+        world.populate()
+        groups = data.draw(st.lists(st.sampled_from(GROUPS), min_size=2, max_size=6, unique=True), "groups")
+        focus = [name for name in CHANGING if name.split(".")[0] in groups]
+        for _ in range(STEPS):
+            go_on(world, data, focus)
+        world.end()
+    finally:
+        reached.update(world.reached)
+        not_simulated.update(world.not_simulated)
+        world.close()
 
-    @initialize(groups=st.lists(st.sampled_from(GROUPS), min_size=2, max_size=6, unique=True))
-    def begin(self, groups: list[str]) -> None:
-        self.world.populate()
-        self.focus = [name for name in METHODS if name.split(".")[0] in groups]
 
-    @rule(data=st.data(), times=st.integers(1, 4))
-    def use(self, data: st.DataObject, times: int) -> None:
-        for _ in range(times):
-            self.world.call(data.draw(calls(self.world.known, self.focus, careful=True)))
-
-    @rule(data=st.data(), times=st.integers(1, 4))
-    def use_anything(self, data: st.DataObject, times: int) -> None:
-        for _ in range(times):
-            self.world.call(data.draw(calls(self.world.known, METHODS, careful=True)))
-
-    @rule(data=st.data(), times=st.integers(1, 4))
-    def misuse(self, data: st.DataObject, times: int) -> None:
-        for _ in range(times):
-            self.world.call(data.draw(calls(self.world.known, METHODS, careful=False)))
-
-    @rule(data=st.data(), number=st.integers(0, 20))
-    def use_another_key(self, data: st.DataObject, number: int) -> None:
-        key = self.world.keys[number % len(self.world.keys)]
-        self.world.call(data.draw(calls(self.world.known, METHODS, careful=True)), key)
-
-    @rule(seconds=st.sampled_from([0, 0.3, 1, 2, 61, 3_700, 90_000, 3_000_000]))
-    def wait(self, seconds: float) -> None:
-        self.world.wait(seconds)
-
-    @rule(number=st.integers(0, 50), event=st.sampled_from(HAPPENING))
-    def simulate(self, number: int, event: EventType) -> None:
-        self.world.simulate(number, event)
-
-    @rule(sender=st.sampled_from(PEOPLE), attached=st.booleans(), at=st.sampled_from([f"info@{SHOP}", "a@example.com"]))
-    def receive(self, sender: str, attached: bool, at: str) -> None:
-        self.world.receive(sender, attached=attached, recipient=at)
-
-    @rule(number=st.integers(0, 5), readable=st.booleans(), missing=st.booleans())
-    def set_dns(self, number: int, readable: bool, missing: bool) -> None:
-        self.world.set_dns(number, readable=readable, missing=missing)
-
-    @rule(number=st.integers(0, 50))
-    def tidy(self, number: int) -> None:
-        self.world.tidy(number)
-
-    @rule()
-    def look(self) -> None:
-        self.world.look()
-
-    @rule()
-    def restart(self) -> None:
-        self.world.restart()
-
-    def teardown(self) -> None:
-        reached.update(self.world.reached)
-        self.world.close()
+def go_on(world: World, data: st.DataObject, focus: list[str]) -> None:
+    """Take one step of a story."""
+    what, number = data.draw(st.tuples(st.integers(0, 99), st.integers(0, 99)), "what and which")
+    if what == 0:
+        note("nothing")  # the simplest step, so that a story shrinks to those that matter
+    elif what < 45:
+        world.call(data.draw(calls(world.known, focus, careful=True), "use"))
+    elif what < 55:
+        world.call(data.draw(calls(world.known, METHODS, careful=True), "use anything"))
+    elif what < 75:
+        world.call(data.draw(calls(world.known, METHODS, careful=False), "misuse"))
+    elif what < 80:
+        key = world.keys[number % len(world.keys)]
+        world.call(data.draw(calls(world.known, METHODS, careful=True), f"use key {number}"), key)
+    elif what < 86:
+        world.wait(SECONDS[number % len(SECONDS)])
+    elif what < 91:
+        world.simulate(number // 8, HAPPENING[number % len(HAPPENING)])
+    elif what < 94:
+        at = "a@example.com" if number % 3 == 0 else f"support+7@{SHOP}"
+        world.receive(PEOPLE[number % len(PEOPLE)], attached=number % 2 == 0, recipient=at)
+    elif what < 96:
+        world.set_dns(number // 4, readable=number % 2 == 0, missing=number % 4 > 1)
+    elif what < 98:
+        world.tidy(number)
+    elif number % 2:
+        note("restart")
+        world.restart()
+    else:
+        world.look()
 
 
 def test_the_api_holds_together_whatever_is_asked_of_it() -> None:
     reached.clear()
-    run_state_machine_as_test(
-        WholeApi,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=40,
-            deadline=None,
-            derandomize=not IS_EXHAUSTIVE,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    unreached: list[Any] = [name for name in METHODS if name not in reached]
-    print(len(reached), "of", len(METHODS), "reached; not:", unreached)
+    not_simulated.clear()
+    settings(
+        max_examples=STORIES,
+        deadline=None,
+        # The usual run is always the same one, so that it says the same everywhere.
+        derandomize=not IS_EXHAUSTIVE,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )(given(data=st.data())(tell_story))()
+    unreached = sorted(set(METHODS) - reached - not_simulated)
+    assert len(unreached) <= 0.05 * len(METHODS), unreached

@@ -158,7 +158,7 @@ class _Writer:
             arguments[1] = {**arguments[1], **self._properties()}
         if not self._careful and arguments:
             place = self._draw(st.integers(0, len(arguments) - 1))
-            arguments[place] = self._spoilt(arguments[place])
+            arguments[place] = self._spoilt(arguments[place], whole=True)
         return Call(name, tuple(arguments), tuple(options))
 
     def _argument(self, parameter: Parameter) -> Any:
@@ -299,8 +299,8 @@ class _Writer:
     def _since(self) -> str:
         return iso(self._known.now - self._one((60, 86_400)))[: self._one((10, 24))]
 
-    def _spoilt(self, value: Any) -> Any:
-        if isinstance(value, Mapping) and value and self._odds(85):
+    def _spoilt(self, value: Any, *, whole: bool = False) -> Any:
+        if isinstance(value, Mapping) and value and (whole or self._odds(85)):
             content = dict(cast("Mapping[str, Any]", value))
             name = self._one(tuple(content))
             if self._odds(15):
@@ -315,7 +315,7 @@ class _Writer:
             place = self._draw(st.integers(0, len(items) - 1))
             items[place] = self._spoilt(items[place])
             return items * (60 if self._odds(5) else 1)
-        return self._one(NASTY)
+        return {} if whole and isinstance(value, Mapping) else self._one(NASTY)
 
     def _one(self, choices: Sequence[T]) -> T:
         return choices[self._draw(st.integers(0, len(choices) - 1))]

@@ -9,7 +9,7 @@ from poststack import PostStackError
 from tests.emulator.whole_api.arguments import Known
 from tests.emulator.whole_api.methods import Call
 
-__all__ = ["at", "compare_lists", "everything"]
+__all__ = ["READING", "at", "compare_lists", "everything"]
 
 # What takes an id of one kind and changes nothing.
 _READ: Mapping[str, Sequence[str]] = {
@@ -71,6 +71,7 @@ _ALL = (
     "webhooks.list",
     "workflows.list",
 )
+READING = frozenset({*_ALL, *(method for methods in _READ.values() for method in methods)})
 # A list, where its items are, the method for one of them, what it takes, and where the item is in its answer.
 _LISTS = (
     ("api_keys", "keys", "id", ""),

@@ -29,6 +29,7 @@ class WatchedJournal(SqliteJournal):
         self.saved: Kept = {}
         self._contents: dict[tuple[str, int], Content] = {}
         self._unsaved: set[tuple[str, int]] = set()
+        self._before: dict[tuple[str, int], str | None] = {}
 
     def load(self, kinds: Iterable[Kind[Any]]) -> Contents:
         kinds = list(kinds)
@@ -48,6 +49,14 @@ class WatchedJournal(SqliteJournal):
         """Return every record as it is in memory."""
         return {name: json.dumps(content()) for name, content in self._contents.items()}
 
+    def mark(self) -> None:
+        """Begin to note what is saved."""
+        self._before.clear()
+
+    def changes(self) -> list[str]:
+        """Return what was saved since the mark and is another thing now, each record in both states."""
+        return unlike(self._before, {name: self.saved[name] for name in self._before if name in self.saved})
+
     def changed(self, kind: str, number: int, content: Content) -> None:
         super().changed(kind, number, content)
         self._contents[kind, number] = content
@@ -61,6 +70,7 @@ class WatchedJournal(SqliteJournal):
     def commit(self, highest: Mapping[str, int]) -> None:
         super().commit(highest)
         for name in self._unsaved:
+            self._before.setdefault(name, self.saved.get(name))
             content = self._contents.get(name)
             if content is None:
                 self.saved.pop(name, None)
@@ -69,7 +79,7 @@ class WatchedJournal(SqliteJournal):
         self._unsaved.clear()
 
 
-def unlike(before: Kept, after: Kept) -> list[str]:
+def unlike(before: Mapping[tuple[str, int], str | None], after: Kept) -> list[str]:
     """Return what differs, each record in both states. When a key was last used is no change: it is noted anyhow."""
     names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     return [
