@@ -17,7 +17,7 @@ from tests.emulator.whole_api.world import World
 
 IS_EXHAUSTIVE: Final = os.environ.get("POSTSTACK_EXHAUSTIVE") == "1"
 STORIES: Final = 3_000 if IS_EXHAUSTIVE else 25
-STEPS: Final = 60
+STEPS: Final = 80
 CHANGING: Final = [name for name in METHODS if name not in READING]
 GROUPS: Final = sorted({name.split(".")[0] for name in CHANGING})
 SECONDS: Final = (0, 0.3, 1, 2, 6, 61, 1_900, 5_000, 90_000, 3_000_000)
@@ -94,7 +94,7 @@ def test_the_api_holds_together_whatever_is_asked_of_it() -> None:
         # The usual run is always the same one, so that it says the same everywhere.
         derandomize=not IS_EXHAUSTIVE,
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )(given(data=st.data())(tell_story))()
     unreached = sorted(set(METHODS) - reached - not_simulated)
     assert len(unreached) <= 0.05 * len(METHODS), unreached

@@ -108,11 +108,19 @@ RULES: Sequence[tuple[str, str, Mapping[str, Any]]] = (
     ("properties.size", "is_set", {}),
     ("properties.colour", "equals", {"value": "S"}),
 )
-NUMBERS = {"page": (1, 3), "per_page": (1, 5), "perPage": (1, 5), "limit": (1, 5), "days": (1, 60), "windowDays": (1, 90)}
+NUMBERS = {
+    "page": (1, 3),
+    "per_page": (1, 5),
+    "perPage": (1, 5),
+    "limit": (1, 5),
+    "days": (1, 60),
+    "windowDays": (1, 90),
+}
 NUMBERS.update(grace_hours=(0, 2), withinMinutes=(1, 600), test_sample_size=(5, 50), test_duration_minutes=(30, 60))
 NUMBERS.update(ip_address_id=(1, 2), quotaBytes=(10**9, 10**10), idempotency_window_hours=(1, 24))
 NASTY: Sequence[Any] = (
-    None, True, -1, 0, 10**30, 0.5, -1e300, "", " ", "x\r\nBcc: eve@example.com", "\0", "\ud800", "a" * 5_000, "{{", "{{a",
+    None, True, -1, 0, 10**30, 0.5, -1e300, "", " ",
+    "x\r\nBcc: eve@example.com", "\0", "\ud800", "a" * 5_000, "{{", "{{a",
     "../..", "%2e%2e", "é\u2028", "𝒳@ex ample", "@", "9" * 30, "2026-02-30", "9999-12-31T23:59:59Z", "0001-01-01",
     "*", "*/*", "%", "_", [], {}, [None], [[]], {"": None}, {"a": {"b": [1]}}, ["ada@example.com", 1],
 )  # fmt: skip
@@ -143,7 +151,7 @@ class _Writer:
         self._group = ""
 
     def call(self, name: str) -> Call:
-        self._group = name.split(".")[0]
+        self._group = name.split(".", maxsplit=1)[0]
         arguments: list[Any] = []
         options: list[tuple[str, Any]] = []
         for parameter in methods()[name]:
@@ -311,17 +319,17 @@ class _Writer:
                 content[name] = self._spoilt(content[name])
             return content
         if isinstance(value, list) and value and self._odds(70):
-            items = list(cast("list[Any]", value))
+            items: list[Any] = [*cast("Sequence[Any]", value)]
             place = self._draw(st.integers(0, len(items) - 1))
             items[place] = self._spoilt(items[place])
             return items * (60 if self._odds(5) else 1)
-        return {} if whole and isinstance(value, Mapping) else self._one(NASTY)
+        return dict[str, Any]() if whole and isinstance(value, Mapping) else self._one(NASTY)
 
     def _one(self, choices: Sequence[T]) -> T:
         return choices[self._draw(st.integers(0, len(choices) - 1))]
 
     def _odds(self, percent: int) -> bool:
-        return self._draw(st.integers(0, 99)) < percent
+        return bool(self._draw(st.integers(0, 99)) < percent)
 
     def special(self, name: str) -> Any:
         """Draw what no type describes well enough."""

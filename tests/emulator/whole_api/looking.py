@@ -140,7 +140,9 @@ def _compare_pages(client: Any, method: str) -> None:
     items = _items(whole, "data")
     assert whole["meta"] == {"page": 1, "perPage": 100, "total": len(items), "totalPages": -(-len(items) // 100)}
     size = 3
-    pages = [Call(method, ({"per_page": size, "page": page + 1},)).make(client) for page in range(len(items) // size + 1)]
+    pages = [
+        Call(method, ({"per_page": size, "page": page + 1},)).make(client) for page in range(len(items) // size + 1)
+    ]
     assert [item for page in pages for item in page["data"]] == items, method
     for number, page in enumerate(pages, 1):
         expected = {"page": number, "perPage": size, "total": len(items), "totalPages": -(-len(items) // size)}

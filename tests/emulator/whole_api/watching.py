@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from poststack.emulator.codec import email_to_json
@@ -35,13 +36,13 @@ class WatchedJournal(SqliteJournal):
         kinds = list(kinds)
         contents = super().load(kinds)
         for email in contents.emails:
-            self._contents["email", email.number] = lambda email=email: email_to_json(email)
+            self._contents["email", email.number] = partial(email_to_json, email)
         for delivery in contents.deliveries:
-            self._contents["delivery", delivery.id] = lambda delivery=delivery: asdict(delivery)
+            self._contents["delivery", delivery.id] = partial(asdict, delivery)
         for kind in kinds:
             for record in contents.records[kind.name]:
                 number = kind.number(record)
-                self._contents[kind.name, number] = lambda kind=kind, record=record: kind.write(record)
+                self._contents[kind.name, number] = partial(kind.write, record)
         self.saved = self.live()
         return contents
 
