@@ -42,7 +42,7 @@ def tell_story(data: st.DataObject) -> None:
     world = World()
     try:
         world.populate()
-        groups = data.draw(st.lists(st.sampled_from(GROUPS), min_size=2, max_size=6, unique=True), "groups")
+        groups = data.draw(st.lists(st.sampled_from(GROUPS), min_size=2, max_size=4, unique=True), "groups")
         focus = [name for name in CHANGING if name.split(".")[0] in groups]
         for _ in range(STEPS):
             go_on(world, data, focus)
@@ -58,16 +58,16 @@ def go_on(world: World, data: st.DataObject, focus: list[str]) -> None:
     what, number = data.draw(st.tuples(st.integers(0, 99), st.integers(0, 99)), "what and which")
     if what == 0:
         note("nothing")  # the simplest step, so that a story shrinks to those that matter
-    elif what < 45:
-        world.call(data.draw(calls(world.known, focus, careful=True), "use"))
     elif what < 55:
+        world.call(data.draw(calls(world.known, focus, careful=True), "use"))
+    elif what < 62:
         world.call(data.draw(calls(world.known, METHODS, careful=True), "use anything"))
-    elif what < 75:
+    elif what < 78:
         world.call(data.draw(calls(world.known, METHODS, careful=False), "misuse"))
-    elif what < 80:
+    elif what < 82:
         key = world.keys[number % len(world.keys)]
         world.call(data.draw(calls(world.known, METHODS, careful=True), f"use key {number}"), key)
-    elif what < 86:
+    elif what < 87:
         world.wait(SECONDS[number % len(SECONDS)])
     elif what < 91:
         world.simulate(number // 8, HAPPENING[number % len(HAPPENING)])
@@ -96,5 +96,5 @@ def test_the_api_holds_together_whatever_is_asked_of_it() -> None:
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )(given(data=st.data())(tell_story))()
-    unreached = sorted(set(METHODS) - reached - not_simulated)
-    assert len(unreached) <= 0.05 * len(METHODS), unreached
+    simulated = set(METHODS) - not_simulated
+    assert len(reached & simulated) >= 0.85 * len(simulated), sorted(simulated - reached)

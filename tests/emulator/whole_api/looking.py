@@ -131,6 +131,20 @@ def compare_lists(client: Any) -> None:
             assert not other, (group, [(name, item[name], single[name]) for name in other])
     for method in _PAGED:
         _compare_pages(client, method)
+    _compare_counts(client)
+
+
+def _compare_counts(client: Any) -> None:
+    for segment in _items(Call("segments.list").make(client), "segments"):
+        members = Call("segments.members", (segment["publicId"],)).make(client)
+        assert segment.get("countUnavailable") or segment["contactCount"] == members["meta"]["total"], segment
+    for topic in _items(Call("subscription_topics.list").make(client), "topics"):
+        shown = Call("subscription_topics.get", (topic["publicId"],)).make(client)
+        for name, wanted in (("subscriberCount", "true"), ("unsubscribedCount", "false")):
+            listed = Call("subscription_topics.list_subscribers", (topic["publicId"], {"subscribed": wanted})).make(
+                client
+            )
+            assert shown[name] == listed["meta"]["total"], (topic, name)
 
 
 def _compare_pages(client: Any, method: str) -> None:
