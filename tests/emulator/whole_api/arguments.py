@@ -122,7 +122,7 @@ NASTY: Sequence[object] = (
     None, True, -1, 0, 10**30, 0.5, -1e300, "", " ",
     "x\r\nBcc: eve@example.com", "\0", "\ud800", "a" * 5_000, "{{", "{{a",
     "../..", "%2e%2e", "é\u2028", "𝒳@ex ample", "@", "9" * 30, "2026-02-30", "9999-12-31T23:59:59Z", "0001-01-01",
-    "*", "*/*", "%", "_", [], {}, [None], [[]], {"": None}, {"a": {"b": [1]}}, ["ada@example.com", 1],
+    "*", "*/*", "%", "_", [], {}, [None], [[1]], {"": None}, {"a": {"b": [1]}}, ["ada@example.com", 1],
 )  # fmt: skip
 
 
@@ -328,7 +328,8 @@ class _Writer:
         return self._one(NASTY)
 
     def _one(self, choices: Sequence[T]) -> T:
-        return choices[self._draw(st.integers(0, len(choices) - 1))]
+        place: int = self._draw(st.integers(0, len(choices) - 1))
+        return choices[place]
 
     def _odds(self, percent: int) -> bool:
         return bool(self._draw(st.integers(0, 99)) < percent)
