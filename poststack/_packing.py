@@ -219,7 +219,7 @@ def without_frames(error: Failure) -> Failure:
 def _doubtful(error: PostStackError) -> PostStackError:
     return type(error)(
         error.status_code,
-        f"{error.error} (An earlier attempt was not answered, so the e-mail may have been accepted.)",
+        error.error,
         error.code,
         error.request_id,
         error.headers,

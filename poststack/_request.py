@@ -32,8 +32,9 @@ class Request(Generic[Answer]):
     """What to call, and the type that the API promises in return.
 
     `returns` decides how the answer is decoded: a TypedDict for a JSON object with at least its required keys,
-    `str` for text, `bytes` for the raw body. `repeatable` is false for what would be done twice: it has an e-mail go
-    out, and the API honours no idempotency key there. A body that is promised as `bytes` may go into a `sink` instead.
+    `str` for text, `bytes` for the raw body. `repeatable` is false for what must not be done twice where the API
+    honours no idempotency key: it has an e-mail go out, or its answer shows a secret that is never shown again. A body
+    that is promised as `bytes` may go into a `sink` instead.
     """
 
     __slots__ = ("attempts", "body", "in_doubt", "method", "path", "query", "repeatable", "returns", "sink")

@@ -10,8 +10,8 @@ The rules are those of the published SDK, measured case by case (poststack-api Â
     a Retry-After over 60 s        not retried: the caller should not be held that long
     everything else                not retried
 
-One rule is our own, and goes before them: a call that the API would do twice, such as a reply to a received e-mail, is
-not retried once an attempt may have taken effect. Of 408 and 429 we know that none did.
+One rule is our own, and goes before them: a call that the API would do twice, such as a reply to a received e-mail
+or a new secret, is not retried once an attempt may have taken effect. Of 408 and 429 we know that none did.
 """
 
 from __future__ import annotations

@@ -110,17 +110,31 @@ def saving(file: str | os.PathLike[str] | BinaryFile) -> Generator[FileSink]:
     # No part of the name itself: with it, this one could be too long.
     temporary = os.path.join(os.path.dirname(target), f".poststack-{uuid4().hex}.part")
     allowed = 0o666 if mode is None else mode & 0o666
-    opened = open(temporary, "xb", buffering=0, opener=lambda path, flags: os.open(path, flags, allowed))  # noqa: SIM115  # closed before it is renamed
+    with _naming(file, temporary):
+        opened = open(temporary, "xb", buffering=0, opener=lambda path, flags: os.open(path, flags, allowed))  # noqa: SIM115  # closed before it is renamed
     try:
         with opened:
             if mode is not None:
-                os.chmod(temporary, mode)
+                with _naming(file, temporary):
+                    os.chmod(temporary, mode)
             yield FileSink(opened)
-        os.replace(temporary, target)
+        with _naming(file, temporary):
+            os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def _naming(given: str | os.PathLike[str], temporary: str) -> Generator[None]:
+    """Have errors name the file that was asked for: the temporary one is nothing that the caller knows."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename != temporary or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(given)) from None
 
 
 def _mode(target: str, given: str | os.PathLike[str]) -> int | None:

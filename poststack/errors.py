@@ -20,7 +20,7 @@ doubled.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,9 +51,17 @@ QUOTA_CODES = frozenset(
     }
 )
 
+EARLIER_ATTEMPT: Final = (
+    "An earlier attempt had no clear answer and may have taken effect; look there before you make the call again."
+)
+"""What is said of a refusal that may be of what an attempt before it has done, such as 'already exists'."""
+
 
 class PostStackError(Exception):
-    """A call failed. `error` is the API's own text, `code` its stable code, `request_id` what support asks for."""
+    """A call failed. `error` is the API's own text, `code` its stable code, `request_id` what support asks for.
+
+    `str()` is that text, too; after a refusal that follows an attempt in doubt it also says so.
+    """
 
     def __init__(
         self,
@@ -89,7 +97,10 @@ class PostStackError(Exception):
         return type(self), (*arguments, self.may_have_taken_effect)
 
     def __str__(self) -> str:
-        return self.error
+        if not self.may_have_taken_effect or self._leaves_doubt():
+            return self.error
+        end = "" if self.error.endswith((".", "!", "?")) else "."
+        return f"{self.error}{end} {EARLIER_ATTEMPT}"
 
     def __repr__(self) -> str:
         parts = [f"status_code={self.status_code}", f"error={self.error!r}"]

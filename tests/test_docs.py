@@ -37,11 +37,12 @@ def test_snippets_run(document: Path, emulator_url: str, tmp_path: Path) -> None
     # Each page is read by itself, and pages may use the same idempotency keys.
     httpx.delete(f"{emulator_url}/_emulator/emails", trust_env=False).raise_for_status()
     environment = {**os.environ, "POSTSTACK_API_KEY": "sk_test_docs", "POSTSTACK_BASE_URL": emulator_url}
+    environment["PYTHONPATH"] = str(ROOT)  # Snippets write files where they run.
     environment["HUEY_FILE"] = str(tmp_path / "huey.sqlite3")
 
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.docs_program", str(document)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr[-3000:]

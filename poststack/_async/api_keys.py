@@ -19,8 +19,10 @@ __all__ = ["AsyncApiKeys"]
 class AsyncApiKeys:
     """Make, replace and withdraw keys. Ids are integers; answers are the keys themselves.
 
-    Only sends honour idempotency keys: a `create` that failed without an answer may have made a key that nobody has
-    seen, and its retries can make more. A `rotate` that failed so may have ended the old key: look with `list`.
+    Only sends honour idempotency keys, and a key is shown once, in the answer that makes it. So `create` and `rotate`
+    are not retried once an attempt may have taken effect: the error says so in `may_have_taken_effect`. A `create` that
+    failed so may have made a key that nobody has seen: look with `list`, and `revoke` it. A `rotate` that failed so may
+    have ended the old key: with another one that may do it, `rotate` it again.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -31,7 +33,7 @@ class AsyncApiKeys:
 
         To make one with `full_access` by means of a key, say `allow_full_access` too; it is refused otherwise.
         """
-        return await self._session.call(Request("POST", "/api-keys", NewApiKey, body=input), timeout)
+        return await self._session.call(Request("POST", "/api-keys", NewApiKey, body=input, repeatable=False), timeout)
 
     async def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> ApiKeyList:
         """Return all keys, without their secrets. The API ignores `params`."""
@@ -47,4 +49,6 @@ class AsyncApiKeys:
 
     async def rotate(self, id: int, *, timeout: float | None = None) -> NewApiKey:
         """Replace a key and return the new one, which is shown this once. The old one ends at once, without grace."""
-        return await self._session.call(Request("POST", f"/api-keys/{segment(id)}/rotate", NewApiKey), timeout)
+        return await self._session.call(
+            Request("POST", f"/api-keys/{segment(id)}/rotate", NewApiKey, repeatable=False), timeout
+        )

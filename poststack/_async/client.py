@@ -215,7 +215,7 @@ class AsyncPostStack:
         return recorder.response(data)
 
     async def aclose(self) -> None:
-        """Release connections. Calling it again is harmless."""
+        """Release connections. Calling it again is harmless, and a later call opens new ones."""
         await self._session.aclose()
 
     async def __aenter__(self) -> AsyncPostStack:

@@ -20,8 +20,10 @@ __all__ = ["ApiKeys"]
 class ApiKeys:
     """Make, replace and withdraw keys. Ids are integers; answers are the keys themselves.
 
-    Only sends honour idempotency keys: a `create` that failed without an answer may have made a key that nobody has
-    seen, and its retries can make more. A `rotate` that failed so may have ended the old key: look with `list`.
+    Only sends honour idempotency keys, and a key is shown once, in the answer that makes it. So `create` and `rotate`
+    are not retried once an attempt may have taken effect: the error says so in `may_have_taken_effect`. A `create` that
+    failed so may have made a key that nobody has seen: look with `list`, and `revoke` it. A `rotate` that failed so may
+    have ended the old key: with another one that may do it, `rotate` it again.
     """
 
     def __init__(self, session: Session) -> None:
@@ -32,7 +34,7 @@ class ApiKeys:
 
         To make one with `full_access` by means of a key, say `allow_full_access` too; it is refused otherwise.
         """
-        return self._session.call(Request("POST", "/api-keys", NewApiKey, body=input), timeout)
+        return self._session.call(Request("POST", "/api-keys", NewApiKey, body=input, repeatable=False), timeout)
 
     def list(self, params: PageQuery | None = None, *, timeout: float | None = None) -> ApiKeyList:
         """Return all keys, without their secrets. The API ignores `params`."""
@@ -48,4 +50,6 @@ class ApiKeys:
 
     def rotate(self, id: int, *, timeout: float | None = None) -> NewApiKey:
         """Replace a key and return the new one, which is shown this once. The old one ends at once, without grace."""
-        return self._session.call(Request("POST", f"/api-keys/{segment(id)}/rotate", NewApiKey), timeout)
+        return self._session.call(
+            Request("POST", f"/api-keys/{segment(id)}/rotate", NewApiKey, repeatable=False), timeout
+        )

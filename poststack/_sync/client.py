@@ -216,7 +216,7 @@ class PostStack:
         return recorder.response(data)
 
     def close(self) -> None:
-        """Release connections. Calling it again is harmless."""
+        """Release connections. Calling it again is harmless, and a later call opens new ones."""
         self._session.close()
 
     def __enter__(self) -> PostStack:

@@ -29,8 +29,12 @@ __all__ = ["Webhooks"]
 class Webhooks:
     """Manage webhook endpoints. Ids are integers. `poststack.events` reads what they receive.
 
-    Only sends honour idempotency keys: a `create` or `rotate_secret` that failed without an answer may have taken
-    effect, and its retries can take effect again.
+    Only sends honour idempotency keys, and a secret is shown once, in the answer that makes it. So `create` and
+    `rotate_secret` are not retried once an attempt may have taken effect: the error says so in `may_have_taken_effect`.
+    After such a `create` look for the endpoint with `list`, and let `rotate_secret` show a new secret. After such a
+    `rotate_secret`, `secretRotatedAt` of `get` tells whether it took effect. If so, the secret you know signs until
+    `previousSecretExpiresAt`: rotate again before that, and use the new one at once, for the known one may end with it.
+    The retries of `test`, `replay` and `batch_replay` can deliver an event twice.
     """
 
     def __init__(self, session: Session) -> None:
@@ -38,7 +42,9 @@ class Webhooks:
 
     def create(self, input: CreateWebhook, *, timeout: float | None = None) -> WebhookWithSecret:
         """Add an endpoint. Keep `signingSecret`: it is shown this once."""
-        return self._session.call(Request("POST", "/webhooks", WebhookWithSecret, body=input), timeout)
+        return self._session.call(
+            Request("POST", "/webhooks", WebhookWithSecret, body=input, repeatable=False), timeout
+        )
 
     def get(self, id: int, *, timeout: float | None = None) -> WebhookAnswer:
         """Return one endpoint, without its secret."""
@@ -69,7 +75,8 @@ class Webhooks:
         """
         body = NO_BODY if grace_hours is None else {"graceHours": grace_hours}
         return self._session.call(
-            Request("POST", f"/webhooks/{segment(id)}/rotate-secret", WebhookWithSecret, body=body), timeout
+            Request("POST", f"/webhooks/{segment(id)}/rotate-secret", WebhookWithSecret, body=body, repeatable=False),
+            timeout,
         )
 
     def get_deliveries(

@@ -14,6 +14,8 @@ except ImportError as _error:  # pragma: no cover  # exercised by the test envir
 __all__ = ["address_problem", "domain_name"]
 
 _MAX_DOMAIN = 255
+# RFC 5321 §4.5.3.1.1. The package minds it only where it is strict.
+_MAX_LOCAL_PART = 64
 _LOCAL_ENDINGS = ("@localhost", ".localhost", ".local", ".test", ".invalid", "@local", "@test")
 
 
@@ -37,6 +39,8 @@ def address_problem(address: str) -> str | None:
     # Development happens at `someone@shop.test` and `root@localhost`, which the package refuses by name;
     # with a label more they are names like any other, and the syntax is checked all the same.
     checked = f"{address}.example" if address.lower().endswith(_LOCAL_ENDINGS) else address
+    if len(address.rpartition("@")[0].encode()) > _MAX_LOCAL_PART:
+        return f"The part before the @ is longer than {_MAX_LOCAL_PART} bytes."
     try:
         validate_email(checked, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:

@@ -11,6 +11,7 @@ from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.faults import Faults
 from poststack.emulator.ids import IdSource
 from poststack.emulator.lifecycle import Lifecycle
+from poststack.emulator.notifications import Notifications
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 from poststack.emulator.verification import Domains
@@ -59,6 +60,7 @@ class Backend:
     contacts: Contacts
     domains: Domains
     faults: Faults
+    notifications: Notifications
     processes: tuple[Process, ...]
     """In the order in which they take their turn: what sends e-mails comes before the e-mails."""
     time_travel: TimeTravel = field(default_factory=TimeTravel)
@@ -68,12 +70,23 @@ class Backend:
     def build(cls, settings: Settings, store: Store, ids: IdSource) -> Backend:
         """Connect the parts."""
         deliveries = Deliveries(store, settings, ids)
+        notifications = Notifications(store, settings)
+        deliveries.observers.append(notifications.observe)
         lifecycle = Lifecycle(store, settings, deliveries)
         domains = Domains(store, settings, deliveries, ids)
         contacts = Contacts(store, deliveries, ids)
         lifecycle.observers.append(contacts.observe)
         parts = cls(
-            settings, store, ids, deliveries, lifecycle, contacts, domains, Faults(), processes=(domains, lifecycle)
+            settings,
+            store,
+            ids,
+            deliveries,
+            lifecycle,
+            contacts,
+            domains,
+            Faults(),
+            notifications,
+            processes=(domains, lifecycle),
         )
         broadcasting = Broadcasting(parts)
         lifecycle.observers.append(broadcasting.observe)

@@ -55,9 +55,14 @@ class Broadcasting:
         segment = self._store.segments.get(broadcast.segment)
         if segment is None:
             raise RefusalError(422, "The segment was deleted. Update `segment_id`.")
-        return [
-            contact for contact in membership.members(self._store, segment, now) if self._wanted(broadcast, contact)
-        ]
+        return [contact for contact in membership.members(self._store, segment, now) if self.wanted(broadcast, contact)]
+
+    def wanted(self, broadcast: Broadcast, contact: Contact) -> bool:
+        """Return whether a contact may get a broadcast now."""
+        if contact.unsubscribed or self._store.suppression(contact.email) is not None:
+            return False
+        choice = self._store.topic_choices.find("pair", f"{broadcast.topic}/{contact.number}")
+        return choice is None or choice.subscribed
 
     def check(self, broadcast: Broadcast, caller: Caller) -> None:
         """Raise the refusal with which each of its e-mails would be answered, or a 422 for a topic that is gone."""
@@ -79,6 +84,8 @@ class Broadcasting:
             "html": content.html,
             "text": content.text,
             "unsubscribe": True,
+            # Broadcasts go to many; a mailbox signs what it sends to somebody.
+            "signature": "none",
         }
         given = {name: value for name, value in payload.items() if value is not None}
         return compose(self._backend, given, caller)
@@ -186,7 +193,7 @@ class Broadcasting:
         variant = None if test is None else test.variant(recipient.variant)
         contact = self._store.contacts.get(recipient.contact)
         message = None
-        if contact is not None and self._wanted(broadcast, contact):
+        if contact is not None and self.wanted(broadcast, contact):
             try:
                 message = self.compose(broadcast, personal(broadcast.content(variant), contact), contact.email, _ITSELF)
             except RefusalError as refusal:
@@ -210,12 +217,6 @@ class Broadcasting:
             if variant is not None:
                 variant.counts.recipients += 1
         self._store.broadcast_recipients.save(recipient)
-
-    def _wanted(self, broadcast: Broadcast, contact: Contact) -> bool:
-        if contact.unsubscribed or self._store.suppression(contact.email) is not None:
-            return False
-        choice = self._store.topic_choices.find("pair", f"{broadcast.topic}/{contact.number}")
-        return choice is None or choice.subscribed
 
     def _cancel(self, broadcast: Broadcast) -> None:
         broadcast.status = "cancelled"

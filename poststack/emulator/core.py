@@ -16,9 +16,10 @@ from typing import Any
 
 from poststack.emulator import control, control_inbound, reception
 from poststack.emulator.api import webhooks
-from poststack.emulator.api.answers import CODES, RefusalError, Reply, not_found
+from poststack.emulator.api.answers import CODES, RefusalError, Reply, encoded, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
 from poststack.emulator.api.call import Call
+from poststack.emulator.api.notification_channels import test_json
 from poststack.emulator.backend import Backend
 from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.faults import Fault
@@ -41,12 +42,15 @@ _logger = logging.getLogger("poststack.emulator")
 class Answer:
     """What the client sees: a response, or with `None` a dropped connection, `delay` seconds late.
 
-    `advance` is by how many seconds the shell is to move its clock ahead, because a control request said so.
+    `advance` is by how many seconds the shell is to move its clock ahead, because a control request said so. With the
+    number of a `pending` delivery the shell is to wait until `Emulator.outcome` has a response to show in place of this
+    one.
     """
 
     response: HttpResponse | None
     delay: float = 0.0
     advance: float = 0.0
+    pending: int | None = None
 
 
 class Emulator:
@@ -86,16 +90,28 @@ class Emulator:
             self._backend.traffic.requests += 1
             fault = self._backend.faults.take(request.method, call.path, call.headers.get("idempotency-key"))
         if fault is None:
-            return Answer(self.handle(request, now))
+            response, pending = self._handled(request, now)
+            return Answer(response, pending=pending)
         if fault.kind == "reset":
             return Answer(None, fault.delay)
         if fault.kind == "answer" and fault.status is not None:
             return Answer(self._failed(fault, fault.status), fault.delay)
-        response = self.handle(request, now)
-        return Answer(None if fault.kind == "lost_answer" else response, fault.delay)
+        response, pending = self._handled(request, now)
+        return Answer(None, fault.delay) if fault.kind == "lost_answer" else Answer(response, fault.delay, 0.0, pending)
 
     def handle(self, request: HttpRequest, now: float) -> HttpResponse:
         """Answer one request as the API does, whatever the request is; faults are not looked at."""
+        return self._handled(request, now)[0]
+
+    def outcome(self, answer: Answer) -> HttpResponse | None:
+        """Return the response for an answer with a `pending` delivery; `None` while that was not tried."""
+        with self._lock:
+            delivery = self.store.channel_deliveries.get(answer.pending or 0)
+            if delivery is None or answer.response is None:
+                return answer.response
+            return answer.response._replace(body=encoded(test_json(delivery))) if delivery.attempts else None
+
+    def _handled(self, request: HttpRequest, now: float) -> tuple[HttpResponse, int | None]:
         headers = {"X-Request-Id": self._request_id()}
         try:
             call = Call.read(request, now)
@@ -110,7 +126,7 @@ class Emulator:
             # The last line of defence: a bug must not end the emulator for everybody else.
             _logger.exception("A request failed inside the emulator")
             reply = RefusalError(500, "The emulator failed on this request; its log says why.").reply
-        return reply.response(headers)
+        return reply.response(headers), reply.pending
 
     def too_large(self) -> RefusalError:
         """Return the refusal of a body above the limit, for shells that need not read all of it to know."""
@@ -129,17 +145,20 @@ class Emulator:
         """Let happen what is due, and return the webhook calls to make; each must be given to `record`."""
         with self._changing():
             self._backend.run(now)
-            return self._backend.deliveries.due(now)
+            return [*self._backend.deliveries.due(now), *self._backend.notifications.due(now)]
 
     def record(self, delivery_id: int, attempt: Attempt, now: float) -> None:
         """Keep what came of a webhook call."""
         with self._changing():
+            # Each of them ignores what is not its own.
             self._backend.deliveries.record(delivery_id, attempt, now)
+            self._backend.notifications.record(delivery_id, attempt, now)
 
     def abandon(self, calls: Sequence[WebhookCall]) -> None:
         """Give back webhook calls that were not made."""
         with self._changing():
             self._backend.deliveries.abandon(calls)
+            self._backend.notifications.abandon(calls)
 
     def simulate(
         self,

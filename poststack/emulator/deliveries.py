@@ -8,20 +8,20 @@ never misses one.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from poststack.emulator.attempts import count_failures, note_attempt
 from poststack.emulator.ids import IdSource
 from poststack.emulator.model import Attempt, Delivery, Webhook, iso
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 from poststack.events import SIGNATURE_HEADER, sign
 
-__all__ = ["Deliveries", "WebhookCall"]
+__all__ = ["USER_AGENT", "Announcement", "Deliveries", "WebhookCall"]
 
 USER_AGENT = "PostStack-Webhooks (emulator)"
-_KEPT_RESPONSE_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,17 @@ class WebhookCall:
     timeout: float
 
 
+@dataclass(frozen=True)
+class Announcement:
+    """An event, which may have several names, and the e-mail sent or received that it is about."""
+
+    event_types: Sequence[str]
+    data: Mapping[str, Any] = field(repr=False)
+    now: float
+    email_id: str | None = None
+    inbound_id: int | None = None
+
+
 class Deliveries:
     """The deliveries of one emulator."""
 
@@ -43,22 +54,37 @@ class Deliveries:
         self._settings = settings
         self._ids = ids
         self._in_flight: set[int] = set()
+        self.observers: list[Callable[[Announcement], None]] = []
+        """Who is told of every event besides the webhooks, and before them."""
 
     def announce(self, event_type: str, data: Mapping[str, Any], now: float, *, email_id: str | None = None) -> None:
         """Start a delivery of this event to every webhook that wants it, with one event id for all."""
+        self._tell_observers(Announcement([event_type], data, now, email_id=email_id))
         webhooks = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
         self._start(webhooks, event_type, data, now, email_id=email_id)
 
     def announce_first(
-        self, event_types: Sequence[str], data: Mapping[str, Any], now: float, *, inbound_id: int | None = None
+        self,
+        event_types: Sequence[str],
+        data: Mapping[str, Any],
+        now: float,
+        *,
+        inbound_id: int | None = None,
+        webhooks: bool = True,
     ) -> None:
-        """Announce an event that has several names: a webhook is told once, by the first of them that it wants."""
+        """Announce an event that has several names: a webhook is told once, by the first of them that it wants.
+
+        With `webhooks` false only the observers are told.
+        """
+        self._tell_observers(Announcement(event_types, data, now, inbound_id=inbound_id))
+        if not webhooks:
+            return
         told: set[int] = set()
         for event_type in event_types:
             wanting = [webhook for webhook in self._store.webhooks.all() if webhook.wants(event_type)]
-            webhooks = [webhook for webhook in wanting if webhook.id not in told]
-            told.update(webhook.id for webhook in webhooks)
-            self._start(webhooks, event_type, data, now, inbound_id=inbound_id)
+            untold = [webhook for webhook in wanting if webhook.id not in told]
+            told.update(webhook.id for webhook in untold)
+            self._start(untold, event_type, data, now, inbound_id=inbound_id)
 
     def test(self, webhook: Webhook, now: float) -> None:
         """Send a sample event to this webhook, whatever it subscribed to."""
@@ -102,23 +128,12 @@ class Deliveries:
         delivery = self._store.delivery(delivery_id)
         if delivery is None:
             return
-        body = attempt.response_body
-        delivery.attempts.append(
-            replace(attempt, response_body=None if body is None else body[:_KEPT_RESPONSE_CHARACTERS])
-        )
-        if attempt.succeeded:
-            delivery.failures = 0
-            delivery.delivered_at = now
-            delivery.next_attempt_at = None
-        else:
-            delays = self._settings.retry_delays
-            retry = delivery.failures < len(delays)
-            delivery.next_attempt_at = now + delays[delivery.failures] if retry else None
-            delivery.failures += 1
+        note_attempt(delivery, attempt, now, self._settings.retry_delays)
         self._store.save(delivery)
         webhook = self._store.webhooks.get(delivery.webhook_id)
-        if webhook is not None:
-            self._count_failures(webhook, attempt.succeeded, now)
+        limit = self._settings.disable_webhook_after
+        if webhook is not None and count_failures(webhook, attempt.succeeded, now, limit):
+            self._store.webhooks.save(webhook)
 
     def abandon(self, calls: Sequence[WebhookCall]) -> None:
         """Take back calls that were not made, so that they are due again."""
@@ -127,6 +142,10 @@ class Deliveries:
             delivery = self._store.delivery(call.delivery_id)
             if delivery is not None:
                 self._store.delivery_agenda.put(delivery.id, delivery.next_attempt_at)
+
+    def _tell_observers(self, announcement: Announcement) -> None:
+        for observer in self.observers:
+            observer(announcement)
 
     def _start(
         self,
@@ -168,15 +187,3 @@ class Deliveries:
                 secrets.append(webhook.previous_secret)
             headers[SIGNATURE_HEADER] = sign(body, secrets)
         return WebhookCall(delivery.id, url, headers, body, self._settings.webhook_timeout)
-
-    def _count_failures(self, webhook: Webhook, succeeded: bool, now: float) -> None:
-        failures = 0 if succeeded else webhook.consecutive_failures + 1
-        if failures == webhook.consecutive_failures:
-            return
-        webhook.consecutive_failures = failures
-        limit = self._settings.disable_webhook_after
-        if limit is not None and failures >= limit and webhook.active:
-            webhook.active = False
-            webhook.disabled_at = now
-            webhook.disabled_reason = f"{failures} failed deliveries in a row"
-        self._store.webhooks.save(webhook)

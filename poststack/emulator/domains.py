@@ -69,6 +69,7 @@ class Domain:
     """A domain. `id` is the public `dom_…` id, `name` is in lower case and ASCII.
 
     `seen` are the purposes of the records that the last look at the DNS found; `verify_at` is when the next one is.
+    `of_settings` says that it is there because the settings name it.
     """
 
     number: int
@@ -94,6 +95,7 @@ class Domain:
     seen: list[str] = field(default_factory=list[str])
     unpublished: list[str] = field(default_factory=list[str])
     dns_readable: bool = True
+    of_settings: bool = False
     rotation: Rotation = field(default_factory=Rotation)
 
     @property

@@ -47,7 +47,10 @@ class InboundMessage:
 
 @dataclass
 class InboundEmail:
-    """A mail as it was delivered to one recipient. `files` are the numbers of its files; `size` counts them, too."""
+    """A mail as it was delivered to one recipient. `files` are the numbers of its files; `size` counts them, too.
+
+    With the number of a `mailbox` it is in that one, in the `folder`, with IMAP `flags`.
+    """
 
     number: int
     to_address: str
@@ -56,6 +59,9 @@ class InboundEmail:
     files: list[int] = field(default_factory=list[int])
     size: int = 0
     unread: bool = True
+    mailbox: int | None = None
+    folder: str | None = None
+    flags: list[str] = field(default_factory=list[str])
     domain_id: int | None = None
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.fates import SIMULATED, overall_status, plan_for
 from poststack.emulator.model import Email, EmailEvent, EventType, Message, Recipient, Suppression
+from poststack.emulator.senders import may_send
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 
@@ -53,6 +54,8 @@ class Lifecycle:
         fingerprint: str,
         broadcast_id: str | None = None,
         broadcast_recipient: int | None = None,
+        reply_to_inbound: int | None = None,
+        forward_of_inbound: int | None = None,
     ) -> Email:
         """Take an e-mail in: it is kept, its fate is planned, and it is announced as queued."""
         email = Email(
@@ -68,6 +71,8 @@ class Lifecycle:
             fingerprint=fingerprint,
             broadcast_id=broadcast_id,
             broadcast_recipient=broadcast_recipient,
+            reply_to_inbound=reply_to_inbound,
+            forward_of_inbound=forward_of_inbound,
         )
         self._store.add_email(email)
         self._record(email, "queued", now)
@@ -124,8 +129,8 @@ class Lifecycle:
         """
         if event_type not in SIMULATED:
             raise NotPossibleError(f"Unknown event. Choose one of: {', '.join(SIMULATED)}.")
-        if email.cancelled_at is not None or email.scheduled:
-            raise NotPossibleError("The e-mail is cancelled or still scheduled, so nothing can happen to it.")
+        if email.scheduled or (email.sent_at is None and not email.waits):
+            raise NotPossibleError("The e-mail did not leave or is still scheduled, so nothing can happen to it.")
         chosen = [entry for entry in email.recipients if recipient in {None, entry.address} or _same(entry, recipient)]
         if not chosen:
             raise NotPossibleError("The e-mail does not go to this recipient.")
@@ -142,12 +147,33 @@ class Lifecycle:
         self._plan(email)
 
     def _leave(self, email: Email, now: float) -> None:
+        if email.scheduled and not self._look_again(email, now):
+            return
         email.sent_at = now
         # A scheduled e-mail waited in `queued`; the rest takes as long as for any other.
         for entry in email.recipients:
             entry.due_at = now + self._settings.delivery_delay / 2 if entry.plan else None
         self._record(email, "sent", now)
         self._plan(email)
+
+    def _look_again(self, email: Email, now: float) -> bool:
+        """Drop recipients that were suppressed since acceptance; fail an e-mail that may not leave any more."""
+        message, problem = email.message, None
+        suppressed = [to.address for to in message.recipients if self._store.suppression(to.address) is not None]
+        if not may_send(self._store, self._settings, message.from_):
+            problem = "Domain not verified"
+        elif len(suppressed) == len(message.recipients):
+            problem = "All recipients are suppressed"
+        if problem is not None:
+            email.next_step_at = None
+            for entry in email.recipients:
+                entry.plan = ()
+                self._record(email, "failed", now, entry, metadata={"reason": problem})
+            return False
+        if suppressed:
+            email.recipients = [entry for entry in email.recipients if entry.address not in suppressed]
+            self._store.replace_message(email, message.without(suppressed))
+        return True
 
     def _step(self, email: Email, now: float) -> None:
         for entry in email.recipients:

@@ -7,8 +7,8 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal
@@ -140,6 +140,20 @@ class Message:
         """Everyone it goes to: to, cc and bcc."""
         return self.to + self.cc + self.bcc
 
+    def without(self, suppressed: Collection[str]) -> Message:
+        """Return it without these recipients, which it names as suppressed."""
+
+        def kept(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+            return tuple(address for address in addresses if address.address not in suppressed)
+
+        return replace(
+            self,
+            to=kept(self.to),
+            cc=kept(self.cc),
+            bcc=kept(self.bcc),
+            suppressed=(*self.suppressed, *suppressed),
+        )
+
     @property
     def spam_score(self) -> float:
         """The sum of what the spam rules found."""
@@ -186,7 +200,8 @@ class Email:
     """One accepted e-mail.
 
     `id` is the public `em_…` id, `number` the internal integer that no endpoint takes. One of a broadcast has its
-    `br_…` id, and the number of the `BroadcastRecipient` it was sent to, which a test of it has not.
+    `br_…` id, and the number of the `BroadcastRecipient` it was sent to, which a test of it has not. One that the API
+    was asked to send in reply to a received mail, or to pass that mail on, has the number of the mail.
     """
 
     number: int
@@ -206,11 +221,18 @@ class Email:
     fingerprint: str = field(default="", repr=False)
     broadcast_id: str | None = None
     broadcast_recipient: int | None = None
+    reply_to_inbound: int | None = None
+    forward_of_inbound: int | None = None
 
     @property
     def scheduled(self) -> bool:
         """Whether it still waits for its time, so that it can be rescheduled or cancelled."""
-        return self.scheduled_at is not None and self.sent_at is None and self.cancelled_at is None
+        return self.scheduled_at is not None and self.waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not left yet, and is going to: it was neither cancelled nor held back."""
+        return self.sent_at is None and self.next_step_at is not None
 
     @property
     def given_key(self) -> str | None:

@@ -11,6 +11,8 @@ from poststack.emulator.backend import Backend
 from poststack.emulator.domains import Domain
 from poststack.emulator.inbound import InboundEmail, InboundFile
 from poststack.emulator.mail_reader import ReadMail
+from poststack.emulator.mailboxes import mailbox_at
+from poststack.emulator.mailroom import take_in
 from poststack.emulator.replies import stripped_reply
 from poststack.emulator.store import Store
 
@@ -44,7 +46,8 @@ def receive(backend: Backend, mail: ReadMail, recipients: Sequence[str], now: fl
         raise unprocessable(f"The mail has more than {_MAX_RECIPIENTS} recipients.")
     if mail.size * len(wanted) > _MAX_BYTES:
         raise unprocessable("The mail is too large for so many recipients: each gets a copy.")
-    return [_deliver(backend, mail, address, now) for address in wanted]
+    mailboxes: set[int] = set()
+    return [_deliver(backend, mail, address, mailboxes, now) for address in wanted]
 
 
 def files_of(store: Store, email: InboundEmail) -> list[InboundFile]:
@@ -104,7 +107,7 @@ def _nobody_added(backend: Backend, address: str) -> bool:
     return removed is None and _domain(backend, address) is None
 
 
-def _deliver(backend: Backend, mail: ReadMail, address: str, now: float) -> InboundEmail:
+def _deliver(backend: Backend, mail: ReadMail, address: str, have_it: set[int], now: float) -> InboundEmail:
     store = backend.store
     number = store.next_number("inbound_email")
     files = [InboundFile(store.next_number("inbound_file"), number, now, attachment) for attachment in mail.files]
@@ -122,7 +125,18 @@ def _deliver(backend: Backend, mail: ReadMail, address: str, now: float) -> Inbo
     )
     store.inbound_emails.save(email)
     _trim(store)
-    backend.deliveries.announce_first(EVENT_TYPES, _webhook_data(email, files), now, inbound_id=number)
+    mailbox = mailbox_at(store, address)
+    backend.deliveries.announce_first(
+        EVENT_TYPES,
+        _webhook_data(email, files),
+        now,
+        inbound_id=number,
+        webhooks=mailbox is None or mailbox.webhook_enabled,
+    )
+    # A mailbox that the mail names by its address and by an alias gets it once.
+    if mailbox is not None and mailbox.number not in have_it:
+        have_it.add(mailbox.number)
+        take_in(backend, mailbox, email, files, now)
     return email
 
 

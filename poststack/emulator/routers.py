@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poststack.emulator import control, control_domains, control_inbound, control_workflows
+from poststack.emulator import control, control_domains, control_inbound, control_mailboxes, control_workflows
 from poststack.emulator.api import (
     api_keys,
     broadcast_figures,
@@ -14,7 +14,9 @@ from poststack.emulator.api import (
     email_validations,
     emails,
     inbound,
+    mailboxes,
     not_simulated,
+    notification_channels,
     segments,
     signup_forms,
     subscription_topics,
@@ -36,6 +38,8 @@ API = Router(
         *email_validations.ROUTES,
         *emails.ROUTES,
         *inbound.ROUTES,
+        *mailboxes.ROUTES,
+        *notification_channels.ROUTES,
         *contacts.ROUTES,
         *contact_import.ROUTES,
         *contact_properties.ROUTES,
@@ -49,4 +53,12 @@ API = Router(
         *not_simulated.ROUTES,
     )
 )
-CONTROL = Router((*control.ROUTES, *control_domains.ROUTES, *control_inbound.ROUTES, *control_workflows.ROUTES))
+CONTROL = Router(
+    (
+        *control.ROUTES,
+        *control_domains.ROUTES,
+        *control_inbound.ROUTES,
+        *control_mailboxes.ROUTES,
+        *control_workflows.ROUTES,
+    )
+)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from poststack.emulator import control, inbox
 from poststack.emulator.api.answers import RefusalError, not_found
-from poststack.emulator.core import Emulator
+from poststack.emulator.core import Answer, Emulator
 from poststack.emulator.guard import cross_site, host_allowed
 from poststack.emulator.poster import Poster
 from poststack.emulator.state import AppState
@@ -26,6 +26,8 @@ __all__ = ["DROP_EXTENSION", "create_app"]
 # The name under which a server offers to drop the connection, see `serving.py`.
 DROP_EXTENSION = "poststack.drop_connection"
 _INBOX = "/inbox"
+# Seconds after which a delivery that somebody waits for should long have ended.
+_PATIENCE = 5.0
 _LONGEST_WAIT = 60.0
 # How much of a body that is too large is read and thrown away, so that the client gets to see the 413.
 _DISCARD_FACTOR = 4
@@ -139,6 +141,8 @@ class _Api:
         if answer.advance:
             self._state.advance(answer.advance)
         response = await self._awaited(request, scope, answer.response)
+        if answer.pending is not None:
+            response = await self._outcome(answer)
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if response is None:
@@ -157,6 +161,16 @@ class _Api:
                 break
             await self._state.wait_for_word(deadline - loop.time())
             response = self._emulator.answer(request, self._state.now()).response
+        return response
+
+    async def _outcome(self, answer: Answer) -> HttpResponse | None:
+        """Wait for the delivery that the answer is about, which ends by itself, but for a shell that does not post."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._emulator.settings.webhook_timeout + _PATIENCE
+        while (response := self._emulator.outcome(answer)) is None:
+            if loop.time() >= deadline or self._state.stopping:
+                return answer.response
+            await self._state.wait_for_word(deadline - loop.time())
         return response
 
 

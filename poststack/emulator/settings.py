@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from poststack.emulator.api.addresses import parse_address
+from poststack.emulator.api.answers import RefusalError
+
 __all__ = ["DEFAULT_RETRY_DELAYS", "Settings"]
 
 MEBIBYTE = 1024 * 1024
@@ -65,6 +68,10 @@ class Settings:
     """From one batch of a broadcast to the next, at least 0.001; the first leaves so long after sending began."""
 
     def __post_init__(self) -> None:
+        # A text is a sequence of its characters, each of which would be a key or a domain.
+        for name in ("api_keys", "domains"):
+            if isinstance(getattr(self, name), (str, bytes)):
+                raise ValueError(f'{name} is a tuple, also for a single one: {name}=("…",).')
         if not all(self.api_keys):
             raise ValueError("An API key must not be empty.")
         if self.max_emails < 1 or self.max_bytes < 1 or self.max_body < 1 or self.max_recipients < 1:
@@ -73,6 +80,13 @@ class Settings:
             raise ValueError("broadcast_batch must be at least 1, and broadcast_interval a finite 0.001 or more.")
         if self.workflow_sender == "":
             raise ValueError("workflow_sender must not be empty; None sets no sender.")
+        if self.workflow_sender is not None:
+            try:
+                parse_address(self.workflow_sender, "workflow_sender")
+            except RefusalError as refusal:
+                raise ValueError(
+                    f"{refusal.error} Give an address, such as shop@example.com or Shop <shop@example.com>."
+                ) from refusal
         times = (self.delivery_delay, self.verification_delay, self.defer_delay, *self.retry_delays)
         if not all(0 <= delay < float("inf") for delay in times) or not 0 < self.webhook_timeout < float("inf"):
             raise ValueError("Delays must be finite and not negative, and webhook_timeout must be above 0.")

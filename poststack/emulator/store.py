@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, workflows
+from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, mailboxes, workflows
 from poststack.emulator.agenda import Agenda
+from poststack.emulator.channels import CHANNEL_DELIVERIES, CHANNELS, Channel, ChannelDelivery
 from poststack.emulator.codec import email_to_json
 from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
-from poststack.emulator.model import Delivery, Email, Suppression, Template, Webhook
+from poststack.emulator.model import Delivery, Email, Message, Suppression, Template, Webhook
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
 from poststack.emulator.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.tables import Kind, Table
@@ -123,6 +124,11 @@ class Store:
         self.api_keys: Table[api_keys.ApiKey] = self._table(api_keys.API_KEYS)
         self.inbound_emails: Table[inbound.InboundEmail] = self._table(inbound.INBOUND_EMAILS)
         self.inbound_files: Table[inbound.InboundFile] = self._table(inbound.INBOUND_FILES)
+        self.mailboxes: Table[mailboxes.Mailbox] = self._table(mailboxes.MAILBOXES)
+        self.mailbox_aliases: Table[mailboxes.Alias] = self._table(mailboxes.ALIASES)
+        self.mailbox_shares: Table[mailboxes.Share] = self._table(mailboxes.SHARES)
+        self.channels: Table[Channel] = self._table(CHANNELS)
+        self.channel_deliveries: Table[ChannelDelivery] = self._table(CHANNEL_DELIVERIES)
         if journal is not None:
             self._restore(journal.load(kind for kind, _ in self._tables))
             self._highest.update(journal.highest())
@@ -176,6 +182,19 @@ class Store:
             self._journal.added(email)
         self.save(email)
         self._trim()
+
+    def replace_message(self, email: Email, message: Message) -> None:
+        """Keep an e-mail with another message of the same size, such as one without some of its recipients."""
+        for address in _addresses(email):
+            self._to_address[address].pop(email.number)
+            if not self._to_address[address]:
+                del self._to_address[address]
+        email.message = message
+        for address in _addresses(email):
+            self._to_address.setdefault(address, {})[email.number] = None
+        if self._journal is not None:
+            self._journal.added(email)
+        self.save(email)
 
     def remove_email(self, email: Email) -> None:
         """Forget an e-mail with everything that belongs to it."""

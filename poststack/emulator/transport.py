@@ -114,10 +114,14 @@ class InMemoryTransport:
         answer = self.emulator.answer(request, self.clock.time())
         if answer.advance:
             self.clock.advance(answer.advance)
+        response = answer.response
+        if answer.pending is not None:
+            self.clock.advance(0)
+            response = self.emulator.outcome(answer) or response
         self._wait(request, answer.delay)
-        if answer.response is None:
+        if response is None:
             raise TransportError("The connection was dropped before an answer came.")
-        return answer.response
+        return response
 
     def _wait(self, request: HttpRequest, delay: float) -> None:
         if not delay:

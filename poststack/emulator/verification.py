@@ -9,6 +9,7 @@ from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.domains import PURPOSES, Domain, RemovedDomain, dns_records, new_dkim_key
 from poststack.emulator.ids import IdSource
+from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 
@@ -125,13 +126,18 @@ class Domains:
             self._deliveries.announce("domain." + domain.status, data, now)
 
     def _add_those_of_settings(self, now: float) -> None:
-        for text in self._settings.domains or ():
-            name = domain_name(text) or text.lower()
+        names = [domain_name(text) or text.lower() for text in self._settings.domains or ()]
+        for known in self._store.domains.all():
+            if known.of_settings and known.name not in names:
+                # An earlier run had other settings.
+                remove_mailboxes_of(self._store, known.number)
+                self._store.domains.remove(known)
+        for name in names:
             domain = self._store.domains.find("name", name)
             if domain is None:
                 domain = self.new(name, now)
                 domain.inbound_enabled = True
-            domain.unpublished = []
+            domain.unpublished, domain.of_settings = [], True
             domain.seen = [record["purpose"] for record in dns_records(domain) if record["purpose"] != "dkim_rotation"]
             domain.status, domain.verified_at = "verified", domain.verified_at or now
             self.keep(domain)

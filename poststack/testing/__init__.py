@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from poststack.emulator.settings import Settings
     from poststack.testing.session import EmulatorSession, RecordedEvent, emulator
-    from poststack.testing.views import RecordedRun, SentAttachment, SentEmail
+    from poststack.testing.views import MailboxMessage, RecordedRun, SentAttachment, SentEmail
     from poststack.testing.webhooks import WebhookCall, webhook_call
 
 __all__ = [
     "EmulatorSession",
+    "MailboxMessage",
     "RecordedEvent",
     "RecordedRun",
     "SentAttachment",
@@ -34,6 +35,7 @@ __all__ = [
 
 _HOMES = {
     "EmulatorSession": "poststack.testing.session",
+    "MailboxMessage": "poststack.testing.views",
     "RecordedEvent": "poststack.testing.session",
     "RecordedRun": "poststack.testing.views",
     "SentAttachment": "poststack.testing.views",

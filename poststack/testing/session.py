@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from poststack.emulator.core import Emulator
 from poststack.emulator.faults import Fault
+from poststack.emulator.mail_filters import INBOX
+from poststack.emulator.mailboxes import mailbox_at
+from poststack.emulator.mailroom import contents_of
 from poststack.emulator.model import EventType
 from poststack.emulator.settings import Settings
 from poststack.emulator.transport import InMemoryTransport, MovableClock
-from poststack.testing.views import RecordedRun, SentEmail, moment
+from poststack.testing.views import MailboxMessage, RecordedRun, SentEmail, moment
 
 if TYPE_CHECKING:
     from poststack import AsyncPostStack, PostStack
@@ -170,6 +173,21 @@ class EmulatorSession:
         received = self.emulator.receive(mail, self.clock.time(), recipients=recipients)
         self.clock.advance(0)
         return received[0].number
+
+    def mailbox(self, address: str) -> list[MailboxMessage]:
+        """Return the mail in the mailbox that has this address, or this alias, oldest first: what no filter discarded.
+
+        Raises `KeyError` when there is no such mailbox.
+        """
+        mailbox = mailbox_at(self.emulator.store, address)
+        if mailbox is None:
+            raise KeyError(address)
+        return [
+            MailboxMessage(
+                email.number, email.message.subject or "", email.folder or INBOX, tuple(email.flags), email.unread
+            )
+            for email in contents_of(self.emulator.store, mailbox)
+        ]
 
     def fail(
         self,

@@ -12,7 +12,7 @@ from poststack.emulator.store import Store
 from poststack.emulator.workflows import Run
 from poststack.types.workflows import WorkflowRunStatus
 
-__all__ = ["RecordedRun", "SentAttachment", "SentEmail", "moment"]
+__all__ = ["MailboxMessage", "RecordedRun", "SentAttachment", "SentEmail", "moment"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,17 @@ class RecordedRun:
             completed_at=None if run.completed_at is None else moment(run.completed_at),
             problem=run.problem,
         )
+
+
+@dataclass(frozen=True)
+class MailboxMessage:
+    """A mail in a mailbox; `id` is that for `inbound_emails.get`. What no filter put elsewhere is in `INBOX`."""
+
+    id: int
+    subject: str
+    folder: str
+    flags: tuple[str, ...]
+    unread: bool
 
 
 def moment(seconds: float) -> datetime:

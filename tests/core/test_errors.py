@@ -120,6 +120,24 @@ def test_only_what_is_no_refusal_may_have_taken_effect(error: PostStackError, in
     assert error.may_have_taken_effect is in_doubt
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Slow down", "Slow down. An earlier attempt had no clear answer"),
+        ("Slow down.", "Slow down. An earlier attempt had no clear answer"),
+        ("Really?", "Really? An earlier attempt had no clear answer"),
+    ],
+)
+def test_only_a_refusal_is_followed_by_the_doubt_about_an_earlier_attempt(text: str, said: str) -> None:
+    refusal = PostStackError(429, text, may_have_taken_effect=True)
+
+    assert str(refusal).startswith(said)
+    assert refusal.error == text
+    assert str(PostStackError(429, text)) == text
+    assert str(PostStackError(500, text)) == text
+    assert str(PostStackConnectionError(0, text)) == text
+
+
 def test_doubt_about_an_earlier_attempt_travels_with_the_error() -> None:
     error = PostStackError(429, "Slow down")
     error.may_have_taken_effect = True

@@ -65,7 +65,7 @@ def test_the_limiter_counts_each_key_in_each_second() -> None:
         ("PUT", "/emails", (405, "method_not_allowed")),
         ("GET", "/emails/em_x/cancel", (405, "method_not_allowed")),
         ("POST", "/domains/1/ip", (501, "not_implemented")),
-        ("GET", "/webmail/mb_1/signature", (501, "not_implemented")),
+        ("DELETE", "/domains/1/ip", (501, "not_implemented")),
     ],
 )
 def test_unknown_routes_say_so(app: App, method: str, path: str, error: tuple[int, str]) -> None:

@@ -37,6 +37,16 @@ def test_a_key_is_renamed(app: App) -> None:
     assert app.call("PATCH", "/api-keys/99", {"name": "x"}).error == (404, "not_found")
 
 
+def test_a_key_for_a_domain_renames_no_key_beyond_it(app: App) -> None:
+    domain = app.post("/domains", {"name": "shop.example"}).json["domain"]["publicId"]
+    admin = made(app, permission="full_access", allow_full_access=True, domain_id=domain)["key"]
+    beyond, beside = made(app)["id"], made(app, domain_id=domain)["id"]
+
+    assert with_key(app, admin, "PATCH", f"/api-keys/{beyond}", {"name": "x"}) == 403
+    assert with_key(app, admin, "PATCH", f"/api-keys/{beside}", {"name": "x"}) == 200
+    assert app.get(f"/api-keys/{beyond}").json["name"] == "worker"
+
+
 def test_the_file_and_the_memory_know_keys_by_their_hash_alone(tmp_path: Path) -> None:
     app = App(journal=SqliteJournal(tmp_path / "data"))
     key = made(app)

@@ -218,6 +218,8 @@ class Broadcasts(RuleBasedStateMachine):
 
     @invariant()
     def figures_are_what_happened(self) -> None:
+        # Asking lets happen what is due: first all of it, so that nothing changes while this looks.
+        self.app.wait(0)
         grouped = self.by_broadcast()
         for broadcast, known in self.known.items():
             emails = grouped.get(broadcast, [])

@@ -76,15 +76,15 @@ def test_a_restart_keeps_everything_of_a_broadcast(tmp_path: Path) -> None:
     created(app, segment, name="Draft", reply_to="r@example.com", scheduled_at="2100-01-01", html="<p>ü</p>")
     tested = created(app, segment, ab_test=AB_TEST)
     app.post(f"/broadcasts/{tested}/send")
-    app.wait(21)
-    app.post(f"/_emulator/emails/{app.emulator.store.accepted()[1].id}/simulate", {"event": "clicked"})
+    app.wait(20)
+    app.post(f"/_emulator/emails/{app.emulator.store.accepted()[0].id}/simulate", {"event": "clicked"})
     app.emulator.close()
     before, after = app.emulator.store, App(SLOW, SqliteJournal(tmp_path / "file")).emulator.store
 
     assert after.broadcasts.all() == before.broadcasts.all()
     assert after.broadcast_recipients.all() == before.broadcast_recipients.all()
     assert after.broadcasts.all()[1].test is not None
-    assert after.next_due() == before.next_due() == START + 20 + 7_200
+    assert after.broadcasts.agenda.first() == before.broadcasts.agenda.first() == (START + 20 + 7_200, 2)
     assert after.accepted() == before.accepted() != []
     after.close()
 
@@ -169,6 +169,9 @@ def test_a_key_for_one_domain_sends_no_broadcasts_from_another() -> None:
         ("POST", f"/broadcasts/{broadcast}/send", None),
         ("POST", f"/broadcasts/{broadcast}/test", {"email": "me@example.com"}),
         ("PATCH", f"/broadcasts/{broadcast}", {"subject": "Other"}),
+        ("POST", f"/broadcasts/{broadcast}/cancel", None),
+        ("POST", f"/broadcasts/{broadcast}/resend", None),
+        ("POST", f"/broadcasts/{broadcast}/end-ab-test", None),
     ):
         assert app.call(method, path, content).error == (403, "forbidden")
     own = created(app, segment, **{"from": "a@example.org"})

@@ -52,6 +52,7 @@ def test_wrong_arguments_are_refused(wrong: list[str], capsys: pytest.CaptureFix
         (["--webhook", "http://127.0.0.1:1", "--webhook-secret", ""], "must not be empty"),
         (["--api-key", ""], "must not be empty"),
         (["--workflow-sender", ""], "must not be empty"),
+        (["--workflow-sender", "nonsense"], "Give an address, such as shop@example.com"),
         (["--host", "no.such.host.invalid"], "Cannot listen"),
     ],
 )

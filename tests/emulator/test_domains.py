@@ -81,6 +81,22 @@ def test_a_domain_of_the_settings_that_waited_is_verified_after_a_restart(tmp_pa
     again.emulator.close()
 
 
+def test_domains_of_earlier_settings_are_gone(tmp_path: Path) -> None:
+    app = App(Settings(domains=("old.example", "kept.example")), SqliteJournal(tmp_path / "data"))
+    added(app, "own.example")
+    app.emulator.close()
+    again = App(Settings(domains=("kept.example",)), SqliteJournal(tmp_path / "data"))
+    names = [found["name"] for found in again.get("/domains").json["domains"]]
+    refused = again.send(**{"from": "a@old.example"})
+    again.emulator.close()
+    anyone = App(journal=SqliteJournal(tmp_path / "data"))
+
+    assert names == ["kept.example", "own.example"]
+    assert refused.error == (422, "unprocessable_entity")
+    assert anyone.send(**{"from": "a@old.example"}).status == 202
+    anyone.emulator.close()
+
+
 def test_asking_again_does_not_put_a_verification_off(app: App) -> None:
     number = added(app)
     for _ in range(4):
@@ -199,3 +215,23 @@ def test_whatever_is_asked_is_answered_and_every_answer_fits_the_state(steps: li
             assert purposes.count("dkim") == 1
             assert purposes.count("dkim_rotation") <= 1
     assert app.now >= START
+
+
+@pytest.mark.parametrize("name", ["1.2.3.4", "shop.123", "255.255.255.255"])
+def test_an_ip_address_is_no_domain(app: App, name: str) -> None:
+    assert app.post("/domains", {"name": name}).error == (422, "unprocessable_entity")
+    assert app.post("/domains", {"name": f"{name}.example"}).status == 201
+
+
+@pytest.mark.parametrize("field", ["domains", "api_keys"])
+def test_a_text_in_place_of_a_tuple_of_settings_is_refused(field: str) -> None:
+    one: Any = {field: "example.com"}
+
+    with pytest.raises(ValueError, match=rf"{field} is a tuple, also for a single one: {field}=\("):
+        Settings(**one)
+
+
+@pytest.mark.parametrize("sender", ["", "nonsense", "a@b@c", "a b@example.com"])
+def test_the_sender_of_workflows_is_an_address(sender: str) -> None:
+    with pytest.raises(ValueError, match="workflow_sender"):
+        Settings(workflow_sender=sender)

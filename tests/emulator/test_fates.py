@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from poststack.emulator.core import NotPossibleError
+from poststack.emulator.journal import SqliteJournal
 from poststack.emulator.model import EventType
 from poststack.emulator.settings import Settings
 from tests.emulator.app import START, App
@@ -146,6 +149,95 @@ def test_a_scheduled_email_can_be_moved(app: App) -> None:
 
     assert (moved.status, moved.json) == (200, {"success": True})
     assert app.email(email_id)["status"] == "delivered"
+
+
+def reasons(app: App, email_id: str) -> list[str]:
+    events = app.get(f"/emails/{email_id}/events").json["events"]
+    return [event["metadata"]["reason"] for event in events if event["eventType"] == "failed"]
+
+
+def test_a_scheduled_email_leaves_without_those_who_were_suppressed_meanwhile(tmp_path: Path) -> None:
+    app = App(journal=SqliteJournal(tmp_path / "data"))
+    file = {"filename": "a.txt", "content": "QQ=="}
+    fields: dict[str, object] = {"to": ["Ada@example.com", "b@example.com"], "cc": ["c@example.com"]}
+    email_id = app.sent(**fields, scheduled_at="2027-01-15T09:00:00Z", attachments=[file])
+    for address in ("ada@example.com", "c@example.com"):
+        app.post("/suppressions", {"email": address, "reason": "manual"})
+    app.emulator.close()
+    again = App(journal=SqliteJournal(tmp_path / "data"))
+    again.now = app.now
+    again.wait(3_700)
+    again.emulator.close()
+    after = App(journal=SqliteJournal(tmp_path / "data"))
+    after.now = again.now
+
+    email, kept = after.email(email_id), after.emulator.store.email(email_id)
+    assert (email["toAddresses"], email["ccAddresses"], email["status"]) == (["b@example.com"], None, "delivered")
+    assert after.events(email_id) == ["queued", "sent", "delivered"]
+    assert kept is not None
+    assert kept.message.suppressed == ("Ada@example.com", "c@example.com")
+    assert [attachment.content for attachment in kept.message.attachments] == [b"A"]
+    after.emulator.close()
+
+
+def test_an_email_is_not_found_by_recipients_that_were_dropped(app: App) -> None:
+    email_id = app.sent(to=["ada@example.com", "b@example.com"], scheduled_at="2027-01-15T09:00:00Z")
+    app.post("/suppressions", {"email": "ada@example.com", "reason": "manual"})
+
+    def found(address: str) -> list[str]:
+        return [email["publicId"] for email in app.get(f"/_emulator/emails?to={address}").json["data"]]
+
+    before = found("ada@example.com")
+    app.wait(3_700)
+
+    assert (before, found("ada@example.com"), found("b@example.com")) == ([email_id], [], [email_id])
+    assert app.call("DELETE", f"/_emulator/emails/{email_id}").status == 200
+    assert found("b@example.com") == []
+
+
+def test_a_scheduled_email_to_nobody_but_suppressed_addresses_fails_and_says_why(app: App) -> None:
+    email_id = app.sent(scheduled_at="2027-01-15T09:00:00Z")
+    app.post("/webhooks", {"url": "http://localhost/hook", "events": ["*"]})
+    app.post("/suppressions", {"email": "ada@example.com", "reason": "manual"})
+    bodies = app.wait(3_700)
+
+    assert (app.email(email_id)["status"], app.email(email_id)["sentAt"]) == ("failed", None)
+    assert app.events(email_id) == ["queued", "failed"]
+    assert reasons(app, email_id) == ["All recipients are suppressed"]
+    assert [json.loads(body)["type"] for body in bodies] == ["email.failed"]
+    assert app.post(f"/emails/{email_id}/cancel").error == (409, "conflict")
+    assert app.call("PATCH", f"/emails/{email_id}", {"scheduled_at": "2028-01-01"}).error == (409, "conflict")
+    with pytest.raises(NotPossibleError, match="did not leave"):
+        app.emulator.simulate(email_id, "opened", app.now)
+    app.call("DELETE", "/suppressions/ada@example.com")
+    app.wait(100_000)
+    assert app.events(email_id) == ["queued", "failed"]
+
+
+@pytest.mark.parametrize("lost", ["deleted", "unverified", "not in the settings any more"])
+def test_a_scheduled_email_from_a_domain_that_may_not_send_any_more_fails(lost: str, tmp_path: Path) -> None:
+    listed = Settings(domains=("example.com", "example.org")) if lost.startswith("not") else None
+    app = App(listed, journal=SqliteJournal(tmp_path / "data"))
+    domain = 1
+    if listed is None:
+        domain = app.post("/domains", {"name": "example.com"}).json["domain"]["id"]
+        app.post(f"/domains/{domain}/verify")
+        app.wait(2)
+    email_id = app.sent(scheduled_at="2027-01-15T09:00:00Z", to=["a@example.com", "b@example.com"])
+    if lost == "deleted":
+        app.call("DELETE", f"/domains/{domain}")
+    elif lost == "unverified":
+        app.call("PUT", f"/_emulator/domains/{domain}/dns", {"unpublished": ["dkim"]})
+        app.post(f"/domains/{domain}/verify")
+        app.wait(2)
+    app.emulator.close()
+    again = App(Settings(domains=("example.org",)) if listed else None, journal=SqliteJournal(tmp_path / "data"))
+    again.now = app.now
+    again.wait(3_700)
+
+    assert again.email(email_id)["status"] == "failed"
+    assert reasons(again, email_id) == ["Domain not verified"] * 2
+    again.emulator.close()
 
 
 def test_a_cancelled_email_is_failed_and_stays_so(app: App) -> None:

@@ -101,6 +101,8 @@ def test_an_email_is_served_in_camel_case(app: App) -> None:
         ({"html": 1}, 400),
         ({"headers": []}, 400),
         ({"headers": {"X": 1}}, 400),
+        ({"to": ["a" * 65 + "@example.com"]}, 422),
+        ({"to": ["é" * 33 + "@example.com"]}, 422),
         ({"headers": {"X Y": "1"}}, 422),
         ({"headers": {"X": "a\r\nY: b"}}, 422),
         ({"headers": {f"X-{number}": "" for number in range(201)}}, 422),
@@ -243,3 +245,42 @@ def test_insights_speak_about_a_sent_email(app: App) -> None:
     codes = [warning["code"] for warning in app.get(f"/emails/{email_id}/insights").json["warnings"]]
 
     assert codes == ["html_too_large", "long_subject", "unfilled_variable"]
+
+
+@pytest.mark.parametrize("local", ["a" * 64, "é" * 32])
+def test_a_local_part_has_up_to_64_bytes(app: App, local: str) -> None:
+    assert app.send(to=[f"{local}@example.com"]).status == 202
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("From", "Use `from`"),
+        ("to", "Use `to`"),
+        ("CC", "Use `cc`"),
+        ("Bcc", "Use `bcc`"),
+        ("Reply-To", "Use `reply_to`"),
+        ("Subject", "Use `subject`"),
+        ("Content-Type", "Leave it out"),
+        ("content-transfer-encoding", "Leave it out"),
+        ("Content-Disposition", "Leave it out"),
+        ("Content-ID", "Leave it out"),
+        ("MIME-Version", "Leave it out"),
+        ("DKIM-Signature", "Leave it out"),
+        ("Received", "Leave it out"),
+        ("Return-Path", "Leave it out"),
+    ],
+)
+def test_a_header_that_would_contradict_the_email_is_refused(app: App, name: str, advice: str) -> None:
+    refused = app.send(headers={"X-Order": "7", name: "secret@example.com"})
+
+    assert refused.error == (422, "unprocessable_entity")
+    assert f"`headers` holds {name}" in refused.json["error"]
+    assert advice in refused.json["error"]
+    assert "secret" not in refused.json["error"]
+    assert app.get("/emails").json["data"] == []
+
+
+@pytest.mark.parametrize("name", ["Date", "Message-ID", "Sender", "In-Reply-To", "List-Unsubscribe", "X-To"])
+def test_other_headers_go_along(app: App, name: str) -> None:
+    assert app.email(app.sent(headers={name: "x"}))["headers"] == {name: "x"}

@@ -178,6 +178,19 @@ def test_a_webhook_is_delivered_signed_and_retried(server: Server, endpoint: End
     assert delivery["responseBody"] == "x" * 2_000
 
 
+@pytest.mark.parametrize(("status", "success"), [(200, True), (500, False)])
+def test_a_test_of_a_channel_waits_for_what_is_answered(
+    server: Server, endpoint: Endpoint, status: int, success: bool
+) -> None:
+    endpoint.statuses = [status]
+    channel = {"type": "slack", "name": "Ops", "events": ["*"], "config": {"webhookUrl": endpoint.url}}
+    made = server.post("/notification-channels", channel)["channel"]
+    answer = server.post(f"/notification-channels/{made['publicId']}/test")
+
+    assert (answer["success"], answer["statusCode"], answer["responseBody"]) == (success, status, "x" * 2_000)
+    assert json.loads(endpoint.calls[0][0]) == {"text": "A test of this channel from PostStack."}
+
+
 def test_an_endpoint_that_is_not_there_is_tried_again_later(server: Server) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

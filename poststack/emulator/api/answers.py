@@ -10,7 +10,7 @@ from typing import Any
 
 from poststack.transports.base import HttpResponse
 
-__all__ = ["CODES", "RefusalError", "Reply", "conflict", "invalid", "not_found", "unprocessable"]
+__all__ = ["CODES", "RefusalError", "Reply", "conflict", "encoded", "invalid", "not_found", "unprocessable"]
 
 CODES: Mapping[int, str] = {
     400: "invalid_request",
@@ -51,21 +51,26 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer before it is bytes: what is to be JSON, or a file as bytes, whose `Content-Type` is in the headers."""
+    """An answer before it is bytes: what is to be JSON, or a file as bytes, whose `Content-Type` is in the headers.
+
+    With the number of a `pending` delivery it is what to say as long as that was not tried.
+    """
 
     status: int
     content: Any
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    pending: int | None = None
 
     def response(self, headers: Mapping[str, str]) -> HttpResponse:
         """Return the answer as the transport sees it, with these headers added."""
-        body = self.content if isinstance(self.content, bytes) else _json_bytes(self.content)
+        body = self.content if isinstance(self.content, bytes) else encoded(self.content)
         lower = {name.lower(): value for name, value in (*self.headers.items(), *headers.items())}
         reason = HTTPStatus(self.status).phrase if self.status in _STATUSES else ""
         return HttpResponse(self.status, {"content-type": "application/json", **lower}, body, reason)
 
 
-def _json_bytes(content: object) -> bytes:
+def encoded(content: object) -> bytes:
+    """Return the JSON of an answer."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     # Text from URLs may hold lone surrogates, which UTF-8 cannot say but a JSON escape can.
     return text.encode("utf-8", "backslashreplace")

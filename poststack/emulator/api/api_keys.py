@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from poststack.emulator.api.answers import RefusalError, Reply, not_found, unprocessable
-from poststack.emulator.api.call import Call
+from poststack.emulator.api.call import Call, Caller
 from poststack.emulator.api.domains import referenced_domain
 from poststack.emulator.api.fields import boolean, one_line, optional_text, record_number, required_text
 from poststack.emulator.api.routes import Route
@@ -38,12 +38,18 @@ def _json(key: ApiKey) -> ApiKeyJson:
     }
 
 
-def _find(backend: Backend, arguments: Mapping[str, str]) -> ApiKey:
+def _find(backend: Backend, call: Call, arguments: Mapping[str, str]) -> ApiKey:
     number = record_number(arguments["id"])
     key = None if number is None else backend.store.api_keys.get(number)
     if key is None:
         raise not_found("API key")
+    if not _in_scope(call.caller, key):
+        raise RefusalError(403, "A key for one domain only reaches the keys for the same domain.")
     return key
+
+
+def _in_scope(caller: Caller, key: ApiKey) -> bool:
+    return caller.domain is None or key.domain == caller.domain
 
 
 def _name(content: Mapping[str, Any]) -> str:
@@ -98,27 +104,27 @@ def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
 
 
 def _list(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    return Reply(200, {"keys": [_json(key) for key in backend.store.api_keys.all()]})
+    return Reply(200, {"keys": [_json(key) for key in backend.store.api_keys.all() if _in_scope(call.caller, key)]})
 
 
 def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    return Reply(200, _json(_find(backend, arguments)))
+    return Reply(200, _json(_find(backend, call, arguments)))
 
 
 def _rename(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    key, content = _find(backend, arguments), call.json()
+    key, content = _find(backend, call, arguments), call.json()
     key.name = _name(content) if "name" in content else key.name
     backend.store.api_keys.save(key)
     return Reply(200, _json(key))
 
 
 def _revoke(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    backend.store.api_keys.remove(_find(backend, arguments))
+    backend.store.api_keys.remove(_find(backend, call, arguments))
     return Reply(200, {"success": True})
 
 
 def _rotate(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    key = _find(backend, arguments)
+    key = _find(backend, call, arguments)
     secret = key.replace_secret(backend.ids)
     backend.store.api_keys.save(key)
     return Reply(200, {**_json(key), "key": secret})

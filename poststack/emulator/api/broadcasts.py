@@ -15,6 +15,7 @@ from poststack.emulator.api.compose import without_suppressed
 from poststack.emulator.api.fields import one_line, optional_text, required_text
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.segments import add_segment
+from poststack.emulator.api.senders import check_scope
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.audience import Contact
 from poststack.emulator.backend import Backend
@@ -56,6 +57,12 @@ def without_response(backend: Backend, broadcast: Broadcast, event: str) -> list
         if missed(recipient)
     )
     return [contact for contact in found if contact is not None]
+
+
+def _in_scope(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Broadcast:
+    broadcast = find_broadcast(backend, arguments)
+    check_scope(backend, parse_address(broadcast.sender, "from"), call.caller)
+    return broadcast
 
 
 def _keep(backend: Backend, now: float, **fields: Any) -> Broadcast:
@@ -121,14 +128,14 @@ def _send(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 def _cancel(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     try:
-        Broadcasting(backend).cancel(find_broadcast(backend, arguments))
+        Broadcasting(backend).cancel(_in_scope(backend, call, arguments))
     except NotPossibleError as error:
         raise conflict(str(error)) from error
     return Reply(200, {"success": True})
 
 
 def _resend(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    source, content = find_broadcast(backend, arguments), call.optional_json()
+    source, content = _in_scope(backend, call, arguments), call.optional_json()
     target = optional_text(content, "target") or "non_openers"
     if target not in _TARGETS:
         raise unprocessable(f"`target` must be one of {', '.join(_TARGETS)}.")
@@ -139,9 +146,12 @@ def _resend(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply
         raise unprocessable(f"`subject` is longer than {_MAX_LINE} characters.")
     if source.status != "sent":
         raise conflict(f"Only a broadcast that was sent can be sent again; this one is {source.status}.")
-    contacts = without_response(backend, source, _TARGETS[target])
+    missed, broadcasting = without_response(backend, source, _TARGETS[target]), Broadcasting(backend)
+    contacts = [contact for contact in missed if broadcasting.wanted(source, contact)]
     if not contacts:
-        raise unprocessable("There is nobody to write to again: everybody who got the broadcast responded.")
+        raise unprocessable(
+            "There is nobody to write to again: everybody who got the broadcast responded, or may not get another one."
+        )
     _check_room(backend)
     name = (source.name or source.subject)[:_MAX_SEGMENT_NAME] + f" ({target.replace('_', '-')})"
     segment = add_segment(backend, name, call.now)
@@ -190,7 +200,7 @@ def _send_test(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Re
 
 
 def _end_test(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    broadcast = find_broadcast(backend, arguments)
+    broadcast = _in_scope(backend, call, arguments)
     if broadcast.test is None:
         raise unprocessable("This broadcast has no A/B test.")
     try:

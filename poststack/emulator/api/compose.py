@@ -11,7 +11,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from poststack.emulator.api.addresses import address_list, parse_address, reply_addresses
@@ -28,7 +28,9 @@ from poststack.emulator.api.fields import (
     texts_by_name,
 )
 from poststack.emulator.api.senders import sender_domain
+from poststack.emulator.mailboxes import mailbox_at
 from poststack.emulator.model import Address, Attachment, Message, Template
+from poststack.emulator.signatures import signed_html, signed_text
 
 if TYPE_CHECKING:
     from poststack.emulator.backend import Backend
@@ -46,6 +48,27 @@ _MAX_HEADERS = 200
 _MAX_TAGS = 100
 _MAX_TAG = 256
 _MAX_SUBJECT = 998
+# An e-mail has each of these once (RFC 5322 §3.6, RFC 2045 §3): a second one would contradict it.
+_FIELD_OF_HEADER: Mapping[str, str] = {
+    "from": "from",
+    "to": "to",
+    "cc": "cc",
+    "bcc": "bcc",
+    "reply-to": "reply_to",
+    "subject": "subject",
+}
+_STRUCTURAL_HEADERS = frozenset(
+    {
+        "content-disposition",
+        "content-id",
+        "content-transfer-encoding",
+        "content-type",
+        "dkim-signature",
+        "mime-version",
+        "received",
+        "return-path",
+    }
+)
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,200}")
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 
@@ -64,11 +87,10 @@ def compose(
     if not to:
         raise invalid("`to` must hold at least one address.")
     cc, bcc = (address_list(payload, name, limit) for name in ("cc", "bcc"))
-    subject, html, text, template = _content(backend, payload)
+    subject, html, text, template = _content(backend, payload, sender)
     track_opens, track_clicks = _tracking(payload, domain)
     attachments = attachments_of(payload)
     shown = _without_files(payload)
-    _check_signature(payload)
     return Message(
         from_=sender,
         to=to,
@@ -78,7 +100,7 @@ def compose(
         subject=subject,
         html=html,
         text=text,
-        headers=headers_of(payload),
+        headers=_own_headers(payload),
         tags=_tags(payload),
         attachments=attachments,
         template_id=None if template is None else template.id,
@@ -101,18 +123,7 @@ def without_suppressed(backend: Backend, message: Message) -> Message:
     suppressed = [address.address for address in message.recipients if backend.store.suppression(address.address)]
     if not suppressed:
         return message
-    gone = set(suppressed)
-
-    def kept(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
-        return tuple(address for address in addresses if address.address not in gone)
-
-    left = replace(
-        message,
-        to=kept(message.to),
-        cc=kept(message.cc),
-        bcc=kept(message.bcc),
-        suppressed=tuple(suppressed),
-    )
+    left = message.without(suppressed)
     if not left.recipients:
         raise unprocessable(
             "All recipients are suppressed. DELETE /suppressions/{email} lets an address receive mail again."
@@ -128,12 +139,20 @@ def _tracking(payload: Mapping[str, Any], domain: Domain | None) -> tuple[bool |
     return domain.open_tracking if opens is None else opens, domain.click_tracking if clicks is None else clicks
 
 
-def _check_signature(payload: Mapping[str, Any]) -> None:
-    if optional_text(payload, "signature") not in {None, "auto", "none"}:
+def _signatures(backend: Backend, payload: Mapping[str, Any], sender: Address) -> tuple[str | None, str | None]:
+    """Return what the mailbox that an e-mail comes from signs with, in HTML and in text."""
+    wanted = optional_text(payload, "signature")
+    if wanted not in {None, "auto", "none"}:
         raise unprocessable("`signature` must be auto or none.")
+    mailbox = None if wanted == "none" else mailbox_at(backend.store, sender.address)
+    if mailbox is None or not mailbox.signs:
+        return None, None
+    return mailbox.signature_html, mailbox.signature_text
 
 
-def _content(backend: Backend, payload: Mapping[str, Any]) -> tuple[str, str | None, str | None, Template | None]:
+def _content(
+    backend: Backend, payload: Mapping[str, Any], sender: Address
+) -> tuple[str, str | None, str | None, Template | None]:
     subject, html, text = (optional_text(payload, name) for name in ("subject", "html", "text"))
     template = _template(backend, payload)
     variables = texts_by_name(payload, "variables")
@@ -148,8 +167,19 @@ def _content(backend: Backend, payload: Mapping[str, Any]) -> tuple[str, str | N
         raise invalid("`html` or `text` is required.")
     if template is not None or variables:
         subject = fill(subject, variables, escape=False)
-        html = None if html is None else fill(html, variables, escape=True)
-        text = None if text is None else fill(text, variables, escape=False)
+    signature_html, signature_text = _signatures(backend, payload, sender)
+
+    def filled(body: str, *, escape: bool) -> str:
+        return fill(body, variables, escape=escape) if template is not None or variables else body
+
+    # Who gives the tag a value of their own signs by themselves.
+    own = "signature" in variables
+    if html is not None:
+        fill_html = partial(filled, escape=True)
+        html = fill_html(html) if own else signed_html(html, signature_html, fill_html)
+    if text is not None:
+        fill_text = partial(filled, escape=False)
+        text = fill_text(text) if own else signed_text(text, signature_text, fill_text)
     if len(subject) > _MAX_SUBJECT:
         raise unprocessable(f"`subject` is longer than {_MAX_SUBJECT} characters.")
     return one_line(subject, "subject"), html, text, template
@@ -176,6 +206,16 @@ def headers_of(payload: Mapping[str, Any]) -> dict[str, str]:
         if not _HEADER_NAME.fullmatch(name):
             raise unprocessable("`headers` holds a name that is not a header name.")
         one_line(value, "headers")
+    return headers
+
+
+def _own_headers(payload: Mapping[str, Any]) -> dict[str, str]:
+    headers = headers_of(payload)
+    for name in headers:
+        if name.lower() in _FIELD_OF_HEADER:
+            raise unprocessable(f"`headers` holds {name}. Use `{_FIELD_OF_HEADER[name.lower()]}`.")
+        if name.lower() in _STRUCTURAL_HEADERS:
+            raise unprocessable(f"`headers` holds {name}, which PostStack writes itself. Leave it out.")
     return headers
 
 

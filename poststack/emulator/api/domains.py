@@ -16,6 +16,7 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
 from poststack.emulator.dkim import DnsUnreadableError, RotationError
 from poststack.emulator.domains import Domain, dkim_record, dns_records
+from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.model import iso
 from poststack.emulator.placement import placement
 from poststack.emulator.store import Store
@@ -65,6 +66,13 @@ def find_domain(backend: Backend, arguments: Mapping[str, str]) -> Domain:
     domain = None if number is None else backend.store.domains.get(number)
     if domain is None:
         raise not_found("Domain")
+    return domain
+
+
+def _changeable(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Domain:
+    domain = find_domain(backend, arguments)
+    if call.caller.domain not in {None, domain.number}:
+        raise RefusalError(403, "A key for one domain changes no other domain.")
     return domain
 
 
@@ -171,7 +179,8 @@ def _read(content: Mapping[str, Any], fields: Mapping[str, tuple[str, _Reader]])
 
 def _checked_name(text: str, field: str) -> str:
     name = domain_name(text)
-    if name is None or "." not in name:
+    # No top-level domain is a number, but the end of an IP address is.
+    if name is None or "." not in name or name.rpartition(".")[2].isdigit():
         raise unprocessable(f"`{field}` must be the name of a domain, such as example.com.")
     return name
 
@@ -182,6 +191,8 @@ def _change(domain: Domain, changes: Mapping[str, object]) -> None:
 
 
 def _create(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
+    if call.caller.domain is not None:
+        raise RefusalError(403, "A key for one domain adds no domains.")
     content, table = call.json(), backend.store.domains
     name = _checked_name(required_text(content, "name"), "name")
     changes = _read({field: value for field, value in content.items() if value is not None}, _CREATE)
@@ -204,38 +215,40 @@ def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 
 def _verify(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    domain = find_domain(backend, arguments)
+    domain = _changeable(backend, call, arguments)
     backend.domains.queue_verification(domain, call.now)
     return Reply(200, {"queued": True, "domain": domain_json(domain)})
 
 
 def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    domain = find_domain(backend, arguments)
+    domain = _changeable(backend, call, arguments)
     _change(domain, _read(call.json(), _UPDATE))
     backend.store.domains.save(domain)
     return Reply(200, {"domain": domain_json(domain)})
 
 
 def _delete(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    backend.domains.remove(find_domain(backend, arguments))
+    domain = _changeable(backend, call, arguments)
+    remove_mailboxes_of(backend.store, domain.number)
+    backend.domains.remove(domain)
     return Reply(200, {"success": True})
 
 
 def _start_rotation(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    domain = find_domain(backend, arguments)
+    domain = _changeable(backend, call, arguments)
     if domain.status != "verified":
         raise unprocessable("Domain not verified")
     return _rotated(domain, lambda: backend.domains.start_rotation(domain, call.now))
 
 
 def _activate_rotation(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    domain = find_domain(backend, arguments)
+    domain = _changeable(backend, call, arguments)
     force = call.query.get("force", "").lower() == "true"
     return _rotated(domain, lambda: backend.domains.activate_rotation(domain, call.now, force=force))
 
 
 def _cancel_rotation(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    domain = find_domain(backend, arguments)
+    domain = _changeable(backend, call, arguments)
     return _rotated(domain, lambda: backend.domains.cancel_rotation(domain))
 
 

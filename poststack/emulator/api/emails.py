@@ -11,6 +11,7 @@ from poststack.emulator.api.compose import compose
 from poststack.emulator.api.content import insights, spam_report
 from poststack.emulator.api.fields import moment, record_number, required_text
 from poststack.emulator.api.routes import Route
+from poststack.emulator.api.senders import check_scope
 from poststack.emulator.api.sending import send
 from poststack.emulator.api.wire import email_json, event_json, full_email_json, page_json
 from poststack.emulator.backend import Backend
@@ -61,6 +62,12 @@ def find_email(backend: Backend, arguments: Mapping[str, str]) -> Email:
     return email
 
 
+def _changeable(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Email:
+    email = find_email(backend, arguments)
+    check_scope(backend, email.message.from_, call.caller)
+    return email
+
+
 def _send(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     return Reply(202, send(backend, call, call.json()))
 
@@ -100,7 +107,7 @@ def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 
 
 def _reschedule(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    email = find_email(backend, arguments)
+    email = _changeable(backend, call, arguments)
     scheduled_at = moment(required_text(call.json(), "scheduled_at"), "scheduled_at")
     try:
         backend.lifecycle.reschedule(email, scheduled_at)
@@ -111,7 +118,7 @@ def _reschedule(backend: Backend, call: Call, arguments: Mapping[str, str]) -> R
 
 def _cancel(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     try:
-        backend.lifecycle.cancel(find_email(backend, arguments), call.now)
+        backend.lifecycle.cancel(_changeable(backend, call, arguments), call.now)
     except NotPossibleError as error:
         raise conflict(str(error)) from error
     return Reply(200, {"success": True})

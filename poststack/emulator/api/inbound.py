@@ -17,6 +17,7 @@ from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.backend import Backend
 from poststack.emulator.downloads import download_headers
 from poststack.emulator.inbound import InboundEmail, InboundFile
+from poststack.emulator.mailboxes import mailbox_at
 from poststack.emulator.model import Address, Message, iso
 from poststack.emulator.reception import files_of
 from poststack.emulator.replies import (
@@ -119,7 +120,7 @@ def _draft_reply(backend: Backend, call: Call, arguments: Mapping[str, str]) -> 
         raise unprocessable(f"`tone` must be one of {', '.join(_TONES)}.")
     message = email.message
     opening, text, html = salutation(message, tone), quoted_text(email), quoted_html(email)
-    thread = thread_headers(message)
+    thread, mailbox = thread_headers(message), mailbox_at(backend.store, email.to_address)
     draft = {
         "inbound": {
             "id": email.number,
@@ -140,8 +141,7 @@ def _draft_reply(backend: Backend, call: Call, arguments: Mapping[str, str]) -> 
         },
         "suggested_html": f"<p>{escape(opening)}</p>\n<p>{_PLACEHOLDER}</p>\n{html}",
         "suggested_text": f"{opening}\n\n{_PLACEHOLDER}\n\n{text}",
-        # No mailbox is simulated, so none has a signature.
-        "signs_automatically": False,
+        "signs_automatically": mailbox is not None and mailbox.signs,
     }
     return Reply(200, draft)
 
@@ -160,7 +160,7 @@ def _reply(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
         "headers": thread_headers(original),
     }
     message = replace(compose(backend, payload, call.caller), to=answered, payload=content)
-    return _accepted(backend, call, message)
+    return _accepted(backend, call, message, reply_to=email)
 
 
 def _forward(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
@@ -172,14 +172,22 @@ def _forward(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
         **{name: content.get(name) for name in ("from", "to", "cc", "bcc")},
         "subject": prefixed("Fwd", email.message.subject),
         "text": forwarded_text(email, note),
+        "signature": "none",
         "html": forwarded_html(email, note),
     }
     files = tuple(file.attachment for file in files_of(backend.store, email))
     message = compose(backend, payload, call.caller, max_recipients=_MAX_FORWARDED)
-    return _accepted(backend, call, replace(message, attachments=files, payload=content))
+    return _accepted(backend, call, replace(message, attachments=files, payload=content), forward_of=email)
 
 
-def _accepted(backend: Backend, call: Call, message: Message) -> Reply:
+def _accepted(
+    backend: Backend,
+    call: Call,
+    message: Message,
+    *,
+    reply_to: InboundEmail | None = None,
+    forward_of: InboundEmail | None = None,
+) -> Reply:
     """Send it, each time anew: these endpoints honour no idempotency key."""
     bodies = len(message.html or "") + len(message.text or "")
     size = len(canonical(message.payload)) + bodies + sum(file.size for file in message.attachments)
@@ -191,6 +199,8 @@ def _accepted(backend: Backend, call: Call, message: Message) -> Reply:
         scheduled_at=None,
         idempotency_key=None,
         fingerprint="",
+        reply_to_inbound=None if reply_to is None else reply_to.number,
+        forward_of_inbound=None if forward_of is None else forward_of.number,
     )
     return Reply(202, {"id": email.id})
 

@@ -11,40 +11,14 @@ from poststack.emulator.backend import Backend
 
 __all__ = ["ROUTES"]
 
-_PATHS = """
-POST /domains/{id}/ip
-DELETE /domains/{id}/ip
-POST /mailboxes
-GET /mailboxes
-GET /mailboxes/{id}
-PATCH /mailboxes/{id}
-DELETE /mailboxes/{id}
-POST /mailboxes/{id}/password
-POST /mailboxes/aliases
-GET /mailboxes/aliases
-DELETE /mailboxes/aliases/{id}
-GET /mailboxes/{id}/filters
-PUT /mailboxes/{id}/filters
-GET /webmail/{id}/signature
-PUT /webmail/{id}/signature
-GET /mailboxes/unread-summary
-GET /mailboxes/{id}/shares
-POST /mailboxes/{id}/shares
-DELETE /mailboxes/{id}/shares/{target}
-GET /notification-channels
-POST /notification-channels
-GET /notification-channels/{id}
-PUT /notification-channels/{id}
-DELETE /notification-channels/{id}
-GET /notification-channels/{id}/deliveries
-POST /notification-channels/{id}/test
-POST /notification-channels/{id}/deliveries/{delivery}/replay
-"""
+_NO_ADDRESSES = "The emulator has no dedicated IP addresses to assign, so nothing was done. Try it at the service."
 
 
-def _refuse(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
-    path = "/".join(call.segments[:1])
-    raise RefusalError(501, f"The emulator does not simulate {call.method} /{path}…; nothing was done.")
+def _no_addresses(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
+    raise RefusalError(501, _NO_ADDRESSES)
 
 
-ROUTES = tuple(Route(method, path, _refuse) for method, path in map(str.split, _PATHS.strip().splitlines()))
+ROUTES = (
+    Route("POST", "/domains/{id}/ip", _no_addresses),
+    Route("DELETE", "/domains/{id}/ip", _no_addresses),
+)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.api.answers import RefusalError, unprocessable
 from poststack.emulator.api.call import Caller
 from poststack.emulator.domains import Domain
 from poststack.emulator.model import Address
+from poststack.emulator.senders import may_send, sender_domain_name
 
 if TYPE_CHECKING:
     from poststack.emulator.backend import Backend
@@ -19,7 +19,7 @@ __all__ = ["check_scope", "sender_domain"]
 def check_scope(backend: Backend, sender: Address, caller: Caller) -> None:
     """Raise a 403 for a sender that the caller's key is not for."""
     if caller.domain is not None:
-        domain = backend.store.domains.find("name", _name(sender))
+        domain = backend.store.domains.find("name", sender_domain_name(sender))
         if domain is None or domain.number != caller.domain:
             raise RefusalError(403, "API key does not have permission to send from this domain")
 
@@ -30,16 +30,6 @@ def sender_domain(backend: Backend, sender: Address, caller: Caller) -> Domain |
     Raises a 422 for a domain that is not verified, and a 403 for one that the caller's key is not for.
     """
     check_scope(backend, sender, caller)
-    store, name = backend.store, _name(sender)
-    domain = store.domains.find("name", name)
-    if domain is None:
-        accepted = backend.settings.domains is None and store.removed_domains.find("name", name) is None
-    else:
-        accepted = domain.status == "verified"
-    if not accepted:
+    if not may_send(backend.store, backend.settings, sender):
         raise unprocessable("Domain not verified")
-    return domain
-
-
-def _name(sender: Address) -> str:
-    return domain_name(sender.domain) or sender.domain
+    return backend.store.domains.find("name", sender_domain_name(sender))

@@ -13,7 +13,7 @@ from poststack.emulator.api.wire import delivery_json, page_json, slice_page, we
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import Delivery, Webhook, iso
 
-__all__ = ["ROUTES", "add_webhook"]
+__all__ = ["ROUTES", "add_webhook", "checked_events"]
 
 _MAX_WEBHOOKS = 100
 _MAX_EVENTS = 100
@@ -42,7 +42,7 @@ def add_webhook(
     webhook = Webhook(
         id=backend.store.next_number("webhook"),
         url=web_address(url, "url"),
-        events=_checked_events(events),
+        events=checked_events(events),
         secret=secret or _new_secret(backend),
         created_at=now,
         description=description,
@@ -55,7 +55,8 @@ def _new_secret(backend: Backend) -> str:
     return "whsec_" + backend.ids(32)
 
 
-def _checked_events(events: list[str]) -> list[str]:
+def checked_events(events: list[str]) -> list[str]:
+    """Return the event types that an endpoint wants, each once: at least one, at most 100."""
     if not events:
         raise invalid("`events` must name at least one event type, or *.")
     if len(events) > _MAX_EVENTS or not all(0 < len(event) <= 100 for event in events):
@@ -111,7 +112,7 @@ def _get(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
 def _update(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Reply:
     webhook, content = _find(backend, arguments), call.json()
     url = web_address(required_text(content, "url"), "url") if "url" in content else webhook.url
-    events = _checked_events(texts(content, "events")) if "events" in content else webhook.events
+    events = checked_events(texts(content, "events")) if "events" in content else webhook.events
     description = _description(content) if "description" in content else webhook.description
     enabled = boolean(content, "enabled")
     webhook.url, webhook.events, webhook.description = url, events, description

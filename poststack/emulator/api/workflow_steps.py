@@ -12,11 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from poststack.emulator import membership, workflow_graph
+from poststack.emulator.api.addresses import parse_address
 from poststack.emulator.api.answers import RefusalError, invalid, unprocessable
 from poststack.emulator.api.call import Caller
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.fields import required_text, texts_by_name, web_address
 from poststack.emulator.api.segment_rules import rules_from
+from poststack.emulator.api.senders import check_scope
 from poststack.emulator.audience import Contact
 from poststack.emulator.personal import placeholders
 from poststack.emulator.rules import RulesError
@@ -25,7 +27,16 @@ from poststack.emulator.workflows import Workflow
 if TYPE_CHECKING:
     from poststack.emulator.backend import Backend
 
-__all__ = ["MAX_EVENT", "custom_event", "email_payload", "meets", "problems", "wait_seconds", "webhook_url"]
+__all__ = [
+    "MAX_EVENT",
+    "check_senders",
+    "custom_event",
+    "email_payload",
+    "meets",
+    "problems",
+    "wait_seconds",
+    "webhook_url",
+]
 
 MAX_EVENT = 200
 
@@ -64,6 +75,15 @@ def problems(backend: Backend, workflow: Workflow, caller: Caller) -> list[Refus
             status = 403 if problem.status == 403 else 422
             found.append(RefusalError(status, f"Node `{node.id}`: {problem.error}"))
     return found
+
+
+def check_senders(backend: Backend, workflow: Workflow, caller: Caller) -> None:
+    """Raise a 403 when a step sends from a domain that the caller's key is not for."""
+    for node in workflow.nodes:
+        sender = node.config.get("from") or backend.settings.workflow_sender
+        # Without a sender the run fails at that step, whoever began it.
+        if node.type == "send_email" and isinstance(sender, str):
+            check_scope(backend, parse_address(sender, "from"), caller)
 
 
 def custom_event(workflow: Workflow) -> str | None:

@@ -9,10 +9,10 @@ from typing import Any, cast, get_args
 
 from poststack.emulator import workflow_runs
 from poststack.emulator.api.answers import RefusalError, Reply, conflict, invalid, not_found, unprocessable
-from poststack.emulator.api.call import Call
+from poststack.emulator.api.call import Call, Caller
 from poststack.emulator.api.fields import number, object_of, one_line, optional_text, required_text
 from poststack.emulator.api.routes import Route
-from poststack.emulator.api.workflow_steps import MAX_EVENT, problems
+from poststack.emulator.api.workflow_steps import MAX_EVENT, check_senders, problems
 from poststack.emulator.audience import Contact
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import iso
@@ -274,6 +274,7 @@ def _trigger(backend: Backend, call: Call, arguments: Mapping[str, str]) -> Repl
     workflow, contact_id = _find(backend, arguments), required_text(call.json(), "contact_id")
     if workflow.status != "active" or workflow.trigger_type != "manual":
         raise unprocessable("Only a workflow that is active and whose trigger is manual can be triggered.")
+    check_senders(backend, workflow, call.caller)
     contact, runs = _contact(backend, contact_id), WorkflowRuns(backend)
     _check_room(runs, 1)
     return Reply(201, {"run": run_json(runs.start(workflow, contact, call.now))})
@@ -290,11 +291,19 @@ def _post_event(backend: Backend, call: Call, arguments: Mapping[str, str]) -> R
     if len(event) > MAX_EVENT:
         raise unprocessable(f"`event` has at most {MAX_EVENT} characters.")
     contact, runs = _contact(backend, contact_id, email or ""), WorkflowRuns(backend)
-    listening = runs.listening(event)
+    listening = [workflow for workflow in runs.listening(event) if _may_begin(backend, workflow, call.caller)]
     _check_room(runs, len(listening))
     for workflow in listening:
         runs.start(workflow, contact, call.now)
     return Reply(200, {"event": event, "matched": len(listening)})
+
+
+def _may_begin(backend: Backend, workflow: Workflow, caller: Caller) -> bool:
+    try:
+        check_senders(backend, workflow, caller)
+    except RefusalError:
+        return False
+    return True
 
 
 def _contact(backend: Backend, contact_id: str | None, email: str = "") -> Contact:

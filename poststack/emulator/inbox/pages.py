@@ -87,7 +87,9 @@ class Pages:
             file_size=wording.file_size,
             iso=iso,
             json=_json,
+            masked_url=wording.masked_url,
             relative=self._relative,
+            short_url=wording.short_url,
             visible=wording.visible,
         )
         known: dict[str, Any] = self._templates.globals

@@ -1,4 +1,4 @@
-"""Where in the list somebody is: the search, the filter and the page, carried along in addresses."""
+"""Where in the list somebody is: the search, the filters and the page, carried along in addresses."""
 
 from __future__ import annotations
 
@@ -24,29 +24,31 @@ class Place:
     query: str = ""
     shown: str = ""
     page: int = 1
+    broadcast: str = ""
 
     @classmethod
     def read(cls, request: Request) -> Place:
         """Read it from an address; what makes no sense there is the first page of everything."""
-        query, shown, page = (request.query_params.get(name, "") for name in ("q", "show", "page"))
+        names = ("q", "show", "page", "broadcast")
+        query, shown, page, broadcast = (request.query_params.get(name, "") for name in names)
         # A number that no list of pages comes near is a mistake, and not the last page.
         number = whole_number(page) if len(page) <= 8 else 1
-        return cls(query, shown if shown in SHOWN else "", max(1, min(number, _LAST_PAGE)))
+        return cls(query, shown if shown in SHOWN else "", max(1, min(number, _LAST_PAGE)), broadcast)
 
     @property
     def search(self) -> EmailSearch:
         """What it looks for."""
-        return read_query(self.query, self.shown)
+        return read_query(self.query, self.shown, self.broadcast)
 
     @property
     def narrowed(self) -> bool:
         """Whether it leaves anything out."""
-        return bool(self.query.strip() or self.shown)
+        return bool(self.query.strip() or self.shown or self.broadcast)
 
     def parameters(self) -> dict[str, str]:
         """Return it as query parameters, without what is the default."""
         page = str(self.page) if self.page > 1 else ""
-        values = {"q": self.query, "show": self.shown, "page": page}
+        values = {"q": self.query, "show": self.shown, "broadcast": self.broadcast, "page": page}
         return {name: value for name, value in values.items() if value}
 
     def link(self, path: str, **more: str) -> str:

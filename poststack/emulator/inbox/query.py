@@ -73,6 +73,7 @@ FIELDS: Mapping[str, Callable[[Email, str], bool]] = {
     "tag": lambda email, word: any(word == tag.casefold() for tag in email.message.tags),
     "id": lambda email, word: email.id.casefold() == word,
     "status": lambda email, word: status_label(email) == word,
+    "broadcast": lambda email, word: email.broadcast_id is not None and email.broadcast_id.casefold() == word,
     "is": _is,
     "has": _has,
 }
@@ -94,8 +95,11 @@ class InboxSearch(EmailSearch):
         return all(FIELDS.get(field, _anywhere)(email, word) for field, word in self.terms)
 
 
-def read_query(text: str, shown: str = "") -> EmailSearch:
-    """Return the search for what stands in the box and for the chosen filter; a filter nobody offers is ignored."""
+def read_query(text: str, shown: str = "", broadcast: str = "") -> EmailSearch:
+    """Return the search for what stands in the box, for the chosen filter and for the e-mails of a broadcast.
+
+    A filter nobody offers is ignored.
+    """
     terms: list[tuple[str, str]] = []
     for match in _TERM.finditer(text[:_LONGEST_QUERY]):
         field = (match["field"] or "").lower()
@@ -107,4 +111,6 @@ def read_query(text: str, shown: str = "") -> EmailSearch:
             terms.append((field, word.casefold()))
     if shown in SHOWN:
         terms.append(("is", shown))
+    if broadcast:
+        terms.append(("broadcast", broadcast.casefold()))
     return InboxSearch(terms=tuple(terms)) if terms else EVERYTHING

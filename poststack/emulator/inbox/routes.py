@@ -67,4 +67,5 @@ def routes(state: AppState) -> Sequence[BaseRoute]:
 
 
 async def _to_list(request: Request) -> Response:
-    return RedirectResponse("/inbox/", status_code=308)
+    query = request.url.query
+    return RedirectResponse(f"/inbox/?{query}" if query else "/inbox/", status_code=308)

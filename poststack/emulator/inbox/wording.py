@@ -5,14 +5,27 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from poststack.emulator.model import Email
 
-__all__ = ["absolute", "count", "duration", "file_size", "relative", "status_label", "visible"]
+__all__ = [
+    "absolute",
+    "count",
+    "duration",
+    "file_size",
+    "masked_url",
+    "relative",
+    "short_url",
+    "status_label",
+    "visible",
+]
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _JUST_NOW = 10
+_MASK = "•••"
+_SHORT_URL = 36
 # C0 and C1 controls except tab and line feed, and the marks that turn or reorder text.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -67,6 +80,25 @@ def file_size(size: int) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number with its noun, with thousands set apart."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def masked_url(url: str) -> str:
+    """Write a URL without what may be a secret in it: the user information and the query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _MASK
+    user, at, host = parts.netloc.rpartition("@")
+    shown = f"{parts.scheme}://{_MASK if user else ''}{at}{host}{parts.path}"
+    return f"{shown}?{_MASK}" if parts.query or parts.fragment else shown
+
+
+def short_url(url: str) -> str:
+    """Write a URL so briefly that it fits a line: host and path, the middle of a long one left out, masked."""
+    shown = masked_url(url).partition("://")[2] or _MASK
+    if len(shown) <= _SHORT_URL:
+        return shown
+    return f"{shown[: _SHORT_URL // 2]}…{shown[-(_SHORT_URL // 2 - 1) :]}"
 
 
 def status_label(email: Email) -> str:

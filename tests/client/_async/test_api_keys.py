@@ -9,6 +9,7 @@ import pytest
 from poststack import AsyncPostStack, PostStackError
 from poststack.testing import EmulatorSession, Settings, emulator
 from poststack.types import NewApiKey
+from tests.client.workflow_graphs import chain, mail, node
 from tests.conforming import checked
 
 pytestmark = pytest.mark.anyio
@@ -176,11 +177,104 @@ async def test_a_key_for_a_domain_previews_from_there_only_and_makes_no_key_for_
     assert (await made(admin, domain_id=str(number))).get("domainId") == number
 
 
+async def test_a_key_for_a_domain_reaches_no_other_key(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    number = await verified(client, emu, "shop.example")
+    other = await verified(client, emu, "other.example")
+    own = await made(client, permission="full_access", allow_full_access=True, domain_id=str(number))
+    admin = using(emu, own)
+    beyond = [
+        await made(client),
+        await made(client, permission="full_access", allow_full_access=True),
+        await made(client, domain_id=str(other)),
+    ]
+    beside = await made(client, domain_id=str(number))
+
+    for key in beyond:
+        for method in (admin.api_keys.get, admin.api_keys.rotate, admin.api_keys.revoke):
+            assert (await refusal(method, key["id"]))[0] == 403
+        await using(emu, key).emails.get(await send(client))
+    assert [key["id"] for key in (await admin.api_keys.list())["keys"]] == [own["id"], beside["id"]]
+    assert (await admin.api_keys.rotate(beside["id"])).get("domainId") == number
+    await admin.api_keys.revoke(beside["id"])
+    assert len((await client.api_keys.list())["keys"]) == 4
+
+
+async def test_a_key_for_a_domain_changes_no_other_domain(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    number = await verified(client, emu, "shop.example")
+    other = await verified(client, emu, "other.example")
+    before = (await client.domains.get(other))["domain"]
+    admin = using(emu, await made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+
+    for method in (
+        admin.domains.verify,
+        admin.domains.delete,
+        admin.domains.start_dkim_rotation,
+        admin.domains.activate_dkim_rotation,
+        admin.domains.cancel_dkim_rotation,
+    ):
+        assert (await refusal(method, other))[0] == 403
+    assert (await refusal(admin.domains.update, other, {"open_tracking": True}))[0] == 403
+    assert (await refusal(admin.domains.create, {"name": "new.example"}))[0] == 403
+
+    assert (await admin.domains.get(other))["domain"] == before
+    assert len((await client.domains.list())["domains"]) == 2
+    await admin.domains.update(number, {"open_tracking": True})
+    await admin.domains.start_dkim_rotation(number)
+    await admin.domains.delete(number)
+
+
+async def test_a_key_for_a_domain_moves_and_cancels_no_email_of_another(
+    client: AsyncPostStack, emu: EmulatorSession
+) -> None:
+    number = await verified(client, emu, "shop.example")
+    admin = using(emu, await made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    foreign = await send(client, "a@other.example", scheduled_at="2100-01-01T00:00:00Z")
+    own = await send(client, "a@shop.example", scheduled_at="2100-01-01T00:00:00Z")
+
+    assert (await refusal(admin.emails.cancel, foreign))[0] == 403
+    assert (await refusal(admin.emails.reschedule, foreign, "2100-01-02T00:00:00Z"))[0] == 403
+    await admin.emails.reschedule(own, "2100-01-02T00:00:00Z")
+    await admin.emails.cancel(own)
+
+    assert [(await client.emails.get(email))["email"]["status"] for email in (foreign, own)] == ["queued", "failed"]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["from of the step", "workflow sender"])
+async def test_a_key_for_a_domain_begins_no_workflow_that_sends_from_another(named: bool) -> None:
+    with emulator(Settings(workflow_sender=None if named else "a@other.example")) as emu:
+        client = checked(emu.async_client())
+        number = await verified(client, emu, "shop.example")
+        admin = using(emu, await made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+        contact = (await client.contacts.create({"email": "ada@example.com"}))["contact"]["publicId"]
+        sender = {"from": "a@other.example"} if named else {}
+        step = node("hello", "send_email", subject="Hi", text="Hello", **sender)
+        own = chain(mail("hello", **{"from": "a@shop.example"}))
+        triggers: Any = (("manual", {}), ("custom", {"event": "e"}))
+        workflows: list[str] = []
+        for graph in (chain(step), own):
+            for kind, config in triggers:
+                fields: Any = {"name": "w", "trigger_type": kind, "trigger_config": config}
+                workflows.append((await client.workflows.create(fields))["workflow"]["publicId"])
+                await client.workflows.put_graph(workflows[-1], graph)
+                await client.workflows.activate(workflows[-1])
+
+        assert await refusal(admin.workflows.trigger, workflows[0], {"contact_id": contact}) == (
+            403,
+            "API key does not have permission to send from this domain",
+        )
+        assert (await admin.workflows.post_event({"event": "e", "contact_id": contact}))["matched"] == 1
+        await admin.workflows.trigger(workflows[2], {"contact_id": contact})
+        emu.clock.advance(1)
+        assert [email.from_ for email in emu.sent] == ["a@shop.example", "a@shop.example"]
+        assert (await client.workflows.post_event({"event": "e", "contact_id": contact}))["matched"] == 2
+
+
 async def test_a_key_for_a_domain_answers_and_broadcasts_from_there_only(
     client: AsyncPostStack, emu: EmulatorSession
 ) -> None:
     number = await verified(client, emu, "shop.example")
     admin = using(emu, await made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    await client.domains.update(number, {"inbound_enabled": True})
     mail = emu.receive(from_="ada@example.com", to="help@shop.example", subject="Help", text="Please")
     segment = (await admin.segments.create({"name": "All"}))["segment"]["publicId"]
 

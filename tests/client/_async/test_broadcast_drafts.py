@@ -333,6 +333,29 @@ async def test_a_resend_is_a_draft_for_those_who_did_not_respond(
     assert emu.sent[-1].text == "Hello"
 
 
+async def test_a_resend_counts_only_those_who_may_get_it(client: AsyncPostStack, emu: EmulatorSession) -> None:
+    people = ("ada@example.com", "bob@example.com", "cy@example.com", "dee@example.com")
+    topic = (await client.subscription_topics.create({"name": "News"}))["topic"]["publicId"]
+    broadcast = await draft_for(client, await segment_of(client, *people))
+    await client.broadcasts.update(broadcast, {"topic_id": topic})
+    await client.broadcasts.send(broadcast)
+    emu.clock.advance(1)
+    contacts = {contact["email"]: contact["publicId"] for contact in (await client.contacts.list())["data"]}
+    await client.suppressions.add({"email": people[0], "reason": "manual"})
+    await client.contacts.unsubscribe(contacts[people[1]])
+    await client.subscription_topics.unsubscribe(contacts[people[2]], topic)
+
+    again = await client.broadcasts.resend(broadcast)
+    await client.broadcasts.send(again["broadcast"]["id"])
+    emu.clock.advance(1)
+
+    assert again.get("recipientCount") == 1
+    assert recipients(emu)[len(people) :] == [people[3]]
+    await client.suppressions.add({"email": people[3], "reason": "manual"})
+    with pytest.raises(PostStackError, match="nobody to write to again"):
+        await client.broadcasts.resend(broadcast)
+
+
 async def test_only_what_was_sent_to_people_who_did_not_respond_is_sent_again(
     client: AsyncPostStack, emu: EmulatorSession
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from poststack import AsyncPostStack, PostStackError
@@ -70,6 +72,45 @@ async def test_a_refusal_does_not_hide_that_an_earlier_attempt_may_have_been_acc
     assert raised.value.status_code == 429
     assert raised.value.may_have_taken_effect
     assert len(emu.sent) == 1
+
+
+async def test_a_refusal_after_a_lost_answer_says_that_it_may_be_of_what_the_call_itself_did(
+    emu: EmulatorSession,
+) -> None:
+    client = emu.async_client()
+    emu.fail(lost_answer=True, times=1)
+
+    with pytest.raises(PostStackError) as raised:
+        await client.contacts.create({"email": "ada@example.com"})
+
+    error = raised.value
+    assert (error.status_code, error.code, error.may_have_taken_effect) == (409, "conflict", True)
+    assert "earlier attempt" not in error.error
+    assert str(error).startswith(error.error.rstrip("."))
+    assert "An earlier attempt had no clear answer and may have taken effect; look there" in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert [contact["email"] for contact in (await client.contacts.list())["data"]] == ["ada@example.com"]
+
+    with pytest.raises(PostStackError) as raised:
+        await client.contacts.create({"email": "ada@example.com"})
+
+    assert str(raised.value) == error.error
+
+
+async def test_a_lost_answer_leaves_one_key_and_one_webhook_without_an_owner_and_not_several(
+    emu: EmulatorSession,
+) -> None:
+    client = emu.async_client()
+    keys = len((await client.api_keys.list())["keys"])
+    emu.fail(lost_answer=True, times=1)
+    with pytest.raises(PostStackError, match="It was not repeated"):
+        await client.api_keys.create({"name": "worker", "permission": "sending_access"})
+    emu.fail(lost_answer=True, times=1)
+    with pytest.raises(PostStackError, match="It was not repeated"):
+        await client.webhooks.create({"url": "https://example.com/hook", "events": ["*"]})
+
+    assert len((await client.api_keys.list())["keys"]) == keys + 1
+    assert len((await client.webhooks.list())["webhooks"]) == 1
 
 
 async def test_refusals_alone_leave_no_doubt(emu: EmulatorSession) -> None:

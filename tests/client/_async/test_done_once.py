@@ -1,4 +1,4 @@
-"""Calls that have an e-mail go out where no idempotency key counts: not repeated once they may have taken effect."""
+"""Calls that send e-mail or show a secret where no idempotency key counts: not repeated once they may have done it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from tests.scripted import ScriptedTransport, cut, refusal, response
 pytestmark = pytest.mark.anyio
 
 ONCE = {
+    "api_keys.create",
+    "api_keys.rotate",
     "broadcasts.end_ab_test",
     "broadcasts.send",
     "broadcasts.send_test",
     "inbound_emails.forward",
     "inbound_emails.reply",
+    "webhooks.create",
+    "webhooks.rotate_secret",
     "workflows.post_event",
     "workflows.trigger",
 }
 FIRST = {call.method: call for call in reversed(CALLS)}
-ANSWER = response(202, dict.fromkeys(("success", "id", "run", "event", "matched")))
+ANSWER = response(202, dict.fromkeys(("success", "id", "run", "event", "matched", "key", "webhook", "signingSecret")))
 
 once = pytest.mark.parametrize("method", sorted(ONCE))
 

@@ -38,7 +38,19 @@ async def test_results_follow_from_the_address(client: AsyncPostStack, email: st
     assert (found["email"], found["result"], found.get("risk")) == (email, result, risk)
 
 
-@pytest.mark.parametrize("email", ["nobody", "a@b@shop.test", "Ada <ada@shop.test>", " a@b.test", "a" * 2_000, "a@\n"])
+@pytest.mark.parametrize(
+    "email",
+    [
+        "nobody",
+        "a@b@shop.test",
+        "Ada <ada@shop.test>",
+        " a@b.test",
+        "a" * 2_000,
+        "a@\n",
+        "a" * 65 + "@shop.test",
+        "é" * 33 + "@shop.test",
+    ],
+)
 async def test_wrong_syntax_is_undeliverable(client: AsyncPostStack, email: str) -> None:
     found = await client.email_validations.validate(email)
 

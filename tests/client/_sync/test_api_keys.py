@@ -10,6 +10,7 @@ import pytest
 from poststack import PostStack, PostStackError
 from poststack.testing import EmulatorSession, Settings, emulator
 from poststack.types import NewApiKey
+from tests.client.workflow_graphs import chain, mail, node
 from tests.conforming import checked
 
 pytestmark = pytest.mark.anyio
@@ -169,9 +170,100 @@ def test_a_key_for_a_domain_previews_from_there_only_and_makes_no_key_for_others
     assert (made(admin, domain_id=str(number))).get("domainId") == number
 
 
+def test_a_key_for_a_domain_reaches_no_other_key(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    other = verified(client, emu, "other.example")
+    own = made(client, permission="full_access", allow_full_access=True, domain_id=str(number))
+    admin = using(emu, own)
+    beyond = [
+        made(client),
+        made(client, permission="full_access", allow_full_access=True),
+        made(client, domain_id=str(other)),
+    ]
+    beside = made(client, domain_id=str(number))
+
+    for key in beyond:
+        for method in (admin.api_keys.get, admin.api_keys.rotate, admin.api_keys.revoke):
+            assert (refusal(method, key["id"]))[0] == 403
+        using(emu, key).emails.get(send(client))
+    assert [key["id"] for key in (admin.api_keys.list())["keys"]] == [own["id"], beside["id"]]
+    assert (admin.api_keys.rotate(beside["id"])).get("domainId") == number
+    admin.api_keys.revoke(beside["id"])
+    assert len((client.api_keys.list())["keys"]) == 4
+
+
+def test_a_key_for_a_domain_changes_no_other_domain(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    other = verified(client, emu, "other.example")
+    before = (client.domains.get(other))["domain"]
+    admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+
+    for method in (
+        admin.domains.verify,
+        admin.domains.delete,
+        admin.domains.start_dkim_rotation,
+        admin.domains.activate_dkim_rotation,
+        admin.domains.cancel_dkim_rotation,
+    ):
+        assert (refusal(method, other))[0] == 403
+    assert (refusal(admin.domains.update, other, {"open_tracking": True}))[0] == 403
+    assert (refusal(admin.domains.create, {"name": "new.example"}))[0] == 403
+
+    assert (admin.domains.get(other))["domain"] == before
+    assert len((client.domains.list())["domains"]) == 2
+    admin.domains.update(number, {"open_tracking": True})
+    admin.domains.start_dkim_rotation(number)
+    admin.domains.delete(number)
+
+
+def test_a_key_for_a_domain_moves_and_cancels_no_email_of_another(client: PostStack, emu: EmulatorSession) -> None:
+    number = verified(client, emu, "shop.example")
+    admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    foreign = send(client, "a@other.example", scheduled_at="2100-01-01T00:00:00Z")
+    own = send(client, "a@shop.example", scheduled_at="2100-01-01T00:00:00Z")
+
+    assert (refusal(admin.emails.cancel, foreign))[0] == 403
+    assert (refusal(admin.emails.reschedule, foreign, "2100-01-02T00:00:00Z"))[0] == 403
+    admin.emails.reschedule(own, "2100-01-02T00:00:00Z")
+    admin.emails.cancel(own)
+
+    assert [(client.emails.get(email))["email"]["status"] for email in (foreign, own)] == ["queued", "failed"]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["from of the step", "workflow sender"])
+def test_a_key_for_a_domain_begins_no_workflow_that_sends_from_another(named: bool) -> None:
+    with emulator(Settings(workflow_sender=None if named else "a@other.example")) as emu:
+        client = checked(emu.client())
+        number = verified(client, emu, "shop.example")
+        admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+        contact = (client.contacts.create({"email": "ada@example.com"}))["contact"]["publicId"]
+        sender = {"from": "a@other.example"} if named else {}
+        step = node("hello", "send_email", subject="Hi", text="Hello", **sender)
+        own = chain(mail("hello", **{"from": "a@shop.example"}))
+        triggers: Any = (("manual", {}), ("custom", {"event": "e"}))
+        workflows: list[str] = []
+        for graph in (chain(step), own):
+            for kind, config in triggers:
+                fields: Any = {"name": "w", "trigger_type": kind, "trigger_config": config}
+                workflows.append((client.workflows.create(fields))["workflow"]["publicId"])
+                client.workflows.put_graph(workflows[-1], graph)
+                client.workflows.activate(workflows[-1])
+
+        assert refusal(admin.workflows.trigger, workflows[0], {"contact_id": contact}) == (
+            403,
+            "API key does not have permission to send from this domain",
+        )
+        assert (admin.workflows.post_event({"event": "e", "contact_id": contact}))["matched"] == 1
+        admin.workflows.trigger(workflows[2], {"contact_id": contact})
+        emu.clock.advance(1)
+        assert [email.from_ for email in emu.sent] == ["a@shop.example", "a@shop.example"]
+        assert (client.workflows.post_event({"event": "e", "contact_id": contact}))["matched"] == 2
+
+
 def test_a_key_for_a_domain_answers_and_broadcasts_from_there_only(client: PostStack, emu: EmulatorSession) -> None:
     number = verified(client, emu, "shop.example")
     admin = using(emu, made(client, permission="full_access", allow_full_access=True, domain_id=str(number)))
+    client.domains.update(number, {"inbound_enabled": True})
     mail = emu.receive(from_="ada@example.com", to="help@shop.example", subject="Help", text="Please")
     segment = (admin.segments.create({"name": "All"}))["segment"]["publicId"]
 

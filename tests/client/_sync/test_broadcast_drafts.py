@@ -330,6 +330,29 @@ def test_a_resend_is_a_draft_for_those_who_did_not_respond(
     assert emu.sent[-1].text == "Hello"
 
 
+def test_a_resend_counts_only_those_who_may_get_it(client: PostStack, emu: EmulatorSession) -> None:
+    people = ("ada@example.com", "bob@example.com", "cy@example.com", "dee@example.com")
+    topic = (client.subscription_topics.create({"name": "News"}))["topic"]["publicId"]
+    broadcast = draft_for(client, segment_of(client, *people))
+    client.broadcasts.update(broadcast, {"topic_id": topic})
+    client.broadcasts.send(broadcast)
+    emu.clock.advance(1)
+    contacts = {contact["email"]: contact["publicId"] for contact in (client.contacts.list())["data"]}
+    client.suppressions.add({"email": people[0], "reason": "manual"})
+    client.contacts.unsubscribe(contacts[people[1]])
+    client.subscription_topics.unsubscribe(contacts[people[2]], topic)
+
+    again = client.broadcasts.resend(broadcast)
+    client.broadcasts.send(again["broadcast"]["id"])
+    emu.clock.advance(1)
+
+    assert again.get("recipientCount") == 1
+    assert recipients(emu)[len(people) :] == [people[3]]
+    client.suppressions.add({"email": people[3], "reason": "manual"})
+    with pytest.raises(PostStackError, match="nobody to write to again"):
+        client.broadcasts.resend(broadcast)
+
+
 def test_only_what_was_sent_to_people_who_did_not_respond_is_sent_again(
     client: PostStack, emu: EmulatorSession
 ) -> None:

@@ -39,7 +39,19 @@ def test_results_follow_from_the_address(client: PostStack, email: str, result: 
     assert (found["email"], found["result"], found.get("risk")) == (email, result, risk)
 
 
-@pytest.mark.parametrize("email", ["nobody", "a@b@shop.test", "Ada <ada@shop.test>", " a@b.test", "a" * 2_000, "a@\n"])
+@pytest.mark.parametrize(
+    "email",
+    [
+        "nobody",
+        "a@b@shop.test",
+        "Ada <ada@shop.test>",
+        " a@b.test",
+        "a" * 2_000,
+        "a@\n",
+        "a" * 65 + "@shop.test",
+        "é" * 33 + "@shop.test",
+    ],
+)
 def test_wrong_syntax_is_undeliverable(client: PostStack, email: str) -> None:
     found = client.email_validations.validate(email)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from poststack import PostStack, PostStackConnectionError, PostStackError
+from poststack.transports.base import HttpRequest, HttpResponse
 from tests.scripted import FeedingTransport, ScriptedTransport, cut, refusal, response
 
 pytestmark = pytest.mark.anyio
@@ -287,14 +289,42 @@ def test_places_where_no_file_can_be_are_refused_before_anything_is_sent(tmp_pat
 
     with pytest.raises(ValueError, match="no regular file"):
         client.contacts.save_csv(tmp_path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as missing:
         client.contacts.save_csv(tmp_path / "missing" / "file")
+    assert str(missing.value).endswith(f"{os.fspath(tmp_path / 'missing' / 'file')!r}")
+    assert missing.value.filename == os.fspath(tmp_path / "missing" / "file")
     if sys.platform != "win32":
         with pytest.raises(ValueError, match="no regular file"):
             client.contacts.save_csv(os.devnull)
 
     assert transport.requests == []
     assert names(tmp_path) == []
+
+
+class Removing(FeedingTransport):
+    """Has the folder vanish while the download is under way."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__([b"new"])
+        self.folder = folder
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        answer = super().send(request)
+        shutil.rmtree(self.folder)
+        return answer
+
+
+@posix
+def test_a_folder_that_vanishes_during_a_download_is_told_by_the_name_of_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    client = PostStack("sk_test_x", transport=Removing(folder))
+
+    with pytest.raises(FileNotFoundError) as missing:
+        client.contacts.save_csv(folder / "file")
+
+    assert str(missing.value).endswith(f"{os.fspath(folder / 'file')!r}")
+    assert ".part" not in str(missing.value)
 
 
 @pytest.mark.parametrize("given", [None, 7, b"name", object()], ids=["none", "number", "bytes", "object"])

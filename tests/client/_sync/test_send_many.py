@@ -471,6 +471,8 @@ def test_a_refusal_is_no_proof_after_an_attempt_without_an_answer(refusal: str) 
     for result in results:
         assert isinstance(result.error, PostStackError)
         assert result.error.may_have_taken_effect
+        assert str(result.error).count("An earlier attempt had no clear answer") == 1
+        assert "earlier attempt" not in result.error.error
 
 
 def test_neither_is_a_refusal_of_the_e_mail_alone() -> None:

@@ -309,6 +309,10 @@ def test_every_page_fits_its_screen(chromium: Browser, served: Served, scheme: s
     try:
         views = ("html", "text", "headers", "source", "raw", "files")
         message_pages = [f"/inbox/mail/{email_id}?view={view}" for view in views]
+        long_mail = {"from": f"{'long' * 15}@example.com", "to": f"{'long' * 15}@example.com", "subject": "Long" * 200}
+        (received,) = served.emulator.receive({**long_mail, "text": "Unbreakable" * 100, "html": "<p>x"}, 0.0)
+        message_pages += [f"/inbox/received/{received.number}?view={view}" for view in ("html", "text", "headers")]
+        message_pages += ["/inbox/received", "/inbox/received/new"]
         for path in ("/inbox/", "/inbox/?q=nothing", "/inbox/webhooks", "/inbox/faults", "/inbox/no", *message_pages):
             page = visit.open(path)
             page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
@@ -321,6 +325,78 @@ def test_every_page_fits_its_screen(chromium: Browser, served: Served, scheme: s
         context.close()
     assert [text for text in visit.complaints if "404" not in text] == []
     assert visit.asked_elsewhere == []
+
+
+@pytest.mark.parametrize("width", [320, 375, 1280])
+def test_nothing_to_choose_from_is_cut_off(chromium: Browser, served: Served, width: int) -> None:
+    webhook = served.emulator.add_webhook("http://127.0.0.1:9/" + "long" * 20, ["*"], 0.0)
+    webhook.active = False
+    mail = {"from": "a@example.com", "to": "b@example.com", "text": "Yes\n\n> No", "html": "<p>x"}
+    files = [attachment("a.txt", b"x", "text/plain")]
+    (received,) = served.emulator.receive({**mail, "subject": "S", "attachments": files}, 0.0)
+    email_id = served.send(html="<p>x", attachments=files)
+    for _ in range(12):
+        served.emulator.receive({**mail, "subject": "S"}, 0.0)
+    served.settled()
+    cut_off = """
+        [...document.querySelectorAll(".bar a, .bar .connection, .tabs a")].filter(element => {
+            const box = element.getBoundingClientRect();
+            let [left, right] = [0, innerWidth];
+            for (let around = element.parentElement; around; around = around.parentElement) {
+                if (getComputedStyle(around).overflowX === "visible") continue;
+                const edge = around.getBoundingClientRect();
+                [left, right] = [Math.max(left, edge.left), Math.min(right, edge.right)];
+            }
+            return box.left < left - 1 || box.right > right + 1;
+        }).map(element => element.textContent.trim())
+    """
+    context = chromium.new_context(viewport={"width": width, "height": 700})
+    visit = Visit(context, served.address)
+    try:
+        for path in ("/inbox/", f"/inbox/received/{received.number}", f"/inbox/mail/{email_id}", "/inbox/faults"):
+            assert visit.open(path).evaluate(cut_off) == [], path
+    finally:
+        context.close()
+    assert visit.complaints == []
+
+
+def test_a_page_of_deliveries_stays_short_on_a_phone(chromium: Browser, served: Served) -> None:
+    served.emulator.add_webhook("http://127.0.0.1:9/closed/" + "long" * 20, ["*"], 0.0)
+    for _ in range(34):
+        served.send()
+    served.until(
+        lambda: served.emulator.store.total == 34 and len(served.emulator.store.deliveries_of_webhook(1)) >= 100
+    )
+    context = chromium.new_context(viewport={"width": 375, "height": 700})
+    page = Visit(context, served.address).open("/inbox/webhooks")
+    try:
+        expect(page.locator(".delivery")).to_have_count(25)
+        assert page.evaluate("document.documentElement.scrollHeight") < 4_500
+        beside = page.evaluate(
+            """[...document.querySelectorAll(".delivery-head")].every(head => {
+                const [what, form] = [...head.children].map(child => child.getBoundingClientRect());
+                return form.left >= what.right && form.top < what.bottom;
+            })"""
+        )
+        assert beside
+        page.get_by_role("link", name="Older").click()
+        expect(page.locator("#pager")).to_contain_text("26–50")
+    finally:
+        context.close()
+
+
+def test_the_filter_for_a_broadcast_stays_while_one_searches(visit: Visit, served: Served) -> None:
+    for subject in ("One", "Two"):
+        served.send(subject=subject)
+    email = served.emulator.store.latest()
+    assert email is not None
+    email.broadcast_id = "br_test"
+    page = visit.open("/inbox?broadcast=br_test")
+    expect(subjects(page)).to_have_text(["Two"])
+    page.locator("#q").fill("o")
+    page.wait_for_url("**/inbox/?q=o&broadcast=br_test")
+
+    expect(subjects(page)).to_have_text(["Two"])
 
 
 def test_everything_that_can_be_worked_has_a_name(visit: Visit, served: Served, elsewhere: Receiver) -> None:

@@ -50,7 +50,9 @@ def test_hostile_fields_are_inert_on_every_page(site: Site, script: str) -> None
     site.emulator.simulate(email_id, "opened", site.now, metadata={script: script}, person={"city": script})
     site.wait(5, 500, script)
     site.wait(60, None, script)
-    query = urlencode({"q": script, "show": script, "page": script, "view": script, "done": script})
+    query = urlencode(
+        {"q": script, "show": script, "page": script, "view": script, "done": script, "broadcast": script}
+    )
     pages = [
         site.get(path)
         for path in (

@@ -221,7 +221,7 @@ def test_deliveries_of_the_message_show_every_attempt(site: Site) -> None:
     shown = words(site.get(f"/inbox/mail/{email_id}"))
 
     assert "retrying email.delivered" in shown
-    assert "to http://127.0.0.1:9/hook" in shown
+    assert "to 127.0.0.1:9/hook" in shown
     assert "500 in 125 ms," in shown
     assert "out of order" in shown
     assert '"type":"email.delivered"' in shown

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+import httpx
+import pytest
+
+from poststack.emulator.inbox.views.webhooks import PER_PAGE
 from tests.emulator.inbox.site import Site, tags, words
 
 
@@ -114,12 +120,61 @@ def test_the_delivery_of_a_test_names_no_message(site: Site) -> None:
     assert not [tag for tag in tags(page, "a") if "/inbox/mail/" in str(tag["href"])]
 
 
-def test_only_the_newest_hundred_are_listed(site: Site) -> None:
+def test_deliveries_come_in_pages_that_a_replay_returns_to(site: Site) -> None:
     webhook_id = site.webhook()
-    for _ in range(101):
+    for _ in range(PER_PAGE + 1):
         site.api("POST", f"/webhooks/{webhook_id}/test")
+    site.wait(1)
+    first = site.get("/inbox/webhooks?show=delivered")
+    second = site.get("/inbox/webhooks?show=delivered&page=2")
+    (oldest,) = delivery_ids(second)
 
-    assert "The newest 100 of 101." in words(site.get("/inbox/webhooks"))
+    assert len(delivery_ids(first)) == PER_PAGE
+    assert "26–26 of 26" in words(second)
+    assert [tag["href"] for tag in tags(first, "a") if tag.get("rel") == "next"] == [
+        "/inbox/webhooks?show=delivered&page=2"
+    ]
+    assert [tag["href"] for tag in tags(second, "a") if tag.get("rel") == "prev"] == ["/inbox/webhooks?show=delivered"]
+    (replay,) = [tag["action"] for tag in tags(second, "form") if f"/{oldest}/" in str(tag.get("action"))]
+    location = site.post(str(replay)).headers["location"]
+    assert location == "/inbox/webhooks?show=delivered&page=2&done=replayed"
+    assert delivery_ids(site.get("/inbox/webhooks?page=99")) == [oldest]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9/hook?token=hunter2",
+        "http://hunter2@127.0.0.1:9/hook",
+        "http://me:hunter2@127.0.0.1:9/hook?hunter2",
+    ],
+)
+def test_pages_show_no_user_and_no_query_of_an_endpoint(site: Site, url: str) -> None:
+    site.webhook(url)
+    email_id = site.send()
+    site.emulator.receive({"from": "a@example.com", "to": "b@example.com", "subject": "S", "text": "T"}, site.now)
+    site.wait(5)
+    pages = [site.get(path) for path in ("/inbox/webhooks", f"/inbox/mail/{email_id}", "/inbox/received/1")]
+
+    for page in pages:
+        assert "127.0.0.1:9/hook" in words(page)
+        assert "hunter2" not in page.text
+    assert site.api("GET", "/webhooks")["webhooks"][0]["url"] == url
+
+
+def test_the_whole_address_of_an_endpoint_is_shown_once(site: Site) -> None:
+    path = "/a-very-long/path/to-an-endpoint/that-fills/a-line-of-a-phone"
+    site.webhook(f"http://127.0.0.1:9{path}")
+    site.send()
+    site.wait(5)
+
+    shown = words(site.get("/inbox/webhooks"))
+    assert shown.count(path) == 1
+    assert shown.count("to 127.0.0.1:9/a-very…") == 3
+
+
+def delivery_ids(page: httpx.Response) -> list[int]:
+    return [int(found) for found in re.findall(r'<li class="delivery" id="delivery-(\d+)"', page.text)]
 
 
 def test_a_disabled_endpoint_says_so(site: Site) -> None:

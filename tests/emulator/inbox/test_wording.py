@@ -7,7 +7,7 @@ import time
 import pytest
 
 from poststack.emulator.inbox.snippet import snippet
-from poststack.emulator.inbox.wording import duration, file_size, relative, visible
+from poststack.emulator.inbox.wording import duration, file_size, masked_url, relative, short_url, visible
 from poststack.emulator.model import Address, Message
 from poststack.emulator.readable import readable_html
 
@@ -93,3 +93,23 @@ def test_markup_made_to_be_slow_is_read_in_linear_time(piece: str) -> None:
 
     # Eight times the work; quadratic time would be sixty-four times.
     assert large < 32 * small + 0.5
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "short"),
+    [
+        ("http://127.0.0.1:9/hook", "http://127.0.0.1:9/hook", "127.0.0.1:9/hook"),
+        ("https://shop.test/hook?token=x", "https://shop.test/hook?•••", "shop.test/hook?•••"),
+        ("https://me:x@shop.test/", "https://•••@shop.test/", "•••@shop.test/"),
+        ("https://me@x@shop.test/#x", "https://•••@shop.test/?•••", "•••@shop.test/?•••"),
+        (
+            f"https://shop.test/{'a' * 30}/hook",
+            f"https://shop.test/{'a' * 30}/hook",
+            f"shop.test/{'a' * 8}…{'a' * 12}/hook",
+        ),
+        ("https://[", "•••", "•••"),
+    ],
+)
+def test_addresses_are_shown_without_what_may_be_secret(url: str, shown: str, short: str) -> None:
+    assert masked_url(url) == shown
+    assert short_url(url) == short

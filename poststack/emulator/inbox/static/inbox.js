@@ -220,6 +220,8 @@
     const address = new URL("/inbox/", location.href);
     if (box.value.trim()) address.searchParams.set("q", box.value);
     if (filter.value) address.searchParams.set("show", filter.value);
+    const broadcast = new URL(location.href).searchParams.get("broadcast");
+    if (broadcast) address.searchParams.set("broadcast", broadcast);
     history.replaceState(null, "", address);
     refresh();
   }

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from poststack.emulator.inbox.origin import BroadcastOrigin, broadcast_name, broadcast_of
 from poststack.emulator.inbox.pages import Pages
 from poststack.emulator.inbox.place import Place
 from poststack.emulator.inbox.query import SHOWN
 from poststack.emulator.inbox.snippet import snippet
 from poststack.emulator.inbox.wording import status_label
 from poststack.emulator.model import Address, Email
+from poststack.emulator.store import Store
 
 __all__ = ["PER_PAGE", "ListPage", "Row"]
 
@@ -23,7 +25,7 @@ _NAMED_RECIPIENTS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """What the list says about one message."""
+    """What the list says about one message. `due` is when a scheduled one leaves."""
 
     id: str
     unread: bool
@@ -36,9 +38,11 @@ class Row:
     status: str
     tags: Sequence[str]
     attachments: int
+    due: float | None
+    broadcast: BroadcastOrigin | None
 
     @classmethod
-    def of(cls, email: Email) -> Row:
+    def of(cls, store: Store, email: Email) -> Row:
         """Say it about this e-mail."""
         message = email.message
         return cls(
@@ -53,6 +57,8 @@ class Row:
             status=status_label(email),
             tags=message.tags,
             attachments=len(message.attachments),
+            due=email.scheduled_at if email.scheduled else None,
+            broadcast=broadcast_of(store, email),
         )
 
 
@@ -77,8 +83,9 @@ class ListPage:
             "list.html",
             place=place,
             found=found,
-            rows=[Row.of(email) for email in found.items],
+            rows=[Row.of(self._state.store, email) for email in found.items],
             filters=SHOWN,
+            broadcast_name=broadcast_name(self._state.store, place.broadcast),
             address=str(request.base_url).rstrip("/"),
             any_key=not keys,
         )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from poststack.emulator.downloads import shows_as_picture
 from poststack.emulator.fates import SIMULATED
 from poststack.emulator.inbox.frame import remote_content
+from poststack.emulator.inbox.origin import broadcast_of
 from poststack.emulator.inbox.pages import Pages, opened_by_a_person, read_form
 from poststack.emulator.inbox.place import Place
 from poststack.emulator.inbox.wording import status_label
@@ -90,6 +91,7 @@ class MessagePage:
         place, message, store = Place.read(request), email.message, self._state.store
         newer, older = place.neighbours(store, email)
         images = request.query_params.get("images") == "1"
+        original = email.reply_to_inbound if email.reply_to_inbound is not None else email.forward_of_inbound
         return self._pages.show(
             request,
             "message.html",
@@ -100,6 +102,9 @@ class MessagePage:
             message=message,
             status_label=status_label(email),
             idempotency_key=email.given_key,
+            broadcast=broadcast_of(store, email),
+            original=original,
+            original_there=original is not None and store.inbound_emails.get(original) is not None,
             view=_view(request, message),
             views=[(name, label) for name, label in VIEWS if _has_view(message, name)],
             headers=_headers(email),

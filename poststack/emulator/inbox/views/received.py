@@ -11,6 +11,7 @@ from starlette.responses import Response
 from poststack.emulator.downloads import shows_as_picture
 from poststack.emulator.inbound import InboundEmail, InboundMessage
 from poststack.emulator.inbox.frame import remote_content
+from poststack.emulator.inbox.origin import answers_to
 from poststack.emulator.inbox.pages import Pages, opened_by_a_person, read_form
 from poststack.emulator.inbox.place import whole_number
 from poststack.emulator.inbox.snippet import snippet
@@ -141,6 +142,7 @@ class ReceivedPage:
             remote=remote_content(message.html or ""),
             images=request.query_params.get("images") == "1",
             pictures=[shows_as_picture(attachment) for attachment in attachments],
+            answers=answers_to(store, email.number),
             newer=newer,
             older=older,
             deliveries=store.deliveries_of_inbound(email.number),

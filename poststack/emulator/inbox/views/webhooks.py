@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import attrgetter
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from poststack.emulator.inbox.pages import Pages
+from poststack.emulator.inbox.place import whole_number
 from poststack.emulator.model import Delivery, Webhook
+from poststack.emulator.search import Page
 
-__all__ = ["Endpoint", "WebhooksPage"]
+__all__ = ["PER_PAGE", "Endpoint", "WebhooksPage"]
 
-_SHOWN_DELIVERIES = 100
+PER_PAGE = 25
+PATH = "/inbox/webhooks"
 _REPLAYED_AT_ONCE = 1_000
 _FILTERS = ("failed", "retrying", "delivered")
 
@@ -42,19 +46,22 @@ class WebhooksPage:
         self._state = pages.state
 
     async def show(self, request: Request) -> Response:
-        """Answer with the endpoints and the newest deliveries, of one state if asked for."""
+        """Answer with the endpoints and one page of the deliveries, newest first, of one state if asked for."""
         store = self._state.store
-        chosen = request.query_params.get("show", "")
-        chosen = chosen if chosen in _FILTERS else ""
+        chosen = _chosen(request)
         by_webhook = {webhook.id: store.deliveries_of_webhook(webhook.id) for webhook in store.webhooks.all()}
         deliveries = [delivery for found in by_webhook.values() for delivery in found if chosen in {"", delivery.state}]
         deliveries.sort(key=attrgetter("id"), reverse=True)
+        number = min(_page(request), max(1, -(-len(deliveries) // PER_PAGE)))
+        found = Page(deliveries[(number - 1) * PER_PAGE : number * PER_PAGE], number, PER_PAGE, len(deliveries))
         return self._pages.show(
             request,
             "webhooks.html",
             endpoints=[_endpoint(webhook, by_webhook[webhook.id]) for webhook in store.webhooks.all()],
-            deliveries=deliveries[:_SHOWN_DELIVERIES],
-            total_deliveries=len(deliveries),
+            found=found,
+            newer=_address(chosen, number - 1),
+            older=_address(chosen, number + 1),
+            origin=_address(chosen, number).removeprefix(PATH),
             webhooks={webhook.id: webhook for webhook in store.webhooks.all()},
             chosen=chosen,
             filters=_FILTERS,
@@ -91,8 +98,26 @@ class WebhooksPage:
         return self._to_page(request, "replayed-failed" if failed else "nothing-failed")
 
     def _to_page(self, request: Request, done: str) -> Response:
-        chosen = request.query_params.get("show", "")
-        return self._pages.redirect("/inbox/webhooks", show=chosen if chosen in _FILTERS else "", done=done)
+        return self._pages.redirect(PATH, **_parameters(_chosen(request), _page(request)), done=done)
+
+
+def _chosen(request: Request) -> str:
+    chosen = request.query_params.get("show", "")
+    return chosen if chosen in _FILTERS else ""
+
+
+def _page(request: Request) -> int:
+    return whole_number(request.query_params.get("page", "")) or 1
+
+
+def _parameters(chosen: str, page: int) -> dict[str, str]:
+    values = {"show": chosen, "page": str(page) if page > 1 else ""}
+    return {name: value for name, value in values.items() if value}
+
+
+def _address(chosen: str, page: int) -> str:
+    parameters = _parameters(chosen, page)
+    return f"{PATH}?{urlencode(parameters)}" if parameters else PATH
 
 
 def _endpoint(webhook: Webhook, deliveries: list[Delivery]) -> Endpoint:
