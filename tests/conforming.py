@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from typing_extensions import NotRequired, Required, is_typeddict
@@ -57,11 +58,16 @@ def _bound(origin: Any, expected: Any) -> dict[Any, Any]:
     return {} if origin is None else dict(zip(origin.__parameters__, get_args(expected), strict=True))
 
 
+@cache
+def _hints(expected: Any) -> dict[str, Any]:
+    return get_type_hints(expected, include_extras=True)
+
+
 def _faults_of_dict(value: object, expected: Any, place: str, bound: dict[Any, Any]) -> list[str]:
     if not isinstance(value, dict):
         return [f"{place} is {value!r}, not an object"]
     content = cast("dict[str, object]", value)
-    hints = get_type_hints(expected, include_extras=True)
+    hints = _hints(expected)
     found = [f"{place}.{name} is missing" for name in sorted(expected.__required_keys__ - content.keys())]
     found += [f"{place}.{name} is not declared" for name in sorted(content.keys() - hints.keys())]
     for name, item in content.items():
