@@ -45,6 +45,17 @@ def begin(ask: Callable[..., Any], wait: Callable[[float], None], known: Known) 
     ask("webhooks.create", {"url": RECEIVING, "events": ["*"]})
     ask("webhooks.create", {"url": FAILING, "events": ["email.delivered"]})
     ask("api_keys.create", {"name": "worker", "permission": "sending_access", "mode": "test"})
+    for name in ("help", "sales"):
+        ask("mailboxes.create", {"domainId": domain, "localPart": name, "password": "correct horse battery"})
+    ask(
+        "notification_channels.create",
+        {
+            "type": "slack",
+            "name": "Ops",
+            "events": ["*"],
+            "config": {"webhookUrl": "https://hooks.slack.com/services/x"},
+        },
+    )
     email = {"from": SENDER, "to": [PEOPLE[0]], "subject": "Hi", "text": "Hello"}
     ask("emails.send", email)
     ask("emails.send", {**email, "scheduled_at": iso(known.now + 5_000)})

@@ -37,7 +37,11 @@ REFUSALS: Final = frozenset({400, 401, 403, 404, 409, 413, 422, 501, 503})
 OBSERVING: Final = frozenset({"domains.activate_dkim_rotation"})
 KEY: Final = "sk_test_emulator"
 ADDRESS: Final = "https://api.poststack.test"
-TABLES: Final = {"contact_property": "contact_properties", "mailbox": "mailboxes"}
+TABLES: Final = {
+    "contact_property": "contact_properties",
+    "mailbox": "mailboxes",
+    "notification_channel": "channels",
+}
 KINDS: Final = (*GROUPS.values(), "delivery", "inbound_file")
 GONE: Final = 3
 # Every so many steps all records are looked at.
