@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from poststack.emulator.account.verification import Domains
 from poststack.emulator.api.input_check import InputCheck
-from poststack.emulator.broadcasting import Broadcasting
-from poststack.emulator.contacts import Contacts
-from poststack.emulator.deliveries import Deliveries
+from poststack.emulator.audience.contacts import Contacts
 from poststack.emulator.faults import Faults
 from poststack.emulator.ids import IdSource
 from poststack.emulator.lifecycle import Lifecycle
-from poststack.emulator.notifications import Notifications
+from poststack.emulator.notifying.deliveries import Deliveries
+from poststack.emulator.notifying.notifications import Notifications
+from poststack.emulator.outreach.broadcasting import Broadcasting
+from poststack.emulator.outreach.workflow_runs import WorkflowRuns
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
-from poststack.emulator.verification import Domains
-from poststack.emulator.workflow_runs import WorkflowRuns
 
 __all__ = ["Backend", "Process", "TimeTravel", "Traffic"]
 

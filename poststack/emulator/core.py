@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poststack.emulator import control, control_inbound, reception
 from poststack.emulator.api import webhooks
 from poststack.emulator.api.answers import RefusalError, Reply, encoded, not_found
 from poststack.emulator.api.auth import RateLimiter, authenticate
@@ -22,12 +21,15 @@ from poststack.emulator.api.call import Call
 from poststack.emulator.api.checked_routes import handled
 from poststack.emulator.api.notification_channels import test_json
 from poststack.emulator.backend import Backend
-from poststack.emulator.deliveries import WebhookCall
+from poststack.emulator.control import emails as control
+from poststack.emulator.control import inbound as control_inbound
 from poststack.emulator.faults import Fault, refusal_of
 from poststack.emulator.ids import IdSource, random_ids
-from poststack.emulator.inbound import InboundEmail
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Attempt, Email, EventType, Webhook
+from poststack.emulator.notifying.deliveries import WebhookCall
+from poststack.emulator.receiving import reception
+from poststack.emulator.receiving.inbound import InboundEmail
 from poststack.emulator.routers import API, CONTROL
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Journal, Store

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from poststack.emulator.deliveries import Deliveries
 from poststack.emulator.fates import SIMULATED, overall_status, plan_for
 from poststack.emulator.model import Email, EmailEvent, EventType, Message, Recipient, Suppression
+from poststack.emulator.notifying.deliveries import Deliveries
 from poststack.emulator.senders import may_send
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from poststack.emulator import control, control_domains, control_inbound, control_mailboxes, control_workflows
 from poststack.emulator.api import (
     api_keys,
     broadcast_figures,
@@ -26,6 +25,11 @@ from poststack.emulator.api import (
     workflows,
 )
 from poststack.emulator.api.routes import Router
+from poststack.emulator.control import domains as control_domains
+from poststack.emulator.control import emails as control
+from poststack.emulator.control import inbound as control_inbound
+from poststack.emulator.control import mailboxes as control_mailboxes
+from poststack.emulator.control import workflows as control_workflows
 
 __all__ = ["API", "CONTROL"]
 

@@ -13,11 +13,12 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from poststack.emulator import control, inbox
+from poststack.emulator import inbox
 from poststack.emulator.api.answers import RefusalError, not_found
+from poststack.emulator.control import emails as control
 from poststack.emulator.core import Answer, Emulator
 from poststack.emulator.guard import cross_site, host_allowed
-from poststack.emulator.poster import Poster
+from poststack.emulator.notifying.poster import Poster
 from poststack.emulator.state import AppState
 from poststack.transports.base import HttpRequest, HttpResponse
 

@@ -13,14 +13,17 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from poststack.emulator import api_keys, audience, broadcasts, domains, inbound, mailboxes, workflows
+from poststack.emulator.account import api_keys, domains
 from poststack.emulator.agenda import Agenda
-from poststack.emulator.channels import CHANNEL_DELIVERIES, CHANNELS, Channel, ChannelDelivery
+from poststack.emulator.audience import records as audience
+from poststack.emulator.audience.properties import CONTACT_PROPERTIES, ContactProperty
+from poststack.emulator.audience.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.codec import email_to_json
-from poststack.emulator.contact_properties import CONTACT_PROPERTIES, ContactProperty
 from poststack.emulator.model import Delivery, Email, Message, Suppression, Template, Webhook
+from poststack.emulator.notifying.channels import CHANNEL_DELIVERIES, CHANNELS, Channel, ChannelDelivery
+from poststack.emulator.outreach import broadcasts, workflows
+from poststack.emulator.receiving import inbound, mailboxes
 from poststack.emulator.search import EVERYTHING, EmailSearch, Page
-from poststack.emulator.signup_forms import SIGNUP_FORMS, SignupForm
 from poststack.emulator.tables import Kind, Table
 
 __all__ = ["Contents", "Journal", "Store"]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from poststack.emulator.core import Emulator
-from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.model import Attempt
+from poststack.emulator.notifying.deliveries import WebhookCall
 from poststack.transports.base import HttpRequest, HttpResponse, TransportError, TransportTimeoutError
 
 __all__ = ["InMemoryTransport", "MovableClock", "Receiver"]

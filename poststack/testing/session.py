@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from poststack.emulator.core import Emulator
 from poststack.emulator.faults import Fault
-from poststack.emulator.mail_filters import INBOX
-from poststack.emulator.mailboxes import mailbox_at
-from poststack.emulator.mailroom import contents_of
 from poststack.emulator.model import EventType
+from poststack.emulator.receiving.mail_filters import INBOX
+from poststack.emulator.receiving.mailboxes import mailbox_at
+from poststack.emulator.receiving.mailroom import contents_of
 from poststack.emulator.settings import Settings
 from poststack.emulator.transport import InMemoryTransport, MovableClock
 from poststack.testing.views import MailboxMessage, RecordedRun, SentEmail, moment

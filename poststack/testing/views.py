@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from poststack.emulator.model import Email, EmailStatus
+from poststack.emulator.outreach.workflows import Run
 from poststack.emulator.store import Store
-from poststack.emulator.workflows import Run
 from poststack.types.workflows import WorkflowRunStatus
 
 __all__ = ["MailboxMessage", "RecordedRun", "SentAttachment", "SentEmail", "moment"]

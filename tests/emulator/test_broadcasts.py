@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poststack.emulator.broadcasts import BroadcastRecipient
 from poststack.emulator.ids import counted_ids
 from poststack.emulator.journal import SqliteJournal
 from poststack.emulator.model import iso
+from poststack.emulator.outreach.broadcasts import BroadcastRecipient
 from poststack.emulator.settings import Settings
 from poststack.transports.base import HttpRequest
 from tests.emulator.app import START, App

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poststack.emulator import contacts, store
+from poststack.emulator import store
 from poststack.emulator.api import contact_import, contact_input, contact_properties, signup_forms, subscription_topics
 from poststack.emulator.api import contacts as contact_routes
+from poststack.emulator.audience import contacts
 from poststack.emulator.journal import SqliteJournal
 from tests.emulator.app import App
 from tests.emulator.test_hostile import JSON, QUICK, check, request

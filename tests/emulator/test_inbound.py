@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poststack.emulator import reception
 from poststack.emulator.journal import SqliteJournal
+from poststack.emulator.receiving import reception
 from poststack.emulator.settings import Settings
 from tests.emulator.app import App
 from tests.emulator.test_hostile import JSON, OBJECTS, check, request

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poststack.emulator.api.answers import RefusalError
-from poststack.emulator.mail_reader import ReadMail, read_mail
 from poststack.emulator.model import Address
+from poststack.emulator.receiving.mail_reader import ReadMail, read_mail
 
 QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LINES = (

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poststack.emulator import notifications
-from poststack.emulator.channels import is_this_machine
 from poststack.emulator.journal import SqliteJournal
+from poststack.emulator.notifying import notifications
+from poststack.emulator.notifying.channels import is_this_machine
 from poststack.emulator.settings import Settings
 from tests.emulator.app import App
 from tests.emulator.test_hostile import JSON

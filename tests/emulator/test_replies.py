@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from poststack.emulator.inbound import InboundEmail, InboundMessage
 from poststack.emulator.model import Address
-from poststack.emulator.replies import forwarded_html, quoted_html, stripped_reply, thread_headers
+from poststack.emulator.receiving.inbound import InboundEmail, InboundMessage
+from poststack.emulator.receiving.replies import forwarded_html, quoted_html, stripped_reply, thread_headers
 
 ADA = Address("ada@customer.test", "Ada")
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poststack.emulator.audience import Contact
-from poststack.emulator.rules import Facts, FieldType, RulesError, matcher
+from poststack.emulator.audience.records import Contact
+from poststack.emulator.audience.rules import Facts, FieldType, RulesError, matcher
 from poststack.types.segments import SegmentCondition, SegmentRules
 
 NOW = datetime(2026, 5, 20, 15, 30, tzinfo=timezone.utc)

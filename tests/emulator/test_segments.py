@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poststack.emulator import membership
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.rules import COMPARATORS, FIELDS
 from poststack.emulator.journal import SqliteJournal
 from poststack.emulator.model import EmailEvent
-from poststack.emulator.rules import COMPARATORS, FIELDS
 from poststack.transports.base import HttpRequest
 from tests.emulator.app import App
 

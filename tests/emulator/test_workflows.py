@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poststack.emulator import workflow_runs
 from poststack.emulator.journal import SqliteJournal
+from poststack.emulator.outreach import workflow_runs
 from poststack.transports.base import HttpRequest
 from tests.client.workflow_graphs import chain, edges, mail, node
 from tests.emulator.app import START, App

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from poststack.emulator.account.api_keys import ApiKey
 from poststack.emulator.api.answers import RefusalError, Reply, not_found, unprocessable
 from poststack.emulator.api.call import Call, Caller
 from poststack.emulator.api.domains import referenced_domain
 from poststack.emulator.api.fields import boolean, one_line, optional_text, record_number, required_text
 from poststack.emulator.api.routes import Route
-from poststack.emulator.api_keys import ApiKey
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import iso
 from poststack.types import ApiKey as ApiKeyJson

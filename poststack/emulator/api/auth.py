@@ -5,9 +5,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 
+from poststack.emulator.account.api_keys import find_api_key, has_made_form
 from poststack.emulator.api.answers import RefusalError
 from poststack.emulator.api.call import Caller
-from poststack.emulator.api_keys import find_api_key, has_made_form
 from poststack.emulator.backend import Backend
 
 __all__ = ["RateLimiter", "authenticate"]

@@ -12,9 +12,9 @@ from poststack.emulator.api.call import Call
 from poststack.emulator.api.fields import moment
 from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
-from poststack.emulator.broadcasting import Broadcasting
-from poststack.emulator.broadcasts import Broadcast, BroadcastRecipient
 from poststack.emulator.model import iso
+from poststack.emulator.outreach.broadcasting import Broadcasting
+from poststack.emulator.outreach.broadcasts import Broadcast, BroadcastRecipient
 
 __all__ = ["ROUTES"]
 

@@ -10,7 +10,7 @@ from poststack.emulator.api.call import Call, Caller
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.fields import integer, moment, object_of, one_line, optional_text, required_text
 from poststack.emulator.backend import Backend
-from poststack.emulator.broadcasts import AbTest, Broadcast, Variant
+from poststack.emulator.outreach.broadcasts import AbTest, Broadcast, Variant
 
 __all__ = ["read_draft"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from poststack.emulator.backend import Backend
-from poststack.emulator.broadcasts import AbTest, Broadcast, Counts, Variant
 from poststack.emulator.model import iso
+from poststack.emulator.outreach.broadcasts import AbTest, Broadcast, Counts, Variant
 
 __all__ = ["broadcast_json", "draft_json", "row_json", "variant_json", "variant_stats_json"]
 

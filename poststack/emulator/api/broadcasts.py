@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from poststack.emulator import membership
 from poststack.emulator.api.addresses import parse_address
 from poststack.emulator.api.answers import Reply, conflict, not_found, unprocessable
 from poststack.emulator.api.broadcast_input import read_draft
@@ -17,12 +16,13 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.api.segments import add_segment
 from poststack.emulator.api.senders import check_scope
 from poststack.emulator.api.wire import page_json, slice_page
-from poststack.emulator.audience import Contact
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.placeholders import personal
+from poststack.emulator.audience.records import Contact
 from poststack.emulator.backend import Backend
-from poststack.emulator.broadcasting import Broadcasting
-from poststack.emulator.broadcasts import Broadcast, BroadcastRecipient
 from poststack.emulator.lifecycle import NotPossibleError
-from poststack.emulator.personal import personal
+from poststack.emulator.outreach.broadcasting import Broadcasting
+from poststack.emulator.outreach.broadcasts import Broadcast, BroadcastRecipient
 from poststack.types import BroadcastStatus
 
 __all__ = ["ROUTES", "find_broadcast", "without_response"]

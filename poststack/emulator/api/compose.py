@@ -28,13 +28,13 @@ from poststack.emulator.api.fields import (
     texts_by_name,
 )
 from poststack.emulator.api.senders import sender_domain
-from poststack.emulator.mailboxes import mailbox_at
 from poststack.emulator.model import Address, Attachment, Message, Template
-from poststack.emulator.signatures import signed_html, signed_text
+from poststack.emulator.receiving.mailboxes import mailbox_at
+from poststack.emulator.receiving.signatures import signed_html, signed_text
 
 if TYPE_CHECKING:
+    from poststack.emulator.account.domains import Domain
     from poststack.emulator.backend import Backend
-    from poststack.emulator.domains import Domain
 
 __all__ = ["attachments_of", "canonical", "compose", "headers_of", "without_suppressed"]
 

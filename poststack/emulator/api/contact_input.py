@@ -9,10 +9,10 @@ from typing import Any
 from poststack.emulator.api.addresses import parse_address
 from poststack.emulator.api.answers import not_found, unprocessable
 from poststack.emulator.api.fields import object_of, optional_text, required_text, short_text
-from poststack.emulator.audience import Contact
+from poststack.emulator.audience.contacts import MAX_CONTACTS
+from poststack.emulator.audience.properties import MAX_NUMBER, MAX_TEXT
+from poststack.emulator.audience.records import Contact
 from poststack.emulator.backend import Backend
-from poststack.emulator.contact_properties import MAX_NUMBER, MAX_TEXT
-from poststack.emulator.contacts import MAX_CONTACTS
 
 __all__ = [
     "COLUMNS",

@@ -10,8 +10,8 @@ from poststack.emulator.api.call import Call
 from poststack.emulator.api.contact_input import COLUMNS, MAX_NAME
 from poststack.emulator.api.fields import boolean, one_line, required_text, short_text, texts
 from poststack.emulator.api.routes import Route
+from poststack.emulator.audience.properties import ContactProperty
 from poststack.emulator.backend import Backend
-from poststack.emulator.contact_properties import ContactProperty
 from poststack.emulator.model import iso
 from poststack.types.contact_properties import ContactPropertyType
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from poststack.emulator.api.contact_input import COLUMNS
-from poststack.emulator.audience import Contact
-from poststack.emulator.engagement import engagement
+from poststack.emulator.audience.engagement import engagement
+from poststack.emulator.audience.records import Contact
 from poststack.emulator.model import iso
 
 __all__ = ["contact_json", "contacts_csv"]

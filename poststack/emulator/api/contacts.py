@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from poststack.emulator import membership
 from poststack.emulator.api.answers import Reply, conflict, not_found
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.contact_input import (
@@ -21,9 +20,10 @@ from poststack.emulator.api.contact_wire import contact_json, contacts_csv
 from poststack.emulator.api.fields import boolean, query_choice
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import page_json, slice_page
-from poststack.emulator.audience import Contact
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.engagement import engagement
+from poststack.emulator.audience.records import Contact
 from poststack.emulator.backend import Backend
-from poststack.emulator.engagement import engagement
 from poststack.types.contacts import Engagement
 
 __all__ = ["ROUTES"]

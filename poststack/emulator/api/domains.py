@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
+from poststack.emulator.account.dkim import DnsUnreadableError, RotationError
+from poststack.emulator.account.domains import Domain, dkim_record, dns_records
+from poststack.emulator.account.placement import placement
 from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.api.answers import RefusalError, Reply, conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.fields import boolean, one_line, optional_text, record_number, required_text
 from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
-from poststack.emulator.dkim import DnsUnreadableError, RotationError
-from poststack.emulator.domains import Domain, dkim_record, dns_records
-from poststack.emulator.mailboxes import remove_mailboxes_of
 from poststack.emulator.model import iso
-from poststack.emulator.placement import placement
+from poststack.emulator.receiving.mailboxes import remove_mailboxes_of
 from poststack.emulator.store import Store
 from poststack.types import DkimRotation, Region, StreamPreference, TlsMode
 from poststack.types import Domain as DomainJson

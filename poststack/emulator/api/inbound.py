@@ -16,11 +16,11 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.backend import Backend
 from poststack.emulator.downloads import download_headers
-from poststack.emulator.inbound import InboundEmail, InboundFile
-from poststack.emulator.mailboxes import mailbox_at
 from poststack.emulator.model import Address, Message, iso
-from poststack.emulator.reception import files_of
-from poststack.emulator.replies import (
+from poststack.emulator.receiving.inbound import InboundEmail, InboundFile
+from poststack.emulator.receiving.mailboxes import mailbox_at
+from poststack.emulator.receiving.reception import files_of
+from poststack.emulator.receiving.replies import (
     forwarded_html,
     forwarded_text,
     prefixed,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, cast, get_args
 
+from poststack.emulator.account.domains import Domain
 from poststack.emulator.address_syntax import address_problem
 from poststack.emulator.api.addresses import parse_address
 from poststack.emulator.api.answers import conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.domains import referenced_domain
 from poststack.emulator.api.fields import boolean, integer, one_line, optional_text, required_text, short_text
 from poststack.emulator.backend import Backend
-from poststack.emulator.domains import Domain
-from poststack.emulator.mailboxes import Filter, address_key, mailbox_at
-from poststack.emulator.signatures import harmless_html
+from poststack.emulator.receiving.mailboxes import Filter, address_key, mailbox_at
+from poststack.emulator.receiving.signatures import harmless_html
 from poststack.types.mailboxes import FilterAction, FilterField, FilterOperator, ForwardMode
 
 __all__ = [

@@ -23,10 +23,10 @@ from poststack.emulator.api.mailbox_input import (
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.backend import Backend
-from poststack.emulator.mailboxes import Alias, Mailbox, Share, mailbox_at, remove_mailbox
-from poststack.emulator.mailroom import unread_counts
 from poststack.emulator.model import iso
-from poststack.emulator.passwords import hashed
+from poststack.emulator.receiving.mailboxes import Alias, Mailbox, Share, mailbox_at, remove_mailbox
+from poststack.emulator.receiving.mailroom import unread_counts
+from poststack.emulator.receiving.passwords import hashed
 from poststack.types.mailboxes import Mailbox as MailboxJson
 from poststack.types.mailboxes import (
     MailboxAlias,

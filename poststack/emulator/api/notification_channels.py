@@ -28,9 +28,9 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.api.webhooks import checked_events, report_events
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.backend import Backend
-from poststack.emulator.channels import Channel, ChannelDelivery, is_this_machine
 from poststack.emulator.model import iso
-from poststack.emulator.notifications import NOT_MADE
+from poststack.emulator.notifying.channels import Channel, ChannelDelivery, is_this_machine
+from poststack.emulator.notifying.notifications import NOT_MADE
 from poststack.types.notification_channels import NotificationChannel, NotificationChannelType, NotificationDelivery
 
 __all__ = ["ROUTES", "test_json"]

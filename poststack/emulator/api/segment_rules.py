@@ -1,11 +1,11 @@
-"""Reading the rules of a segment out of a request; what they mean is `poststack.emulator.rules`' business."""
+"""Reading the rules of a segment out of a request; what they mean is `poststack.emulator.audience.rules`' business."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, cast
 
 from poststack.emulator.api.answers import invalid, unprocessable
-from poststack.emulator.rules import COMPARATORS
+from poststack.emulator.audience.rules import COMPARATORS
 from poststack.types.segments import SegmentComparator, SegmentCondition, SegmentRules
 
 __all__ = ["rules_from"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from poststack.emulator import membership
 from poststack.emulator.api.answers import Reply, conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.contact_wire import contact_json
@@ -13,11 +12,12 @@ from poststack.emulator.api.fields import one_line, required_text, texts
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.segment_rules import rules_from
 from poststack.emulator.api.wire import page_json, slice_page
-from poststack.emulator.audience import Segment
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.records import Segment
+from poststack.emulator.audience.rules import RulesError
 from poststack.emulator.backend import Backend
-from poststack.emulator.broadcasts import Broadcast
 from poststack.emulator.model import iso
-from poststack.emulator.rules import RulesError
+from poststack.emulator.outreach.broadcasts import Broadcast
 from poststack.types.segments import SegmentRules
 
 __all__ = ["ROUTES", "add_segment"]

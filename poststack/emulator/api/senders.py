@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from poststack.emulator.account.domains import Domain
 from poststack.emulator.api.answers import RefusalError, unprocessable
 from poststack.emulator.api.call import Caller
-from poststack.emulator.domains import Domain
 from poststack.emulator.model import Address
 from poststack.emulator.senders import may_send, sender_domain_name
 

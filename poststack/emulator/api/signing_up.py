@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from poststack.emulator import membership
 from poststack.emulator.api.addresses import parse_address
 from poststack.emulator.api.answers import conflict, unprocessable
 from poststack.emulator.api.contact_input import (
@@ -17,9 +16,10 @@ from poststack.emulator.api.contact_input import (
     without_missing,
 )
 from poststack.emulator.api.subscription_topics import require_room_for_choice
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.properties import MAX_TEXT
+from poststack.emulator.audience.signup_forms import SignupForm
 from poststack.emulator.backend import Backend
-from poststack.emulator.contact_properties import MAX_TEXT
-from poststack.emulator.signup_forms import SignupForm
 
 __all__ = ["submit"]
 

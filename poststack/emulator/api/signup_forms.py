@@ -14,9 +14,9 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.api.signing_up import submit
 from poststack.emulator.api.subscription_topics import find_topic
 from poststack.emulator.api.wire import page_json, slice_page
+from poststack.emulator.audience.signup_forms import SignupForm
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import iso
-from poststack.emulator.signup_forms import SignupForm
 from poststack.types.signup_forms import SignupFormFieldType
 
 __all__ = ["ROUTES"]

@@ -11,9 +11,9 @@ from poststack.emulator.api.contact_input import find_contact
 from poststack.emulator.api.fields import optional_text, required_text, short_text
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import page_json, slice_page
-from poststack.emulator.audience import Contact, Topic, TopicChoice
+from poststack.emulator.audience.contacts import MAX_CHOICES
+from poststack.emulator.audience.records import Contact, Topic, TopicChoice
 from poststack.emulator.backend import Backend
-from poststack.emulator.contacts import MAX_CHOICES
 from poststack.emulator.model import iso
 
 __all__ = ["ROUTES", "find_topic", "require_room_for_choice"]

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from poststack.emulator import membership, workflow_graph
 from poststack.emulator.api.addresses import parse_address
 from poststack.emulator.api.answers import RefusalError, invalid, unprocessable
 from poststack.emulator.api.call import Caller
@@ -19,10 +18,12 @@ from poststack.emulator.api.compose import compose
 from poststack.emulator.api.fields import required_text, texts_by_name, web_address
 from poststack.emulator.api.segment_rules import rules_from
 from poststack.emulator.api.senders import check_scope
-from poststack.emulator.audience import Contact
-from poststack.emulator.personal import placeholders
-from poststack.emulator.rules import RulesError
-from poststack.emulator.workflows import Workflow
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.placeholders import placeholders
+from poststack.emulator.audience.records import Contact
+from poststack.emulator.audience.rules import RulesError
+from poststack.emulator.outreach import workflow_graph
+from poststack.emulator.outreach.workflows import Workflow
 
 if TYPE_CHECKING:
     from poststack.emulator.backend import Backend

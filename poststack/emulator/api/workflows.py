@@ -7,17 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast, get_args
 
-from poststack.emulator import workflow_runs
 from poststack.emulator.api.answers import RefusalError, Reply, conflict, invalid, not_found, unprocessable
 from poststack.emulator.api.call import Call, Caller
 from poststack.emulator.api.fields import number, object_of, one_line, optional_text, required_text
 from poststack.emulator.api.routes import Route
 from poststack.emulator.api.workflow_steps import MAX_EVENT, check_senders, problems
-from poststack.emulator.audience import Contact
+from poststack.emulator.audience.records import Contact
 from poststack.emulator.backend import Backend
 from poststack.emulator.model import iso
-from poststack.emulator.workflow_runs import WorkflowRuns
-from poststack.emulator.workflows import Edge, Node, Run, Workflow
+from poststack.emulator.outreach import workflow_runs
+from poststack.emulator.outreach.workflow_runs import WorkflowRuns
+from poststack.emulator.outreach.workflows import Edge, Node, Run, Workflow
 from poststack.types.workflows import WorkflowBranch, WorkflowNodeType, WorkflowTriggerType
 
 __all__ = ["ROUTES", "run_json"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poststack.emulator.broadcasts import Broadcast
 from poststack.emulator.model import Email
+from poststack.emulator.outreach.broadcasts import Broadcast
 from poststack.emulator.store import Store
 
 __all__ = ["BroadcastOrigin", "answers_to", "broadcast_name", "broadcast_of"]

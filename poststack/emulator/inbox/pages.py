@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from poststack.emulator.inbox import wording
 from poststack.emulator.model import iso
-from poststack.emulator.reception import unread_inbound
+from poststack.emulator.receiving.reception import unread_inbound
 from poststack.emulator.state import AppState
 
 __all__ = ["PAGE_HEADERS", "Pages", "opened_by_a_person", "read_form", "static_file"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poststack.emulator.inbox.wording import status_label
-from poststack.emulator.readable import readable_html
+from poststack.emulator.receiving.readable import readable_html
 from poststack.emulator.search import EVERYTHING, EmailSearch
 
 if TYPE_CHECKING:

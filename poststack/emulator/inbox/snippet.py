@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from poststack.emulator.readable import readable_html
+from poststack.emulator.receiving.readable import readable_html
 
 __all__ = ["snippet"]
 

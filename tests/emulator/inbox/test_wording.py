@@ -9,7 +9,7 @@ import pytest
 from poststack.emulator.inbox.snippet import snippet
 from poststack.emulator.inbox.wording import duration, file_size, masked_url, relative, short_url, visible
 from poststack.emulator.model import Address, Message
-from poststack.emulator.readable import readable_html
+from poststack.emulator.receiving.readable import readable_html
 
 NOW = 1_800_000_000.0
 

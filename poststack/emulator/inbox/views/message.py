@@ -17,7 +17,7 @@ from poststack.emulator.inbox.place import Place
 from poststack.emulator.inbox.wording import status_label
 from poststack.emulator.lifecycle import NotPossibleError
 from poststack.emulator.model import Email, EventType, Message
-from poststack.emulator.replies import prefixed
+from poststack.emulator.receiving.replies import prefixed
 
 __all__ = ["MessagePage"]
 

@@ -13,7 +13,7 @@ from poststack.emulator.inbox.frame import document, frame_headers
 from poststack.emulator.inbox.pages import Pages
 from poststack.emulator.inbox.place import whole_number
 from poststack.emulator.model import Attachment
-from poststack.emulator.reception import files_of
+from poststack.emulator.receiving.reception import files_of
 
 __all__ = ["MessageParts", "ReceivedParts"]
 

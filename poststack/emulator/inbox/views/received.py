@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from poststack.emulator.downloads import shows_as_picture
-from poststack.emulator.inbound import InboundEmail, InboundMessage
 from poststack.emulator.inbox.frame import remote_content
 from poststack.emulator.inbox.origin import answers_to
 from poststack.emulator.inbox.pages import Pages, opened_by_a_person, read_form
 from poststack.emulator.inbox.place import whole_number
 from poststack.emulator.inbox.snippet import snippet
-from poststack.emulator.reception import files_of
-from poststack.emulator.replies import stripped_reply
+from poststack.emulator.receiving.inbound import InboundEmail, InboundMessage
+from poststack.emulator.receiving.reception import files_of
+from poststack.emulator.receiving.replies import stripped_reply
 from poststack.emulator.search import Page
 
 __all__ = ["PER_PAGE", "ReceivedPage", "Row"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poststack.emulator.audience import Contact
+from poststack.emulator.audience.records import Contact
 from poststack.types.contacts import Engagement
 
 __all__ = ["ACTIVE_DAYS", "AT_RISK_DAYS", "engagement"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from poststack.emulator.workflows import Edge, Node
+from poststack.emulator.outreach.workflows import Edge, Node
 
 __all__ = ["problems"]
 

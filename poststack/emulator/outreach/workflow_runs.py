@@ -15,13 +15,13 @@ from poststack.emulator.api.answers import RefusalError
 from poststack.emulator.api.call import Caller
 from poststack.emulator.api.compose import compose
 from poststack.emulator.api.workflow_steps import custom_event, email_payload, meets, wait_seconds, webhook_url
-from poststack.emulator.contacts import contact_data
-from poststack.emulator.workflows import Node, Run, Workflow
+from poststack.emulator.audience.contacts import contact_data
+from poststack.emulator.outreach.workflows import Node, Run, Workflow
 
 if TYPE_CHECKING:
-    from poststack.emulator.audience import Contact
+    from poststack.emulator.audience.contacts import ContactEvent
+    from poststack.emulator.audience.records import Contact
     from poststack.emulator.backend import Backend
-    from poststack.emulator.contacts import ContactEvent
     from poststack.types.workflows import WorkflowBranch, WorkflowRunStatus
 
 __all__ = ["MAX_RUNS", "WorkflowRuns"]

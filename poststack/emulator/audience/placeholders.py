@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from poststack.emulator.api.content import fill
-from poststack.emulator.broadcasts import Content
+from poststack.emulator.outreach.broadcasts import Content
 
 if TYPE_CHECKING:
-    from poststack.emulator.audience import Contact
+    from poststack.emulator.audience.records import Contact
 
 __all__ = ["personal", "placeholders"]
 

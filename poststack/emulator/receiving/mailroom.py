@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from poststack.emulator.api.answers import RefusalError
 from poststack.emulator.api.call import Caller
 from poststack.emulator.api.compose import compose, without_suppressed
-from poststack.emulator.mail_filters import INBOX, filed
 from poststack.emulator.model import Address, Message
-from poststack.emulator.replies import forwarded_html, forwarded_text, prefixed
+from poststack.emulator.receiving.mail_filters import INBOX, filed
+from poststack.emulator.receiving.replies import forwarded_html, forwarded_text, prefixed
 
 if TYPE_CHECKING:
     from poststack.emulator.backend import Backend
-    from poststack.emulator.inbound import InboundEmail, InboundFile
-    from poststack.emulator.mailboxes import Mailbox
+    from poststack.emulator.receiving.inbound import InboundEmail, InboundFile
+    from poststack.emulator.receiving.mailboxes import Mailbox
     from poststack.emulator.store import Store
 
 __all__ = ["contents_of", "take_in", "unread_counts"]

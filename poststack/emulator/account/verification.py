@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from poststack.emulator import dkim
+from poststack.emulator.account import dkim
+from poststack.emulator.account.domains import PURPOSES, Domain, RemovedDomain, dns_records, new_dkim_key
 from poststack.emulator.address_syntax import domain_name
-from poststack.emulator.deliveries import Deliveries
-from poststack.emulator.domains import PURPOSES, Domain, RemovedDomain, dns_records, new_dkim_key
 from poststack.emulator.ids import IdSource
-from poststack.emulator.mailboxes import remove_mailboxes_of
+from poststack.emulator.notifying.deliveries import Deliveries
+from poststack.emulator.receiving.mailboxes import remove_mailboxes_of
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 

@@ -14,9 +14,9 @@ from poststack.emulator.api.fields import one_line, optional_text, required_text
 from poststack.emulator.api.inbound import find_inbound, inbound_json
 from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
-from poststack.emulator.inbound import InboundEmail, InboundMessage
-from poststack.emulator.mail_reader import ReadMail, checked_mail, message_id_in, read_mail
-from poststack.emulator.reception import receive, remove, remove_all
+from poststack.emulator.receiving.inbound import InboundEmail, InboundMessage
+from poststack.emulator.receiving.mail_reader import ReadMail, checked_mail, message_id_in, read_mail
+from poststack.emulator.receiving.reception import receive, remove, remove_all
 
 __all__ = ["PATH", "ROUTES", "take_in"]
 

@@ -20,8 +20,8 @@ from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 from poststack.emulator.api.answers import unprocessable
 from poststack.emulator.api.content import spam_findings
-from poststack.emulator.inbound import InboundMessage
 from poststack.emulator.model import Address, Attachment, SpamFinding
+from poststack.emulator.receiving.inbound import InboundMessage
 
 __all__ = ["ReadMail", "checked_mail", "message_id_in", "read_mail"]
 

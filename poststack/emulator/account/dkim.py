@@ -6,7 +6,7 @@ mail that is on its way. No step is taken without the record.
 
 from __future__ import annotations
 
-from poststack.emulator.domains import Domain, Rotation
+from poststack.emulator.account.domains import Domain, Rotation
 
 __all__ = ["DnsUnreadableError", "RotationError", "activate", "cancel", "run", "start"]
 

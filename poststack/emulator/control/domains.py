@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from poststack.emulator.account.domains import PURPOSES
 from poststack.emulator.api.answers import Reply, unprocessable
 from poststack.emulator.api.call import Call
 from poststack.emulator.api.domains import domain_json, find_domain
 from poststack.emulator.api.fields import boolean, texts
 from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
-from poststack.emulator.control import PREFIX
-from poststack.emulator.domains import PURPOSES
+from poststack.emulator.control.emails import PREFIX
 
 __all__ = ["ROUTES"]
 

@@ -9,9 +9,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from poststack.emulator.deliveries import WebhookCall
 from poststack.emulator.journal import DataFileError
 from poststack.emulator.model import Attempt
+from poststack.emulator.notifying.deliveries import WebhookCall
 from poststack.emulator.state import AppState
 
 __all__ = ["Poster"]

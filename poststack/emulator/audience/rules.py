@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from poststack.emulator.audience import Contact
+from poststack.emulator.audience.records import Contact
 from poststack.emulator.model import read_iso
 from poststack.types.contacts import Engagement
 from poststack.types.segments import SegmentComparator, SegmentCondition, SegmentRules

@@ -11,10 +11,10 @@ from poststack.emulator.api.fields import boolean, record_number, required_text
 from poststack.emulator.api.mailboxes import find_mailbox
 from poststack.emulator.api.routes import Route
 from poststack.emulator.backend import Backend
-from poststack.emulator.control import PREFIX
-from poststack.emulator.inbound import InboundEmail
-from poststack.emulator.mailroom import contents_of
-from poststack.emulator.passwords import matches
+from poststack.emulator.control.emails import PREFIX
+from poststack.emulator.receiving.inbound import InboundEmail
+from poststack.emulator.receiving.mailroom import contents_of
+from poststack.emulator.receiving.passwords import matches
 
 __all__ = ["ROUTES"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from poststack.emulator.account.domains import Domain
 from poststack.emulator.address_syntax import domain_name
 from poststack.emulator.api.answers import unprocessable
 from poststack.emulator.backend import Backend
-from poststack.emulator.domains import Domain
-from poststack.emulator.inbound import InboundEmail, InboundFile
-from poststack.emulator.mail_reader import ReadMail
-from poststack.emulator.mailboxes import mailbox_at
-from poststack.emulator.mailroom import take_in
-from poststack.emulator.replies import stripped_reply
+from poststack.emulator.receiving.inbound import InboundEmail, InboundFile
+from poststack.emulator.receiving.mail_reader import ReadMail
+from poststack.emulator.receiving.mailboxes import mailbox_at
+from poststack.emulator.receiving.mailroom import take_in
+from poststack.emulator.receiving.replies import stripped_reply
 from poststack.emulator.store import Store
 
 __all__ = ["EVENT_TYPES", "files_of", "receive", "remove", "remove_all", "unread_inbound"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from poststack.emulator.inbound import InboundMessage
-from poststack.emulator.mailboxes import Filter
 from poststack.emulator.model import Address
+from poststack.emulator.receiving.inbound import InboundMessage
+from poststack.emulator.receiving.mailboxes import Filter
 
 __all__ = ["INBOX", "Filed", "filed"]
 

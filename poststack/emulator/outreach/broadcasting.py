@@ -10,16 +10,16 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from poststack.emulator import membership
 from poststack.emulator.api.answers import RefusalError
 from poststack.emulator.api.call import Caller
 from poststack.emulator.api.compose import compose
-from poststack.emulator.broadcasts import AbTest, Broadcast, BroadcastRecipient, Content, Counts, Variant
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.placeholders import personal
 from poststack.emulator.lifecycle import NotPossibleError
-from poststack.emulator.personal import personal
+from poststack.emulator.outreach.broadcasts import AbTest, Broadcast, BroadcastRecipient, Content, Counts, Variant
 
 if TYPE_CHECKING:
-    from poststack.emulator.audience import Contact
+    from poststack.emulator.audience.records import Contact
     from poststack.emulator.backend import Backend
     from poststack.emulator.model import Email, EmailEvent, Message
 

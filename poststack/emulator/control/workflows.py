@@ -12,9 +12,9 @@ from poststack.emulator.api.routes import Route
 from poststack.emulator.api.wire import page_json, slice_page
 from poststack.emulator.api.workflows import run_json
 from poststack.emulator.backend import Backend
-from poststack.emulator.control import PREFIX
+from poststack.emulator.control.emails import PREFIX
 from poststack.emulator.model import iso
-from poststack.emulator.workflows import Run
+from poststack.emulator.outreach.workflows import Run
 from poststack.types import WorkflowRunStatus
 
 __all__ = ["ROUTES"]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import cast
 
-from poststack.emulator.audience import Contact, Segment
-from poststack.emulator.engagement import engagement
+from poststack.emulator.audience.engagement import engagement
+from poststack.emulator.audience.records import Contact, Segment
+from poststack.emulator.audience.rules import Facts, RulesError, matcher
 from poststack.emulator.model import Email
-from poststack.emulator.rules import Facts, RulesError, matcher
 from poststack.emulator.store import Store
 from poststack.types.segments import SegmentRules
 

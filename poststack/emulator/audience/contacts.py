@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from poststack.emulator import membership
-from poststack.emulator.audience import Contact, Topic, TopicChoice
-from poststack.emulator.deliveries import Deliveries
+from poststack.emulator.audience import membership
+from poststack.emulator.audience.records import Contact, Topic, TopicChoice
 from poststack.emulator.ids import IdSource
 from poststack.emulator.model import Email, EmailEvent
+from poststack.emulator.notifying.deliveries import Deliveries
 from poststack.emulator.store import Store
 
 __all__ = ["MAX_CHOICES", "MAX_CONTACTS", "ContactEvent", "Contacts", "contact_data"]

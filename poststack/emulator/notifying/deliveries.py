@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from poststack.emulator.attempts import count_failures, note_attempt
 from poststack.emulator.ids import IdSource
 from poststack.emulator.model import Attempt, Delivery, Webhook, iso
+from poststack.emulator.notifying.attempts import count_failures, note_attempt
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 from poststack.events import SIGNATURE_HEADER, sign

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from poststack.emulator.attempts import count_failures, note_attempt
-from poststack.emulator.channels import Channel, ChannelDelivery
-from poststack.emulator.deliveries import USER_AGENT, Announcement, WebhookCall
-from poststack.emulator.mailboxes import address_key, mailbox_at
 from poststack.emulator.model import Attempt
+from poststack.emulator.notifying.attempts import count_failures, note_attempt
+from poststack.emulator.notifying.channels import Channel, ChannelDelivery
+from poststack.emulator.notifying.deliveries import USER_AGENT, Announcement, WebhookCall
+from poststack.emulator.receiving.mailboxes import address_key, mailbox_at
 from poststack.emulator.settings import Settings
 from poststack.emulator.store import Store
 

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from html import escape
 from typing import Literal
 
-from poststack.emulator.inbound import InboundEmail, InboundMessage
-from poststack.emulator.readable import readable_html
+from poststack.emulator.receiving.inbound import InboundEmail, InboundMessage
+from poststack.emulator.receiving.readable import readable_html
 
 __all__ = [
     "forwarded_html",

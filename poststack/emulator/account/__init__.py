@@ -1,0 +1,1 @@
+"""What belongs to an account: API keys, sending domains and their DNS."""

@@ -1,0 +1,1 @@
+"""`/_emulator/…`: what the API does not have and development needs, as JSON."""

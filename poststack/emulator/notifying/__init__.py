@@ -1,0 +1,1 @@
+"""Telling others of events: webhooks and chats, attempt by attempt."""

@@ -1,0 +1,1 @@
+"""What writes to contacts by itself: broadcasts and workflows."""

@@ -1,0 +1,1 @@
+"""Mail that comes in: read, kept, put into mailboxes, answered and forwarded."""
