@@ -14,7 +14,6 @@ import anyio
 import pytest
 
 from poststack import PostStackConnectionError, PostStackError, PostStackTimeoutError
-from poststack.testing import emulator
 from poststack.transports.base import HttpRequest, TransportError
 from tests.servers import Visitor, serving
 from tests.transports.conversations import FLAVOURS, ON_ASYNCIO, SYNC, ask, run_call
@@ -302,23 +301,6 @@ def test_a_slow_file_is_no_slow_server(flavour: Flavour) -> None:
         ask(flavour, HttpRequest("GET", f"{server.url}/file", {"A": "b"}, timeout=1.0, sink=sink))
 
     assert sink.content == TEXT
-
-
-def test_the_emulator_in_memory_fills_sinks_as_well() -> None:
-    about = ("GET", "https://api.poststack.test/emails", {"Authorization": "Bearer sk_test_x"})
-    with emulator() as emu:
-        plain = emu.transport.send(HttpRequest(*about))
-        sink, awaited, refused = Kept(), Kept(), Kept()
-
-        answer = emu.transport.send(HttpRequest(*about, sink=sink))
-        same = anyio.run(emu.transport.asend, HttpRequest(*about, sink=awaited))
-        refusal = emu.transport.send(HttpRequest("GET", about[1], {}, sink=refused))
-
-    assert plain.body
-    assert (answer.status, answer.body, sink.content) == (200, b"", plain.body)
-    assert (same.status, same.body, awaited.content) == (200, b"", plain.body)
-    assert refusal.status == 401
-    assert (bool(refusal.body), refused.content) == (True, b"")
 
 
 @pytest.mark.slow
