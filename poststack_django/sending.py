@@ -98,8 +98,13 @@ def tell_failed(one: Outgoing, error: Exception, sender: type) -> None:
     if isinstance(error, SuppressedRecipientsError) and not one.recipients:
         status = SendStatus("suppressed", one.key, error=error.error, code=error.code, left_out=left_out)
     elif isinstance(error, PostStackError):
-        # Over a quota nothing was accepted, although the same may be accepted next month.
-        in_doubt = (error.transient and not error.quota_exceeded) or isinstance(error, OutcomeUnknownError)
+        # Over a quota nothing was accepted, although the same may be accepted next month; but a refusal says nothing of
+        # an attempt before it that had no answer.
+        in_doubt = (
+            (error.transient and not error.quota_exceeded)
+            or error.may_have_taken_effect
+            or isinstance(error, OutcomeUnknownError)
+        )
         if one.by_mailer and certainly_not_sent(error):
             in_doubt = False
         state: SendState = "unknown" if in_doubt else "refused"

@@ -58,6 +58,24 @@ def test_an_unconfirmed_call_repeated_with_its_keys_uses_its_rows(
     assert list(SentEmail.objects.values_list("status", flat=True)) == ["queued"] * 5
 
 
+def test_a_refusal_after_an_attempt_without_an_answer_leaves_it_open_whether_the_email_is_out(
+    poststack_emulator: EmulatorSession, settings: Any
+) -> None:
+    settings.POSTSTACK = {"CLIENT": poststack_emulator.client}
+    poststack_emulator.fail(lost_answer=True, times=1)  # accepted
+    poststack_emulator.fail(403, times=1)  # and the client's second attempt is refused
+    (message,) = messages(1)
+    with pytest.raises(PostStackError) as caught:
+        EmailBackend().send_messages([message])
+    unsure = status_of(message)
+    again = keyed(0, unsure.idempotency_key)
+
+    assert (caught.value.status_code, states([message])) == (403, ["unknown"])
+    assert EmailBackend().send_messages([again]) == 1
+    assert status_of(again).replayed
+    assert len(poststack_emulator.sent) == 1
+
+
 def test_a_refused_email_that_is_sent_again_with_its_key_is_stored_as_it_is_now(
     backend: EmailBackend, api: RecordingApi
 ) -> None:
